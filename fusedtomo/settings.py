@@ -1,0 +1,103 @@
+"""Settings of a simulated acquisition and of a solver: validated once, at the door."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fusedtomo.tilts import TiltScheme
+
+
+class Settings(BaseModel):
+    """Base of every settings value: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+TiltDegrees = Annotated[float, Field(ge=-90, le=90)]
+
+
+class TiltRange(Settings):
+    """Tilt angles of one modality: evenly spaced by count or increment, or listed one by one."""
+
+    min_deg: TiltDegrees = Field(-70.0, description="first tilt angle in degrees")
+    max_deg: TiltDegrees = Field(70.0, description="last tilt angle in degrees")
+    count: int | None = Field(None, ge=2, description="number of evenly spaced tilts, both ends included")
+    increment_deg: float | None = Field(None, gt=0, le=90, description="tilt increment in degrees")
+    angles_deg: tuple[TiltDegrees, ...] | None = Field(None, min_length=2, description="irregular angles, one by one")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        given = [key for key in ("count", "increment_deg", "angles_deg") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of count, increment_deg and angles_deg, not {len(given)} of them")
+        if self.min_deg >= self.max_deg:
+            raise ValueError(f"min_deg {self.min_deg:g} is not below max_deg {self.max_deg:g}")
+        return self
+
+    def scheme(self) -> TiltScheme:
+        """The angles themselves."""
+        if self.angles_deg is not None:
+            return TiltScheme(self.angles_deg)
+        if self.count is not None:
+            return TiltScheme.from_count(self.min_deg, self.max_deg, self.count)
+        return TiltScheme.from_increment(self.min_deg, self.max_deg, self.increment_deg)
+
+
+class Modality(Settings):
+    """Tilts and noise of one modality; the noise is set by an SNR or by a dose, or left out."""
+
+    tilts: TiltRange = Field(description="the tilt angles")
+    snr: float | dict[str, float] | None = Field(
+        None, description="signal-to-noise ratio above 1 (docs/conventions.md), one for all or one per element"
+    )
+    dose_counts: float | None = Field(None, gt=0, description="mean expected counts per pixel, background included")
+
+    @model_validator(mode="after")
+    def _noise_is_said_once(self) -> Self:
+        if (self.snr is None) == (self.dose_counts is None):
+            raise ValueError("give either snr or dose_counts")
+        for snr in self.snr.values() if isinstance(self.snr, dict) else [self.snr or 2.0]:
+            if not snr > 1:
+                raise ValueError(f"snr {snr:g} is not above 1, the SNR of a Poisson image with no counts at all")
+        return self
+
+
+class Acquisition(Settings):
+    """How a phantom is turned into a data set (paper, Methods, 'Multi-modal simulations')."""
+
+    haadf: Modality = Field(description="HAADF tilts and noise")
+    chemical: Modality = Field(description="chemical tilts and noise")
+    gamma: float = Field(2.0, ge=1.0, le=2.0, description="HAADF contrast grows as (Z x)^gamma; the paper simulates 2")
+    background_fraction: float = Field(0.15, ge=0, lt=1, description="vacuum level over the maximum; the paper's 0.15")
+    grid: Literal["same", "fine"] = Field(
+        "same", description="simulate on the reconstruction's grid (paper) or on one twice as fine, then bin"
+    )
+    seed: int = Field(0, ge=0, description="seed of the Poisson noise")
+
+
+class Weights(Settings):
+    """Weights of the three terms of Eq. 1, in the scaling of docs/solver.md where 1 is natural for each."""
+
+    haadf: float = Field(0.1, ge=0, description="lambda_1, weight of the HAADF term")
+    chemical: float = Field(1.0, ge=0, description="lambda_2, weight of the chemical term")
+    tv: float = Field(1.0, ge=0, description="lambda_3, weight of total variation")
+
+
+class SolverSettings(Settings):
+    """When a solver stops and what it assumes."""
+
+    gamma: float | None = Field(None, ge=1.0, le=2.0, description="HAADF exponent; default: the data set's, else 1.7")
+    eps: float | None = Field(
+        None,
+        gt=0,
+        description="counts added inside the logarithm; default: the expected background (fused), 0.1 (Algorithm 1)",
+    )
+    max_iterations: int = Field(100, ge=1, description="cap on outer iterations")
+    tolerance: float = Field(
+        1e-3, ge=0, description="stop when the volume moves by less than this fraction of itself in an iteration"
+    )
+    tv_iterations: int = Field(5, ge=1, description="inner iterations of the TV prox, warm-started")
+    depth: int | None = Field(None, ge=1, description="voxels along the beam; default: as many as the detector is wide")
+    initial_iterations: int = Field(
+        5, ge=0, description="Poisson iterations on the chemical data for the initial volume"
+    )

@@ -1,0 +1,1 @@
+"""Ground truths: seeded, stoichiometric synthetic specimens; no input or output."""

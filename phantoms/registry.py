@@ -1,0 +1,55 @@
+"""Which phantoms are there, and how is one made?"""
+
+import numpy as np
+
+from fusedtomo.errors import InputError, nearest
+from fusedtomo.volume import ChemicalVolume
+from phantoms import catalyst, core_shell, nanocubes, nanotube, superlattice
+from phantoms.painting import paint
+from phantoms.spec import PhantomSpec, phantom_rng
+from phantoms.specimen import Family
+
+__all__ = ["Family", "PhantomSpec", "list_phantoms", "make_phantom", "phantom_rng"]
+
+_MODULES = (nanocubes, nanotube, core_shell, superlattice, catalyst)
+_FAMILIES = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+
+
+def list_phantoms() -> dict[str, Family]:
+    """Return every family by name; it tells its description, elements and field of view."""
+    return dict(_FAMILIES)
+
+
+def make_phantom(spec: PhantomSpec, rng: np.random.Generator) -> ChemicalVolume:
+    """Return the ground truth (element, z, y, x) that a spec describes.
+
+    The specimen is drawn in nm from `rng` alone, before any voxel exists, so that one generator state is one
+    specimen at every size. It lies inside the inscribed cylinder about x, the tilt axis, and ends before the
+    volume does.
+
+    Args:
+        spec: family, size and field of view.
+        rng: draws the specimen; `phantom_rng(spec)` for the one that `spec.seed` means.
+
+    Raises:
+        InputError: the name is unknown, or the field of view too small for the specimen.
+    """
+    family = _family(spec.name)
+    field_of_view_nm = _field_of_view_nm(spec, family)
+    return paint(family.build(rng), family.elements, spec.size, field_of_view_nm)
+
+
+def _family(name: str) -> Family:
+    if name not in _FAMILIES:
+        raise InputError(f"there is no phantom '{name}'; {nearest(name, _FAMILIES)}")
+    return _FAMILIES[name]
+
+
+def _field_of_view_nm(spec: PhantomSpec, family: Family) -> float:
+    wanted = spec.field_of_view_nm or family.field_of_view_nm
+    if wanted < family.field_of_view_nm:
+        raise InputError(
+            f"a field of view of {wanted:g} nm would cut the specimen of phantom '{family.name}'; "
+            f"give field_of_view_nm of at least {family.field_of_view_nm:g} or leave it out"
+        )
+    return wanted

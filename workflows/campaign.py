@@ -1,0 +1,214 @@
+"""A campaign: one TOML file, validated, expanded into the conditions of a sampling map."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from fusedtomo.settings import Acquisition, Modality, Settings, SolverSettings, TiltDegrees, TiltRange, Weights
+from phantoms.spec import PhantomSpec
+from workflows.toml import read_toml, validated
+
+Method = Literal["fused", "poisson-tv", "poisson"]
+SEARCHABLE = ("haadf", "chemical", "tv", "gamma", "eps")
+_WEIGHTS = tuple(Weights.model_fields)
+# the parameters that a method's cost function has: searching another one would waste every trial
+_USED_BY = {"fused": SEARCHABLE, "poisson-tv": ("chemical", "tv", "eps"), "poisson": ()}
+
+
+class Dimension(Settings):
+    """The range of one searched parameter."""
+
+    low: float = Field(gt=0, description="smallest value tried")
+    high: float = Field(gt=0, description="largest value tried")
+    scale: Literal["log", "linear"] = Field("log", description="log for weights; linear suits gamma")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        return self
+
+
+class Search(Settings):
+    """How the weights of every condition are searched."""
+
+    strategy: Literal["gp_hedge", "sobol", "grid"] = Field("gp_hedge", description="how points are proposed")
+    evaluations: int = Field(20, ge=1, le=1000, description="trials in total per fused condition")
+    baseline_evaluations: int = Field(8, ge=1, le=1000, description="trials in total per Poisson + TV condition")
+    initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
+    pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
+    space: dict[Literal[SEARCHABLE], Dimension] = Field(
+        min_length=1, description="what is searched, and over which range"
+    )
+
+    @model_validator(mode="after")
+    def _gamma_in_range(self) -> Self:
+        gamma = self.space.get("gamma")
+        if gamma and not (gamma.low >= 1.0 and gamma.high <= 2.0):
+            raise ValueError(f"space.gamma runs from {gamma.low:g} to {gamma.high:g}; keep it within 1 and 2")
+        return self
+
+
+class MapNoise(Settings):
+    """Noise of one modality over the whole map."""
+
+    snr: float | dict[str, float] | None = Field(None, description="signal-to-noise ratio above 1, one or per element")
+    dose_counts: float | None = Field(None, gt=0, description="mean expected counts per pixel, background included")
+
+
+class MapAcquisition(Settings):
+    """What all cells of a map share of their acquisition."""
+
+    min_deg: TiltDegrees = Field(-70.0, description="first tilt angle")
+    max_deg: TiltDegrees = Field(70.0, description="last tilt angle")
+    haadf: MapNoise = Field(description="HAADF noise")
+    chemical: MapNoise = Field(description="chemical noise")
+    gamma: float = Field(2.0, ge=1.0, le=2.0, description="HAADF exponent of the simulation")
+    background_fraction: float = Field(0.15, ge=0, lt=1, description="vacuum level over the maximum")
+    grid: Literal["same", "fine"] = Field("same", description="simulation grid")
+
+    def at(self, haadf_tilts: int, chemical_tilts: int, seed: int) -> Acquisition:
+        """The acquisition of one cell."""
+
+        def modality(count: int, noise: MapNoise) -> Modality:
+            tilts = TiltRange(min_deg=self.min_deg, max_deg=self.max_deg, count=count)
+            return Modality(tilts=tilts, snr=noise.snr, dose_counts=noise.dose_counts)
+
+        return Acquisition(
+            haadf=modality(haadf_tilts, self.haadf),
+            chemical=modality(chemical_tilts, self.chemical),
+            gamma=self.gamma,
+            background_fraction=self.background_fraction,
+            grid=self.grid,
+            seed=seed,
+        )
+
+
+TiltCount = Field(ge=2, le=1000)
+
+
+class Grid(Settings):
+    """The axes of the sampling map."""
+
+    haadf_tilts: tuple[int, ...] = Field(min_length=1, description="numbers of HAADF tilts, the map's rows")
+    chemical_tilts: tuple[int, ...] = Field(min_length=1, description="numbers of chemical tilts, the map's columns")
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        for axis in (self.haadf_tilts, self.chemical_tilts):
+            if min(axis) < 2 or list(axis) != sorted(set(axis)):
+                raise ValueError(f"{list(axis)} must rise strictly and hold counts of at least 2")
+        return self
+
+
+class Report(Settings):
+    """What the report shows beside the map."""
+
+    slices: tuple[tuple[int, int], ...] = Field(
+        (), description="cells (HAADF, chemical tilts) shown as slices; default: the best"
+    )
+    landscapes: tuple[tuple[int, int], ...] = Field(
+        (), description="cells whose searched landscape is drawn; default: the same"
+    )
+
+
+class CampaignConfig(Settings):
+    """A whole campaign (configs/campaigns/*.toml)."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="name of the campaign and its run folder"
+    )
+    seed: int = Field(0, ge=0, description="seed of noise and search")
+    phantom: PhantomSpec = Field(description="the specimen")
+    acquisition: MapAcquisition = Field(description="simulation settings shared by all cells")
+    grid: Grid = Field(description="the axes of the map")
+    solver: SolverSettings = Field(SolverSettings(), description="stopping rules and assumptions of the solver")
+    weights: Weights = Field(Weights(), description="values of the weights that are not searched")
+    search: Search = Field(description="strategy, budget and space")
+    baselines: tuple[Literal["poisson-tv", "poisson"], ...] = Field(
+        ("poisson-tv", "poisson"), description="non-fused rows below the map, from the top"
+    )
+    report: Report = Field(Report(), description="extras of the report")
+
+    @model_validator(mode="after")
+    def _report_cells_exist(self) -> Self:
+        cells = {(h, c) for h in self.grid.haadf_tilts for c in self.grid.chemical_tilts}
+        for cell in (*self.report.slices, *self.report.landscapes):
+            if cell not in cells:
+                raise ValueError(f"report names the cell {list(cell)}, which is not on the grid")
+        self.acquisition.at(2, 2, 0)  # noise said twice or not at all is refused here, not by the first worker
+        return self
+
+    def conditions(self) -> tuple["Condition", ...]:
+        """All conditions, baselines first because they are quick and every column needs them."""
+        rows = [(method, 0) for method in self.baselines] + [("fused", h) for h in self.grid.haadf_tilts]
+        return tuple(Condition(method, h, c) for method, h in rows for c in self.grid.chemical_tilts)
+
+    def evaluations(self, condition: "Condition") -> int:
+        """Trials in total of one condition; one where nothing is searched."""
+        if not self.space(condition):
+            return 1
+        return self.search.evaluations if condition.method == "fused" else self.search.baseline_evaluations
+
+    def space(self, condition: "Condition") -> dict[str, Dimension]:
+        """The searched parameters that the condition's method has, in a fixed order."""
+        names = _USED_BY[condition.method]
+        space = {name: self.search.space[name] for name in SEARCHABLE if name in names and name in self.search.space}
+        # without the HAADF term the ratio of the two remaining weights is all that matters
+        if condition.method == "poisson-tv" and {"chemical", "tv"} <= set(space):
+            del space["chemical"]
+        return space
+
+    def acquisition_of(self, condition: "Condition") -> Acquisition:
+        """The acquisition that a condition's data is simulated with; baselines use the first HAADF count and ignore it."""
+        return self.acquisition.at(
+            condition.haadf_tilts or self.grid.haadf_tilts[0], condition.chemical_tilts, self.seed
+        )
+
+    def parameters(self, condition: "Condition", point: dict[str, float]) -> tuple[Weights, SolverSettings]:
+        """Weights and solver settings of a trial: the file's, with the searched point put in."""
+        weights = {name: value for name, value in point.items() if name in _WEIGHTS}
+        others = {name: value for name, value in point.items() if name not in _WEIGHTS}
+        return self.weights.model_copy(update=weights), self.solver.model_copy(update=others)
+
+    def fingerprint(self) -> str:
+        """A hash of everything that alters the results; budgets and report settings do not."""
+        content = self.model_dump(
+            mode="json", exclude={"report": True, "name": True, "search": {"evaluations", "baseline_evaluations"}}
+        )
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, order=True)
+class Condition:
+    """One cell of the map, or of the rows below it: a method and how many tilts it gets (haadf_tilts 0: not used)."""
+
+    method: Method
+    haadf_tilts: int
+    chemical_tilts: int
+
+    @property
+    def key(self) -> str:
+        """The condition's name in the journal, such as ``fused-h47-c9``."""
+        haadf = f"-h{self.haadf_tilts}" if self.haadf_tilts else ""
+        return f"{self.method}{haadf}-c{self.chemical_tilts}"
+
+
+def load_campaign(path: str | Path) -> CampaignConfig:
+    """Read and validate a campaign file; raise InputError naming file, field, value and cure."""
+    return validated(CampaignConfig, read_toml(path), path)
+
+
+def seed_of(*parts) -> int:
+    """A 64-bit seed from a stable hash of the parts, the same on every machine and worker."""
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8], "little")
+
+
+def generator(*parts) -> np.random.Generator:
+    """A random generator seeded by `seed_of`."""
+    return np.random.default_rng(seed_of(*parts))

@@ -1,0 +1,124 @@
+"""trials.jsonl: append-only, fsynced, one line a trial; the one source of truth of a run folder."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from fusedtomo.errors import InputError
+
+JOURNAL = "trials.jsonl"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One evaluation of one condition, as it stands in the journal.
+
+    Attributes:
+        condition: the condition's key, such as ``fused-h47-c9``.
+        trial: its number within the condition, from 0.
+        status: "ok", or "failed" with a reason.
+        point: the searched parameters of this trial, by name.
+        weights: all three weights as used (searched or fixed).
+        nrmse: mean over the elements (paper, Methods); None when failed.
+        nrmse_by_element, rmse_by_element, stoichiometry_error: beside it; see fusedtomo.score.
+        iterations, stopped: outer iterations of the solver and why it ended.
+        snr: SNR reached per modality ("HAADF" and the elements).
+        reason: why the trial failed, with the last line of its traceback.
+        seconds: wall time of the evaluation on its worker; `started` is Unix time; `worker` is "host:pid".
+        search: state that the search strategy needs to go on (numbers only).
+    """
+
+    condition: str
+    trial: int
+    status: Literal["ok", "failed"]
+    point: dict[str, float]
+    weights: dict[str, float] = field(default_factory=dict)
+    nrmse: float | None = None
+    nrmse_by_element: dict[str, float] = field(default_factory=dict)
+    rmse_by_element: dict[str, float] = field(default_factory=dict)
+    stoichiometry_error: float | None = None
+    iterations: int = 0
+    stopped: str = ""
+    snr: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+    started: float = 0.0
+    worker: str = ""
+    search: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the trial has a score."""
+        return self.status == "ok"
+
+    def line(self) -> str:
+        """The journal line, without its newline."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """The trial of a journal line."""
+        return cls(**json.loads(line))
+
+
+class Journal:
+    """Appends trials to a file; opening it cuts off a torn last line."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        _cut_torn_line(self.path)
+        self._file = open(self.path, "ab", buffering=0)
+
+    def append(self, result: TrialResult) -> None:
+        """Write one line and wait until the disk has it."""
+        self._file.write(result.line().encode() + b"\n")
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.close()
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with open(path, "rb+") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+
+
+def replay(path: str | Path) -> list[TrialResult]:
+    """Return every trial of a journal in order; a torn last line is left out, a broken one inside is an InputError."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    # what follows the last newline is empty, or a line that a crash tore
+    trials = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            trials.append(TrialResult.from_line(line.decode()))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}:{number}: not a trial ({error}); restore the line or remove it") from None
+    return trials
+
+
+def by_condition(trials: list[TrialResult]) -> dict[str, list[TrialResult]]:
+    """Group trials by condition, each group in the order of its trial numbers."""
+    groups: dict[str, list[TrialResult]] = {}
+    for trial in trials:
+        groups.setdefault(trial.condition, []).append(trial)
+    return {key: sorted(group, key=lambda trial: trial.trial) for key, group in groups.items()}
+
+
+def best(trials: list[TrialResult]) -> TrialResult | None:
+    """The trial with the lowest NRMSE, the earliest of equals; None when none succeeded."""
+    return min((trial for trial in trials if trial.ok), key=lambda trial: (trial.nrmse, trial.trial), default=None)

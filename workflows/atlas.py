@@ -1,9 +1,6 @@
 """The atlas: which weights are best for a given number of tilts (paper, Supplement 22a), kept as atlas.h5."""
 
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
+from fusedtomo.files import replacing
 from fusedtomo.settings import Weights
 from workflows.campaign import CampaignConfig, Condition
 from workflows.journal import TrialResult
@@ -124,21 +122,6 @@ def build_atlas(config: CampaignConfig, trials: list[TrialResult], provenance: d
     modalities = dict.fromkeys(name for trial in scored for name in trial.snr)
     snr = {n: grid(lambda t, n=n: t.snr.get(n, np.nan)) for n in modalities}
     return Atlas(sampling_map(config, trials), parameters, snr, dict(provenance))
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; it takes the place of `path` at the end, or vanishes on an error.
-
-    The temporary name keeps the suffix, so that writers which choose their format by it still do.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_atlas(atlas: Atlas, path: str | Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from fusedtomo.settings import Acquisition, Modality, Settings, SolverSettings, TiltDegrees, TiltRange, Weights
+from fusedtomo.toml import read_toml, validated
 from phantoms.spec import PhantomSpec
-from workflows.toml import read_toml, validated
 
 Method = Literal["fused", "poisson-tv", "poisson"]
 SEARCHABLE = ("haadf", "chemical", "tv", "gamma", "eps")
@@ -150,10 +150,12 @@ class CampaignConfig(Settings):
         return tuple(Condition(method, h, c) for method, h in rows for c in self.grid.chemical_tilts)
 
     def evaluations(self, condition: "Condition") -> int:
-        """Trials in total of one condition; one where nothing is searched."""
-        if not self.space(condition):
+        """Trials in total of one condition; one where nothing is searched, a full grid's points for `grid`."""
+        space, search = self.space(condition), self.search
+        if not space:
             return 1
-        return self.search.evaluations if condition.method == "fused" else self.search.baseline_evaluations
+        budget = search.evaluations if condition.method == "fused" else search.baseline_evaluations
+        return grid_edge(budget, len(space)) ** len(space) if search.strategy == "grid" else budget
 
     def space(self, condition: "Condition") -> dict[str, Dimension]:
         """The searched parameters that the condition's method has, in a fixed order."""
@@ -165,7 +167,7 @@ class CampaignConfig(Settings):
         return space
 
     def acquisition_of(self, condition: "Condition") -> Acquisition:
-        """The acquisition that a condition's data is simulated with; baselines use the first HAADF count and ignore it."""
+        """The acquisition that a condition's data is simulated with; baselines ignore its HAADF series."""
         return self.acquisition.at(
             condition.haadf_tilts or self.grid.haadf_tilts[0], condition.chemical_tilts, self.seed
         )
@@ -177,10 +179,14 @@ class CampaignConfig(Settings):
         return self.weights.model_copy(update=weights), self.solver.model_copy(update=others)
 
     def fingerprint(self) -> str:
-        """A hash of everything that alters the results; budgets and report settings do not."""
-        content = self.model_dump(
-            mode="json", exclude={"report": True, "name": True, "search": {"evaluations", "baseline_evaluations"}}
-        )
+        """A hash of everything that alters a condition's results.
+
+        The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
+        (A grid search lays its points by the budget, so there it counts.)
+        """
+        budgets = set() if self.search.strategy == "grid" else {"evaluations", "baseline_evaluations"}
+        unrelated = {"name": True, "report": True, "grid": True, "baselines": True, "search": budgets}
+        content = self.model_dump(mode="json", exclude=unrelated)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -197,6 +203,12 @@ class Condition:
         """The condition's name in the journal, such as ``fused-h47-c9``."""
         haadf = f"-h{self.haadf_tilts}" if self.haadf_tilts else ""
         return f"{self.method}{haadf}-c{self.chemical_tilts}"
+
+
+def grid_edge(trials: int, dimensions: int) -> int:
+    """Points along each edge of the largest full grid within a budget."""
+    edge = int(np.floor(trials ** (1 / dimensions) + 1e-9))
+    return max(edge, 1)
 
 
 def load_campaign(path: str | Path) -> CampaignConfig:

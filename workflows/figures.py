@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from workflows.atlas import Atlas, replacing
+from fusedtomo.files import replacing
+from workflows.atlas import Atlas
 from workflows.sampling_map import METHOD_LABELS, SamplingMap
 
 DPI = 150

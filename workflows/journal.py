@@ -69,7 +69,7 @@ class Journal:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         _cut_torn_line(self.path)
-        self._file = open(self.path, "ab", buffering=0)
+        self._file = self.path.open("ab", buffering=0)
 
     def append(self, result: TrialResult) -> None:
         """Write one line and wait until the disk has it."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-from workflows.atlas import Atlas, replacing
+from fusedtomo.files import replacing
+from workflows.atlas import Atlas
 from workflows.campaign import CampaignConfig
 from workflows.journal import TrialResult, by_condition
 from workflows.sampling_map import METHOD_LABELS, best_by_condition

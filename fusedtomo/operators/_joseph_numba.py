@@ -1,122 +1,164 @@
 """CPU kernels of the projector: Joseph interpolation forward, its exact adjoint by gathering.
 
-Both kernels work on one channel and one block of the tilt axis x at a time. x is contiguous, so each interpolation
-weight drives one SIMD pass over a row, and a block small enough for the cache serves every tilt before the
-next one is read. Rows are indexed as 2D arrays with `x` straight from `range`: anything else costs a
-negative-index test in the innermost loop.
-
 A ray at detector position t crosses the slice along the axis it is steeper to. With h = max(|cos|, |sin|) the
 weight of a voxel whose centre projects to t_v is ``max(0, 1 - |t_v - t| / h) / h`` (Joseph 1982); forward and
 adjoint evaluate the same weight, one per ray and one per voxel, and so are transposes of each other.
+
+x, the tilt axis, is contiguous, so each weight drives one SIMD pass over a row of up to X_BLOCK floats. Both
+kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache,
+and add two interpolations a pass, which halves the traffic of the sum. Every output belongs to one job and is
+summed in a fixed order, so that results do not depend on the number of threads. Rows are indexed as 2D arrays with
+`x` straight from `range`: anything else costs a negative-index test in the innermost loop.
 """
 
-from math import floor
+from math import ceil, floor
 
 import numpy as np
 from numba import njit, prange
 
-X_BLOCK = 64  # floats per row; a (z, y, 64) block of a 128^3 volume stays in the last-level cache
-_SLAB_ROWS = 2048  # rows of X_BLOCK floats in 512 KiB
+X_BLOCK = 64  # floats per row
+_SLAB_ROWS = 1536  # rows of X_BLOCK floats in 384 KiB: the forward kernel's buffer
+_TILE = 32  # voxels on a side; 47 tilts' detector rows under such a tile take 540 KiB: the adjoint kernel's buffer
+_MIN_JOBS = 8  # forward jobs that a small volume is cut into; each copies its slabs again
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp"}  # NaN and infinity keep their meaning
 
 
-@njit(inline="always")
-def _add_two_rows(out, w0, row0, w1, row1, width):
-    for x in range(width):
-        out[x] += w0 * row0[x] + w1 * row1[x]
+@njit(fastmath=_FASTMATH)
+def _add_rows(out, rows, index, w0, w1, count):
+    """out (x) += sum_i w0_i rows[index_i] + w1_i rows[index_i + 1] over i < count, two terms a pass."""
+    width = out.size
+    for i in range(0, count - 1, 2):
+        a0, a1, b0, b1 = rows[index[i]], rows[index[i] + 1], rows[index[i + 1]], rows[index[i + 1] + 1]
+        p0, p1, q0, q1 = w0[i], w1[i], w0[i + 1], w1[i + 1]
+        for x in range(width):
+            out[x] += (p0 * a0[x] + p1 * a1[x]) + (q0 * b0[x] + q1 * b1[x])
+    if count % 2:
+        a0, a1, p0, p1 = rows[index[count - 1]], rows[index[count - 1] + 1], w0[count - 1], w1[count - 1]
+        for x in range(width):
+            out[x] += p0 * a0[x] + p1 * a1[x]
 
 
 @njit(fastmath=_FASTMATH)
-def _cross_rows(block, c, s, first, last, lines):
-    """Add what the rows first <= z < last give to rays that are steeper to z: block (z+2, y+2, x) -> lines (t, x)."""
-    ny, nt, width = block.shape[1] - 2, lines.shape[0], lines.shape[1]
-    zc, yc, tc = 0.5 * (block.shape[0] - 3), 0.5 * (ny - 1), 0.5 * (nt - 1)
-    h = abs(c)
+def _cross(slab, first, n_planes, c, s, plane_centre, centre, lines):
+    """Add a slab to the rays that are steeper to its first axis: slab (plane, m + 2, x) -> lines (t, x).
+
+    A ray crosses plane k where ``t = (m - centre) c + (k - plane_centre) s``.
+    """
+    n, nt, width = slab.shape[1] - 2, lines.shape[0], lines.shape[1]
+    rows, h, tc = slab.reshape(-1, width), abs(c), 0.5 * (nt - 1)
+    index = np.empty(n_planes, np.int64)
+    w0, w1 = np.empty(n_planes, np.float32), np.empty(n_planes, np.float32)
     for d in range(nt):
-        for z in range(first, last):
-            y = ((d - tc) - (z - zc) * s) / c + yc
-            y0 = floor(y)
-            if y0 >= -1 and y0 < ny:
-                w1 = np.float32((y - y0) / h)
-                w0 = np.float32((1.0 - (y - y0)) / h)
-                _add_two_rows(lines[d], w0, block[z + 1, y0 + 1], w1, block[z + 1, y0 + 2], width)
+        count = 0
+        for k in range(n_planes):
+            m = ((d - tc) - (first + k - plane_centre) * s) / c + centre
+            below = floor(m)
+            if below >= -1 and below < n:
+                index[count] = k * (n + 2) + below + 1
+                w0[count], w1[count] = (1.0 - (m - below)) / h, (m - below) / h
+                count += 1
+        _add_rows(lines[d], rows, index, w0, w1, count)
 
 
 @njit(fastmath=_FASTMATH)
-def _cross_columns(block, c, s, first, last, lines):
-    """The same for rays that are steeper to y, crossing the columns first <= y < last."""
-    nz, nt, width = block.shape[0] - 2, lines.shape[0], lines.shape[1]
-    zc, yc, tc = 0.5 * (nz - 1), 0.5 * (block.shape[1] - 3), 0.5 * (nt - 1)
-    h = abs(s)
-    for d in range(nt):
-        for y in range(first, last):
-            z = ((d - tc) - (y - yc) * c) / s + zc
-            z0 = floor(z)
-            if z0 >= -1 and z0 < nz:
-                w1 = np.float32((z - z0) / h)
-                w0 = np.float32((1.0 - (z - z0)) / h)
-                _add_two_rows(lines[d], w0, block[z0 + 1, y + 1], w1, block[z0 + 2, y + 1], width)
+def _cross_planes(volume, x0, along_z, cos, sin, lines):
+    """All of one channel's planes across z (or y), slab by slab: volume (z, y, x) -> lines (tilt, t, x)."""
+    nz, ny = volume.shape[:2]
+    width = lines.shape[2]
+    n, m = (nz, ny) if along_z else (ny, nz)
+    thick = max(1, _SLAB_ROWS // (m + 2))
+    # one row of zeros on either side, so that rays that enter or leave between two rows need no test
+    slab = np.zeros((thick, m + 2, width), np.float32)
+    for first in range(0, n, thick):
+        n_planes = min(thick, n - first)
+        for k in range(n_planes):
+            for i in range(m):
+                source = volume[first + k, i] if along_z else volume[i, first + k]
+                target = slab[k, i + 1]
+                for x in range(width):
+                    target[x] = source[x0 + x]
+        for tilt in range(cos.size):
+            c, s = (cos[tilt], sin[tilt]) if along_z else (sin[tilt], cos[tilt])
+            if abs(c) > abs(s) or (along_z and abs(c) == abs(s)):
+                _cross(slab, first, n_planes, c, s, 0.5 * (n - 1), 0.5 * (m - 1), lines[tilt])
 
 
 @njit(parallel=True, fastmath=_FASTMATH, cache=True, nogil=True)
 def forward(volume, cos, sin, out):
     """Line integrals, in voxels: volume (channel, z, y, x) -> out (channel, tilt, t, x), all float32."""
-    n_channels, nz, ny, nx = volume.shape
-    n_tilts, nt = out.shape[1], out.shape[2]
+    n_channels, nx = volume.shape[0], volume.shape[3]
+    n_tilts, nt = out.shape[1:3]
     n_blocks = (nx + X_BLOCK - 1) // X_BLOCK
-    # a slab of the block that stays in the second-level cache while every tilt passes over it
-    z_rows, y_rows = max(1, _SLAB_ROWS // (ny + 2)), max(1, _SLAB_ROWS // (nz + 2))
-    for job in prange(n_channels * n_blocks):
-        channel, x0 = job // n_blocks, (job % n_blocks) * X_BLOCK
-        width = min(X_BLOCK, nx - x0)
-        # one row of zeros on every side, so that rays leaving the slice need no test
-        block = np.zeros((nz + 2, ny + 2, width), np.float32)
-        for z in range(nz):
-            for y in range(ny):
-                for x in range(width):
-                    block[z + 1, y + 1, x] = volume[channel, z, y, x0 + x]
-        lines = np.zeros((n_tilts, nt, width), np.float32)
-        for slab in range(0, nz, z_rows):
-            for tilt in range(n_tilts):
-                if abs(cos[tilt]) >= abs(sin[tilt]):
-                    _cross_rows(block, cos[tilt], sin[tilt], slab, min(slab + z_rows, nz), lines[tilt])
-        for slab in range(0, ny, y_rows):
-            for tilt in range(n_tilts):
-                if abs(cos[tilt]) < abs(sin[tilt]):
-                    _cross_columns(block, cos[tilt], sin[tilt], slab, min(slab + y_rows, ny), lines[tilt])
-        for tilt in range(n_tilts):
+    n_groups = max(1, min(n_tilts, _MIN_JOBS // (n_channels * n_blocks)))
+    for job in prange(n_channels * n_blocks * n_groups):
+        channel, block, group = job // (n_blocks * n_groups), job // n_groups % n_blocks, job % n_groups
+        x0 = block * X_BLOCK
+        first, last = group * n_tilts // n_groups, (group + 1) * n_tilts // n_groups
+        lines = np.zeros((last - first, nt, min(X_BLOCK, nx - x0)), np.float32)
+        for along_z in (True, False):
+            _cross_planes(volume[channel], x0, along_z, cos[first:last], sin[first:last], lines)
+        for tilt in range(last - first):
             for d in range(nt):
+                for x in range(lines.shape[2]):
+                    out[channel, first + tilt, d, x0 + x] = lines[tilt, d, x]
+
+
+@njit(fastmath=_FASTMATH)
+def _gather_tile(stack, x0, cos, sin, z0, y0, centres, buffer, out):
+    """Back-project into one tile: stack (tilt, t, x) -> out (z, y, x), whose first voxel is (z0, y0)."""
+    n_tilts, nt = stack.shape[:2]
+    height, length, width = out.shape
+    zc, yc, tc = centres
+    span = buffer.shape[1]
+    start = np.empty(n_tilts, np.int64)
+    for tilt in range(n_tilts):
+        c, s = cos[tilt], sin[tilt]
+        lowest = min(0.0, (length - 1) * c) + min(0.0, (height - 1) * s)
+        # one row to spare: a voxel's t may round to either side of what the tile's corner gave
+        start[tilt] = floor((y0 - yc) * c + (z0 - zc) * s + tc + lowest) - 1
+        for i in range(span):
+            d, target = start[tilt] + i, buffer[tilt, i]
+            if d >= 0 and d < nt:
+                source = stack[tilt, d]
                 for x in range(width):
-                    out[channel, tilt, d, x0 + x] = lines[tilt, d, x]
+                    target[x] = source[x0 + x]
+            else:
+                target[:] = 0.0
+    rows = buffer.reshape(-1, width)
+    index = np.empty(n_tilts, np.int64)
+    w0, w1 = np.empty(n_tilts, np.float32), np.empty(n_tilts, np.float32)
+    for z in range(height):
+        for y in range(length):
+            for tilt in range(n_tilts):
+                c, s = cos[tilt], sin[tilt]
+                h = max(abs(c), abs(s))
+                t = (y0 + y - yc) * c + (z0 + z - zc) * s + tc
+                below = floor(t)
+                index[tilt] = tilt * span + below - start[tilt]
+                w0[tilt] = max(0.0, 1.0 - (t - below) / h) / h
+                w1[tilt] = max(0.0, 1.0 - (below + 1 - t) / h) / h
+            out[z, y] = 0.0
+            _add_rows(out[z, y], rows, index, w0, w1, n_tilts)
 
 
 @njit(parallel=True, fastmath=_FASTMATH, cache=True, nogil=True)
 def adjoint(stack, cos, sin, out):
     """Back-projection, the transpose of `forward`: stack (channel, tilt, t, x) -> out (channel, z, y, x), float32."""
     n_channels, n_tilts, nt, nx = stack.shape
-    nz, ny = out.shape[1], out.shape[2]
-    n_blocks = (nx + X_BLOCK - 1) // X_BLOCK
-    zc, yc, tc = 0.5 * (nz - 1), 0.5 * (ny - 1), 0.5 * (nt - 1)
-    for job in prange(n_channels * n_blocks):
-        channel, x0 = job // n_blocks, (job % n_blocks) * X_BLOCK
-        width = min(X_BLOCK, nx - x0)
-        block = np.zeros((n_tilts, nt + 2, width), np.float32)
-        for tilt in range(n_tilts):
-            for d in range(nt):
-                for x in range(width):
-                    block[tilt, d + 1, x] = stack[channel, tilt, d, x0 + x]
-        line = np.empty(width, np.float32)
-        for z in range(nz):
-            for y in range(ny):
-                line[:] = 0.0
-                for tilt in range(n_tilts):
-                    c, s = cos[tilt], sin[tilt]
-                    h = max(abs(c), abs(s))
-                    t = (y - yc) * c + (z - zc) * s + tc
-                    d0 = floor(t)
-                    if d0 >= -1 and d0 < nt:
-                        w0 = np.float32(max(0.0, 1.0 - (t - d0) / h) / h)
-                        w1 = np.float32(max(0.0, 1.0 - (d0 + 1 - t) / h) / h)
-                        _add_two_rows(line, w0, block[tilt, d0 + 1], w1, block[tilt, d0 + 2], width)
-                for x in range(width):
-                    out[channel, z, y, x0 + x] = line[x]
+    nz, ny = out.shape[1:3]
+    n_blocks, n_slabs = (nx + X_BLOCK - 1) // X_BLOCK, (nz + _TILE - 1) // _TILE
+    centres = (0.5 * (nz - 1), 0.5 * (ny - 1), 0.5 * (nt - 1))
+    span = ceil(_TILE * np.sqrt(2.0)) + 4  # detector rows that a tile's diagonal covers, and a margin
+    for job in prange(n_channels * n_blocks * n_slabs):
+        channel, block, z0 = job // (n_blocks * n_slabs), job // n_slabs % n_blocks, job % n_slabs * _TILE
+        x0 = block * X_BLOCK
+        width, height = min(X_BLOCK, nx - x0), min(_TILE, nz - z0)
+        buffer = np.empty((n_tilts, span, width), np.float32)
+        tile = np.empty((height, _TILE, width), np.float32)
+        for y0 in range(0, ny, _TILE):
+            length = min(_TILE, ny - y0)
+            _gather_tile(stack[channel], x0, cos, sin, z0, y0, centres, buffer, tile[:, :length])
+            for z in range(height):
+                for y in range(length):
+                    for x in range(width):
+                        out[channel, z0 + z, y0 + y, x0 + x] = tile[z, y, x]

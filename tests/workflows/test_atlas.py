@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fusedtomo.errors import InputError
-from workflows.atlas import build_atlas, read_atlas, replacing, write_atlas
+from fusedtomo.files import replacing
+from workflows.atlas import build_atlas, read_atlas, write_atlas
 from workflows.campaign import CampaignConfig
 from workflows.journal import TrialResult
 

@@ -1,0 +1,131 @@
+"""Data set files: how is a FusedDataset kept, with the phantom it was simulated from?
+
+An attribute that is not known is absent::
+
+    /                  attrs pixel_nm, gamma
+    /haadf             attrs background, gain, snr
+        counts         (tilt, y, x) float32, one tilt a chunk, gzip
+        angles_deg     (tilt,) float64
+    /chemical
+        counts         (element, tilt, y, x) float32, one element and tilt a chunk, gzip
+        angles_deg     (tilt,) float64
+        elements       (element,) utf-8 strings
+        background, gain, snr   (element,) float64; gain and snr are NaN where unknown
+    /truth             like /volume (fusedtomo.io.volumes); the phantom, where the data was simulated
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from fusedtomo.errors import InputError
+from fusedtomo.hdf5 import naming, read_array, read_number
+from fusedtomo.io.root import Attributes, new_file, open_file
+from fusedtomo.io.volumes import get_elements, get_volume, put_elements, put_volume
+from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
+from fusedtomo.volume import ChemicalVolume
+
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+def write_dataset(
+    dataset: FusedDataset,
+    path: str | Path,
+    truth: ChemicalVolume | None = None,
+    attributes: Attributes | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write both modalities, with the phantom they were simulated from where there is one."""
+    with new_file(path, "dataset", attributes, overwrite) as file:
+        file.attrs["pixel_nm"] = float(dataset.pixel_nm)
+        if dataset.gamma is not None:
+            file.attrs["gamma"] = float(dataset.gamma)
+        _write_haadf(file.create_group("haadf"), dataset.haadf)
+        _write_chemical(file.create_group("chemical"), dataset)
+        if truth is not None:
+            put_volume(file, "truth", truth)
+
+
+def read_dataset(path: str | Path) -> FusedDataset:
+    """Return both modalities of a data set file."""
+    with open_file(path, "dataset") as file:
+        return FusedDataset(
+            haadf=_read_haadf(file),
+            chemical=_read_chemical(file),
+            pixel_nm=read_number(file, "/", "pixel_nm"),
+            gamma=read_number(file, "/", "gamma", required=False),
+        )
+
+
+def read_truth(path: str | Path) -> ChemicalVolume | None:
+    """Return the phantom inside a data set file; None where it has none, as measured data does."""
+    with open_file(path, "dataset") as file:
+        return get_volume(file, "truth") if "truth" in file else None
+
+
+def _write_haadf(group: h5py.Group, series: TiltSeries) -> None:
+    _write_counts(group, series.counts, series.scheme)
+    group.attrs["background"] = float(series.background)
+    for name in ("gain", "snr"):
+        if getattr(series, name) is not None:
+            group.attrs[name] = float(getattr(series, name))
+
+
+def _read_haadf(file: h5py.File) -> TiltSeries:
+    counts, scheme = read_array(file, "haadf/counts", 3), _read_scheme(file, "haadf/angles_deg")
+    background = read_number(file, "haadf", "background")
+    gain, snr = (read_number(file, "haadf", name, required=False) for name in ("gain", "snr"))
+    with naming("/haadf/counts"):
+        return TiltSeries("HAADF", counts, scheme, gain, background, snr)
+
+
+def _write_chemical(group: h5py.Group, dataset: FusedDataset) -> None:
+    _write_counts(group, dataset.chemical_counts, dataset.chemical_scheme)
+    put_elements(group, dataset.elements)
+    for name in ("background", "gain", "snr"):
+        known = [getattr(series, name) for series in dataset.chemical]
+        group[name] = np.array([np.nan if value is None else value for value in known], dtype=np.float64)
+
+
+def _read_chemical(file: h5py.File) -> tuple[TiltSeries, ...]:
+    counts, scheme = read_array(file, "chemical/counts", 4), _read_scheme(file, "chemical/angles_deg")
+    elements = get_elements(file, "chemical")
+    if len(counts) != len(elements) or len(set(elements)) != len(elements):
+        raise InputError(
+            f"data set '/chemical/elements' names {', '.join(elements)} for {len(counts)} entries of "
+            f"'/chemical/counts' (element, tilt, y, x); name each element once"
+        )
+    gains, backgrounds, snrs = (_read_per_element(file, name, len(elements)) for name in ("gain", "background", "snr"))
+    with naming("/chemical"):
+        return tuple(
+            TiltSeries(name, counts[e], scheme, gains[e], _known(backgrounds[e]), snrs[e])
+            for e, name in enumerate(elements)
+        )
+
+
+def _read_per_element(file: h5py.File, name: str, n_elements: int) -> list[float | None]:
+    """Values of /chemical/<name>, None where the file holds NaN."""
+    values = read_array(file, f"chemical/{name}", 1, np.float64, strict=False)
+    if len(values) != n_elements:
+        raise InputError(
+            f"data set '/chemical/{name}' has {len(values)} values for {n_elements} elements; give one each"
+        )
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def _known(background: float | None) -> float:
+    return np.nan if background is None else background  # TiltSeries refuses NaN with a message of its own
+
+
+def _write_counts(group: h5py.Group, counts: np.ndarray, scheme: TiltScheme) -> None:
+    if 0 in counts.shape:
+        raise InputError(f"{group.name}/counts has shape {counts.shape}; give at least one pixel")
+    chunks = (1,) * (counts.ndim - 2) + counts.shape[-2:]
+    group.create_dataset("counts", data=np.asarray(counts, dtype=np.float32), chunks=chunks, **_COMPRESSION)
+    group["angles_deg"] = np.array(scheme.angles_deg, dtype=np.float64)
+
+
+def _read_scheme(file: h5py.File, name: str) -> TiltScheme:
+    with naming(f"/{name}"):
+        return TiltScheme(tuple(read_array(file, name, 1, np.float64).tolist()))

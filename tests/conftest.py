@@ -1,0 +1,45 @@
+"""Fixtures that more than one test file needs: a seeded generator, a tiny phantom, a tiny data set."""
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from fusedtomo.settings import Acquisition
+from fusedtomo.simulate import simulate
+from fusedtomo.tilts import FusedDataset
+from fusedtomo.volume import ChemicalVolume
+
+# no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
+settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
+settings.load_profile("fusedtomo")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same numbers in every test."""
+    return np.random.default_rng(20240513)
+
+
+@pytest.fixture(scope="session")
+def tiny_phantom() -> ChemicalVolume:
+    """A CoO block with a pore and a gold grain on it, (3, 8, 8, 6), inside the inscribed cylinder."""
+    data = np.zeros((3, 8, 8, 6), np.float32)
+    data[:2, 2:6, 2:6, 1:5] = 0.5
+    data[:2, 3, 4, 2] = 0
+    data[2, 3:5, 6, 2:4] = 1
+    return ChemicalVolume(data, ("Co", "O", "Au"), 2.0)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tiny_phantom) -> FusedDataset:
+    """The tiny phantom at 9 HAADF and 5 chemical tilts; its arrays are read-only, so that no solver writes to them."""
+    acquisition = Acquisition.model_validate(
+        {
+            "haadf": {"tilts": {"count": 9}, "snr": 1000.0},
+            "chemical": {"tilts": {"count": 5}, "snr": {"Co": 8.0, "O": 8.0, "Au": 4.0}},
+        }
+    )
+    dataset = simulate(tiny_phantom, acquisition)
+    for series in (dataset.haadf, *dataset.chemical):
+        series.counts.flags.writeable = False
+    return dataset

@@ -1,0 +1,355 @@
+"""Import of measured series: geometry, alignment, levels, and one message for every fault of a recipe."""
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from fusedtomo.errors import InputError
+from fusedtomo.importing import ImportRecipe, import_dataset, neighbour_correlation, read_recipe
+from fusedtomo.io import read_dataset, write_dataset
+
+CHECKOUT = Path(__file__).parents[2]
+RECIPE = CHECKOUT / "configs" / "imports" / "eds_haadf_particle.toml"
+ANGLES = (-40.0, -10.0, 0.0, 25.0, 60.0)
+N = 41  # odd: the centre of rotation (n-1)/2 is a pixel
+POINT = (6.0, -4.0, 9.0)  # X, Y, Z of a blob from the centre, in the frame of the recorded images
+
+
+def recorded_images(shifts=None):
+    """A blob turning about the image's y, right-handed with Z away from the viewer: X' = X cos + Z sin."""
+    rows, columns = np.indices((N, N)) - (N - 1) / 2
+    images = []
+    for i, angle in enumerate(np.deg2rad(ANGLES)):
+        x, y = POINT[0] * np.cos(angle) + POINT[2] * np.sin(angle), POINT[1]
+        dx, dy = shifts[i] if shifts else (0, 0)
+        images.append(np.exp(-((rows - y + dy) ** 2 + (columns - x + dx) ** 2) / 4))
+    return 1000 * np.array(images)
+
+
+def write_source(folder, images, **more):
+    with h5py.File(folder / "source.h5", "w") as file:
+        file["haadf"], file["maps/Fe"], file["angles"] = images, images, np.array(ANGLES, np.float32)
+        file["pixel_um"] = np.full(len(ANGLES), 0.013)
+        for name, values in more.items():
+            if name in file:
+                del file[name]
+            file[name] = values
+
+
+def recipe(**changes):
+    settings = {
+        "file": "source.h5",
+        "haadf": "haadf",
+        "elements": {"Fe": "maps/Fe"},
+        "angles_deg": "angles",
+        "pixel_nm": 2.0,
+        "tilt_axis": "y",
+        "haadf_background": 0,
+        "chemical_background": 0,
+        "chemical_gain": 1,
+    }
+    return ImportRecipe.model_validate(settings | changes)
+
+
+def centres(counts):
+    """Centre of mass (y, x) of every image from the centre of rotation."""
+    y, x = np.indices(counts.shape[1:]) - (N - 1) / 2
+    mass = counts.sum(axis=(1, 2), dtype=np.float64)
+    return np.stack([(counts * axis).sum(axis=(1, 2), dtype=np.float64) / mass for axis in (y, x)], axis=1)
+
+
+def refusal(recipe, folder) -> str:
+    with pytest.raises(InputError) as caught:
+        import_dataset(recipe, folder)
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------------------- geometry
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_turned_images_obey_the_projection_formula(tmp_path, reverse):
+    write_source(tmp_path, recorded_images())
+    dataset, _ = import_dataset(recipe(reverse_tilt=reverse), tmp_path)
+    x, y, z = POINT[1], -POINT[0], POINT[2] if reverse else -POINT[2]  # new x = old y, new y = -old x
+    for series in (dataset.haadf, *dataset.chemical):
+        theta = np.deg2rad(series.scheme.angles_deg)
+        t = y * np.cos(theta) + z * np.sin(theta)
+        np.testing.assert_allclose(centres(series.counts), np.stack([t, np.full_like(t, x)], axis=1), atol=1e-3)
+
+
+def test_axis_x_is_not_turned(tmp_path):
+    write_source(tmp_path, recorded_images().transpose(0, 2, 1))
+    dataset, _ = import_dataset(recipe(tilt_axis="x"), tmp_path)
+    theta = np.deg2rad(ANGLES)
+    t = POINT[0] * np.cos(theta) + POINT[2] * np.sin(theta)
+    np.testing.assert_allclose(centres(dataset.haadf.counts)[:, 0], t, atol=1e-3)
+
+
+def test_turning_does_not_mirror(tmp_path):
+    letter = np.zeros((len(ANGLES), 4, 6))
+    letter[:, 0, :], letter[:, :, 0], letter[:, 1, 3] = 1, 2, 3
+    write_source(tmp_path, letter)
+    counts = import_dataset(recipe(), tmp_path)[0].haadf.counts
+    assert counts.shape == (len(ANGLES), 6, 4)
+    assert counts.flags.c_contiguous
+    for row in range(4):
+        for column in range(6):  # new x = old y, new y counts old x from its end
+            assert counts[0, 5 - column, row] == letter[0, row, column]
+
+
+# ------------------------------------------------------------------------------- alignment
+
+
+@pytest.mark.parametrize("order", ["xy", "yx"])
+def test_shifts_undo_a_drift_before_turning(tmp_path, order):
+    drift = [(3, -2), (0, 1), (0, 0), (-2, 2), (1, 0)]  # (x, y) that aligns each tilt
+    pairs = dict(zip(ANGLES, drift, strict=True))
+    listed = [pairs.get(float(angle), (0, 0)) for angle in range(-50, 65, 5)]
+    (tmp_path / "s.json").write_text(json.dumps([p if order == "xy" else p[::-1] for p in listed]))
+    write_source(tmp_path, recorded_images(drift))
+    shifts = {"file": "s.json", "first_angle_deg": -50, "step_deg": 5, "order": order}
+    shifted, notes = import_dataset(recipe(shifts=shifts), tmp_path)
+    write_source(tmp_path, recorded_images())
+    still, _ = import_dataset(recipe(), tmp_path)
+    inner = np.s_[:, 4:-4, 4:-4]
+    np.testing.assert_allclose(shifted.haadf.counts[inner], still.haadf.counts[inner], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(shifted.chemical[0].counts, shifted.haadf.counts)
+    assert any("x by -2 to 3, y by -2 to 2 whole pixels" in note for note in notes)
+
+
+def test_edges_are_filled_with_recorded_counts_not_vacuum(tmp_path):
+    counts = np.random.default_rng(0).poisson(5, (len(ANGLES), N, N)).astype(float) + 1
+    write_source(tmp_path, counts)
+    (tmp_path / "s.json").write_text(json.dumps([[-3, 2]] * 21))
+    shifts = {"file": "s.json", "first_angle_deg": -40, "step_deg": 5}
+    moved = import_dataset(recipe(shifts=shifts, tilt_axis="x"), tmp_path)[0].haadf.counts
+    np.testing.assert_array_equal(moved[:, 2:, :-3], counts[:, :-2, 3:])
+    np.testing.assert_array_equal(moved[:, 2:, -3:], counts[:, :-2, :-4:-1])  # mirrored, not repeated
+    assert moved.min() >= 1
+
+
+def test_crop_keeps_the_centre(tmp_path):
+    write_source(tmp_path, recorded_images())
+    whole = import_dataset(recipe(), tmp_path)[0].haadf.counts
+    np.testing.assert_array_equal(import_dataset(recipe(crop_px=3), tmp_path)[0].haadf.counts, whole[:, 3:-3, 3:-3])
+    assert "crop_px = 21" in refusal(recipe(crop_px=21), tmp_path)
+
+
+def test_excluded_tilts_are_left_out_by_their_recorded_angle(tmp_path):
+    write_source(tmp_path, recorded_images())
+    whole, _ = import_dataset(recipe(), tmp_path)
+    dataset, _ = import_dataset(recipe(exclude_angles_deg=(25,), reverse_tilt=True), tmp_path)
+    assert dataset.haadf.scheme.angles_deg == (40.0, 10.0, 0.0, -60.0)
+    np.testing.assert_array_equal(dataset.chemical[0].counts, whole.haadf.counts[[0, 1, 2, 4]])
+    assert "exclude_angles_deg has 26, but the tilts are -40, -10" in refusal(
+        recipe(exclude_angles_deg=(26,)), tmp_path
+    )
+    assert "at least two angles" in refusal(recipe(exclude_angles_deg=ANGLES[:4]), tmp_path)
+
+
+# ------------------------------------------------------------------------------- levels
+
+
+def slab(background, gain, concentration, thickness_px, level=0.0):
+    """A slab in vacuum: HAADF and noise-free counts (tilt, y, x), thicker along the beam at higher tilt."""
+    inside = np.zeros((N, N), bool)
+    inside[:, 8:-8] = True
+    path = thickness_px / np.cos(np.deg2rad(ANGLES))[:, None, None] * inside
+    return level + 500 * path, background + gain * concentration * path
+
+
+def test_automatic_levels_find_what_a_slab_was_made_with(tmp_path):
+    haadf, counts = slab(background=0.3, gain=0.2, concentration=1.0, thickness_px=10, level=75)
+    write_source(tmp_path, haadf, **{"maps/Fe": counts})
+    auto = {"haadf_background": "auto", "chemical_background": "auto", "chemical_gain": "auto"}
+    dataset, notes = import_dataset(recipe(**auto, pixel_nm=2.0, thickness_nm=20), tmp_path)
+    assert dataset.haadf.background == pytest.approx(75)
+    assert dataset.chemical[0].background == pytest.approx(0.3, rel=1e-5)
+    assert dataset.chemical[0].gain == pytest.approx(0.2, rel=0.02)
+    assert dataset.haadf.gain is None
+    assert any("(measured)" in note and note.startswith("Fe") for note in notes)
+
+
+def test_without_vacuum_a_background_is_asked_for(tmp_path):
+    images = np.random.default_rng(0).normal(1000, 100, (len(ANGLES), N, N))
+    write_source(tmp_path, images)
+    assert "no measure; give haadf_background" in refusal(recipe(haadf_background="auto"), tmp_path)
+    write_source(tmp_path, np.ones_like(images))
+    assert "100.0%" in refusal(recipe(chemical_background="auto"), tmp_path)
+
+
+def test_gain_of_an_empty_map_is_asked_for(tmp_path):
+    write_source(tmp_path, recorded_images(), **{"maps/Fe": np.zeros((len(ANGLES), N, N))})
+    message = refusal(recipe(chemical_gain="auto", thickness_nm=20), tmp_path)
+    assert "chemical_gain of 'Fe' cannot be chosen" in message
+
+
+def test_saturated_pixels_are_clipped_and_counted(tmp_path):
+    images = recorded_images()
+    images[0, :2, :3] = 65535
+    images[1, 0, 0] = 70000
+    write_source(tmp_path, images)
+    dataset, notes = import_dataset(recipe(haadf_saturation=65535), tmp_path)
+    assert dataset.haadf.counts.max() == 65535
+    assert dataset.chemical[0].counts.max() == 70000  # chemistry is left as it is
+    assert any("7 pixels (0.08%) are saturated" in note for note in notes)
+
+
+def test_pixel_size_comes_from_a_number_or_a_dataset(tmp_path):
+    write_source(tmp_path, recorded_images())
+    taken = recipe(pixel_nm={"dataset": "pixel_um", "nm_per_unit": 1000})
+    assert import_dataset(taken, tmp_path)[0].pixel_nm == pytest.approx(13.0)
+    write_source(tmp_path, recorded_images(), pixel_um=[0.013, 0.014])
+    assert "'pixel_um' holds 0.013 to 0.014" in refusal(taken, tmp_path)
+
+
+def test_each_modality_has_its_own_tilts(tmp_path):
+    images = recorded_images()
+    write_source(tmp_path, images, **{"maps/Fe": images[::2]})
+    dataset, _ = import_dataset(recipe(chemical_angles_deg=ANGLES[::2]), tmp_path)
+    assert dataset.chemical_scheme.angles_deg == ANGLES[::2]
+    assert dataset.haadf.scheme.angles_deg == ANGLES
+
+
+# ------------------------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x.h5", "a/../../x.h5", "..\\x.h5", "C:\\x.h5", "", "a\0.h5"])
+@pytest.mark.parametrize("where", ["file", "shifts"])
+def test_names_cannot_leave_the_data_folder(name, where):
+    shifts = {"file": name, "first_angle_deg": 0, "step_deg": 5}
+    with pytest.raises(ValueError, match="inside the data folder"):
+        recipe(**({"file": name} if where == "file" else {"shifts": shifts}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('haadf = "HAADF"', 'haddf = "HAADF"', "unknown key 'haddf' = 'HAADF'; did you mean 'haadf'?"),
+        ('order = "xy"', 'ordre = "xy"', "unknown key 'shifts.ordre' = 'xy'; did you mean 'order'?"),
+        ("step_deg = 5", "", "'shifts.step_deg' is missing; add it: degrees between pairs"),
+        ('tilt_axis = "y"', 'tilt_axis = "z"', "'tilt_axis' = 'z': input should be 'x' or 'y'"),
+        (
+            "haadf_background = 75",
+            'haadf_background = "low"',
+            "'haadf_background' = 'low': input should be a valid",
+        ),
+        (
+            "haadf_background = 75",
+            "haadf_background = -1",
+            "'haadf_background' = -1: input should be greater",
+        ),
+        ('Mg = "Mg_Ka"', 'Xx = "Mg_Ka"', "element 'Xx' has no atomic number"),
+        (
+            'file = "maps.h5"',
+            'file = "../maps.h5"',
+            "'file' = '../maps.h5': '../maps.h5' must be a name inside",
+        ),
+        ('chemical_gain = "auto"', "chemical_gain = { Co = 1.0 }", "chemical_gain names 'Co'"),
+        ("thickness_nm = 200", "", "chemical_gain 'auto' needs thickness_nm"),
+        ('file = "maps.h5"', "file = maps.h5", "not valid TOML"),
+    ],
+)
+def test_faults_of_a_recipe_are_named(tmp_path, old, new, told):
+    text = RECIPE.read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "r.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_recipe(tmp_path / "r.toml")
+    assert str(caught.value).startswith(f"{tmp_path / 'r.toml'}: ")
+    assert told in str(caught.value)
+
+
+def test_unreadable_recipes_are_named(tmp_path):
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 9999)
+    (tmp_path / "latin.toml").write_bytes(b"a = '\xe9'")
+    for name in ("deep.toml", "latin.toml", "none.toml", ""):
+        with pytest.raises(InputError, match=r"cannot be read|not valid TOML"):
+            read_recipe(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[0, 0], [1.5, 0]]", "shift 1.5 is no whole number"),
+        ("[[0, 0], [NaN, 0]]", "shift nan is no whole number"),
+        ("[0, 1]", "shifts have shape (2,)"),
+        ('{"a": 1}', "no list of pairs"),
+        ("[[0, 0], [0]]", "no list of pairs"),
+        ("[" * 99999, "no list of pairs"),
+        ("", "no list of pairs"),
+        ("[[0, 0], [0, 0]]", "tilt -10 degrees has no shift: 's.json' has 2, from -40 to -35"),
+    ],
+)
+def test_faults_of_shifts_are_named(tmp_path, text, told):
+    write_source(tmp_path, recorded_images())
+    (tmp_path / "s.json").write_text(text)
+    shifts = {"file": "s.json", "first_angle_deg": -40, "step_deg": 5}
+    assert told in refusal(recipe(shifts=shifts), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"file": "none.h5"}, "none.h5: does not exist"),
+        (
+            {"haadf": "HADF"},
+            "data set '/HADF' is missing; the file holds /angles, /haadf, /maps/Fe, /pixel_um",
+        ),
+        ({"haadf": "angles"}, "has shape (5,); it needs 3 dimensions"),
+        ({"angles_deg": (0, 10)}, "data set 'haadf' has 5 images for 2 angles"),
+        ({"angles_deg": (0, 1, 2, 3, 3)}, "angles_deg (from the recipe): a tilt angle is given twice"),
+        ({"shifts": {"file": "none.json", "first_angle_deg": 0, "step_deg": 5}}, "none.json: cannot be read"),
+    ],
+)
+def test_faults_of_the_data_are_named(tmp_path, changes, told):
+    write_source(tmp_path, recorded_images())
+    assert told in refusal(recipe(**changes), tmp_path)
+
+
+def test_stacks_of_unequal_pixels_are_refused(tmp_path):
+    write_source(tmp_path, recorded_images(), **{"maps/Fe": np.ones((len(ANGLES), 4, 4))})
+    assert "data set 'maps/Fe' has 4 x 4 pixels" in refusal(recipe(), tmp_path)
+
+
+# ------------------------------------------------------------------------------- the real series
+
+
+@pytest.fixture(scope="module")
+def real_folder():
+    root = Path(os.environ.get("FUSEDTOMO_DATA", CHECKOUT.parent / "shared" / "data"))
+    folder = root / "eds_haadf_particle"
+    if not (folder / "maps.h5").is_file():
+        pytest.skip(f"no real tilt series at {folder}; set FUSEDTOMO_DATA to the folder that holds it")
+    return folder
+
+
+@pytest.mark.data
+def test_real_series_is_aligned_and_counted(real_folder, tmp_path):
+    dataset, notes = import_dataset(read_recipe(RECIPE), real_folder)
+    assert dataset.elements == ("Mg", "Si", "Fe", "O")
+    assert dataset.chemical_counts.shape == (4, 16, 256, 256)
+    assert dataset.haadf.scheme.angles_deg == tuple(range(-40, 40, 5))
+    assert dataset.pixel_nm == pytest.approx(13.0814, rel=1e-5)
+    assert any("643 pixels (0.06%) are saturated" in note for note in notes)
+    with h5py.File(real_folder / "maps.h5") as file:
+        before = neighbour_correlation(file["HAADF"][()].astype(np.float32))
+    after = neighbour_correlation(dataset.haadf.counts)
+    assert (round(before, 3), round(after, 3)) == (0.886, 0.920)  # the values in the data's README
+    write_dataset(dataset, tmp_path / "real.h5")
+    np.testing.assert_array_equal(read_dataset(tmp_path / "real.h5").chemical_counts, dataset.chemical_counts)
+
+
+@pytest.mark.data
+def test_real_concentrations_come_out_near_one(real_folder):
+    dataset, _ = import_dataset(read_recipe(RECIPE), real_folder)
+    thickness_px = 200 / dataset.pixel_nm
+    for series in dataset.chemical:
+        blocks = (series.counts[8] - series.background).reshape(32, 8, 32, 8).mean(axis=(1, 3))  # 0 degrees
+        assert 0.5 < blocks.max() / (series.gain * thickness_px) < 2
+        assert 0 <= series.background < 0.01

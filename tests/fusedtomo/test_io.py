@@ -1,0 +1,343 @@
+"""HDF5 files: bit-exact round trips, atomic writing, and one message for every kind of bad file."""
+
+import os
+import resource
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fusedtomo import io
+from fusedtomo.errors import InputError
+from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
+from fusedtomo.volume import ChemicalVolume
+
+ANY_ARRAY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def volume():
+    return ChemicalVolume(np.random.default_rng(0).random((2, 6, 5, 7), dtype=np.float32), ("Co", "O"), 3.1)
+
+
+@pytest.fixture
+def dataset():
+    rng = np.random.default_rng(1)
+    haadf = TiltSeries(
+        "HAADF",
+        rng.normal(0, 9, (4, 5, 7)).astype(np.float32),
+        TiltScheme((-70.1, 0.0, 1 / 3, 70.0)),
+        None,
+        2.5,
+        10.0,
+    )
+    scheme = TiltScheme((30.0, -30.0, 0.1))
+    counts = rng.poisson(3, (2, 3, 5, 7)).astype(np.float32)
+    chemical = (
+        TiltSeries("Co", counts[0], scheme, None, 0.1, 3.0),
+        TiltSeries("O", counts[1], scheme, 2.2, 0.0),
+    )
+    return FusedDataset(haadf, chemical, 1 / 7, 1.7)
+
+
+@pytest.fixture
+def dataset_file(tmp_path, dataset, volume):
+    io.write_dataset(dataset, tmp_path / "data.h5", volume)
+    return tmp_path / "data.h5"
+
+
+def same_volume(a, b):
+    return (
+        a.data.dtype == b.data.dtype
+        and a.data.tobytes() == b.data.tobytes()
+        and (a.data.shape, a.elements, a.voxel_nm) == (b.data.shape, b.elements, b.voxel_nm)
+    )
+
+
+def same_series(a, b):
+    return a.counts.tobytes() == b.counts.tobytes() and (a.name, a.scheme, a.gain, a.background, a.snr) == (
+        (b.name, b.scheme, b.gain, b.background, b.snr)
+    )
+
+
+def refusal(action, *arguments, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        action(*arguments, **options)
+    return str(caught.value)
+
+
+# -------------------------------------------------------------------------------- round trips
+
+
+@ANY_ARRAY
+@given(
+    data=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=4, max_dims=4, min_side=1, max_side=4),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    )
+)
+def test_every_finite_volume_comes_back_bit_by_bit(tmp_path, data):
+    volume = ChemicalVolume(data, ("O", "Fe", "Au", "H")[: len(data)], 0.1)
+    io.write_volume(volume, tmp_path / "v.h5", overwrite=True)
+    assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
+
+
+def test_volume_larger_than_a_chunk_comes_back(tmp_path, monkeypatch, volume):
+    monkeypatch.setattr(io, "_CHUNK_BYTES", 4 * 5 * 7 * 4)  # 4 of 6 z planes: the last chunk is part full
+    io.write_volume(volume, tmp_path / "v.h5")
+    with h5py.File(tmp_path / "v.h5") as file:
+        assert file["volume/data"].chunks == (1, 4, 5, 7)
+    assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
+
+
+def test_dataset_comes_back_bit_by_bit(dataset_file, dataset, volume):
+    read = io.read_dataset(dataset_file)
+    assert same_series(read.haadf, dataset.haadf)
+    assert all(same_series(a, b) for a, b in zip(read.chemical, dataset.chemical, strict=True))
+    assert (read.elements, read.pixel_nm, read.gamma) == (dataset.elements, dataset.pixel_nm, dataset.gamma)
+    assert same_volume(io.read_truth(dataset_file), volume)
+
+
+def test_measured_dataset_has_no_truth_and_no_gamma(tmp_path, dataset):
+    io.write_dataset(FusedDataset(dataset.haadf, dataset.chemical, 2.0), tmp_path / "d.h5")
+    assert io.read_truth(tmp_path / "d.h5") is None
+    assert io.read_dataset(tmp_path / "d.h5").gamma is None
+
+
+def test_reconstruction_is_a_volume_with_a_history(tmp_path, volume):
+    history = {"cost": [3.0, 0.1, np.nan], "step": ()}
+    io.write_reconstruction(tmp_path / "r.h5", volume, history, {"method": "fused"})
+    assert same_volume(io.read_volume(tmp_path / "r.h5"), volume)
+    read = io.read_history(tmp_path / "r.h5")
+    assert read.keys() == history.keys()
+    assert read["cost"].tobytes() == np.array(history["cost"]).tobytes()
+
+
+def test_attributes_come_back_and_reserved_ones_are_refused(tmp_path, volume):
+    attributes = {"seed": 7, "note": "é µ", "weight": 0.1, "config": "x" * 200_000}
+    io.write_volume(volume, tmp_path / "v.h5", attributes)
+    assert io.read_attributes(tmp_path / "v.h5") == attributes
+    for bad in (
+        {"gamma": 2.0},
+        {"a": ["x"] * 9999},
+        {"a": None},
+        {"a": b"pickle"},
+        {"a": 2**80},
+        {"a": "\0"},
+    ):
+        message = refusal(io.write_volume, volume, tmp_path / "w.h5", bad)
+        assert "w.h5: attribute '" in message
+        assert len(message) < 300
+    assert os.listdir(tmp_path) == ["v.h5"]
+
+
+def test_layout_is_the_documented_one(dataset_file):
+    with h5py.File(dataset_file) as file:
+        found = []
+        file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert set(found) == {
+            *("haadf/counts", "haadf/angles_deg", "truth/data", "truth/elements"),
+            *(f"chemical/{n}" for n in ("counts", "angles_deg", "elements", "background", "gain", "snr")),
+        }
+        assert file.attrs["fusedtomo_kind"] == "dataset"
+        assert set(file["haadf"].attrs) == {"background", "snr"}  # no gain: unknown
+        assert np.isnan(file["chemical/gain"][0])
+
+
+# -------------------------------------------------------------------------------- writing
+
+
+def test_existing_file_needs_overwrite(tmp_path, volume):
+    (tmp_path / "v.h5").write_text("precious")
+    assert "v.h5: exists; pass --overwrite or another name" in refusal(io.write_volume, volume, tmp_path / "v.h5")
+    assert (tmp_path / "v.h5").read_text() == "precious"
+    io.write_volume(volume, tmp_path / "v.h5", overwrite=True)
+    assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
+
+
+def test_file_appears_only_when_complete(tmp_path, volume, monkeypatch):
+    seen = []
+
+    def replace(source, target):
+        with h5py.File(source) as file:
+            seen.append((Path(source).name, Path(target).exists(), file["volume/data"].shape))
+        os.rename(source, target)
+
+    monkeypatch.setattr(io.os, "replace", replace)
+    io.write_volume(volume, tmp_path / "v.h5")
+    assert seen == [(f".v.h5.{os.getpid()}.tmp", False, (2, 6, 5, 7))]
+
+
+@pytest.mark.parametrize("limit", [100, 3000, 100_000])
+def test_full_disk_keeps_the_old_file_and_the_process(tmp_path, volume, limit):
+    # a limit on file sizes fails like a full disk; plain h5py ends the process with a segmentation fault
+    io.write_volume(volume, tmp_path / "v.h5")
+    large = ChemicalVolume(np.ones((2, 64, 64, 64), np.float32), ("Co", "O"), 1.0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        message = refusal(io.write_volume, large, tmp_path / "v.h5", overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "v.h5: cannot be written (File too large); choose a folder" in message
+    assert os.listdir(tmp_path) == ["v.h5"]
+    assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_write_leaves_the_old_file(tmp_path, volume, dataset, monkeypatch, failure):
+    io.write_volume(volume, tmp_path / "v.h5")
+
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(io, "_write_chemical", fail)
+    with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else InputError):
+        io.write_dataset(dataset, tmp_path / "v.h5", overwrite=True)
+    assert os.listdir(tmp_path) == ["v.h5"]
+    assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
+
+
+def test_unwritable_targets_are_named(tmp_path, volume):
+    (tmp_path / "file").write_text("")
+    assert "does not exist" in refusal(io.write_volume, volume, tmp_path / "none" / "v.h5")
+    assert "folder" in refusal(io.write_volume, volume, tmp_path / "file" / "v.h5")
+    assert "is a folder" in refusal(io.write_volume, volume, tmp_path, overwrite=True)
+    assert "cannot be written" in refusal(io.write_volume, volume, "/proc/v.h5")
+    assert "cannot be written" in refusal(io.write_volume, volume, tmp_path / ("v" * 300))
+    assert "cannot be written" in refusal(io.write_volume, volume, tmp_path / "v\0.h5")
+
+
+def test_values_that_could_not_be_read_back_are_not_written(tmp_path, volume):
+    bad = ChemicalVolume(np.full_like(volume.data, np.nan), volume.elements, 1.0)
+    assert "NaN" in refusal(io.write_volume, bad, tmp_path / "v.h5")
+    assert "'Xx'" in refusal(io.write_volume, ChemicalVolume(volume.data, ("Xx", "O"), 1.0), tmp_path / "v.h5")
+    assert "'a/b'" in refusal(io.write_reconstruction, tmp_path / "v.h5", volume, {"a/b": [1.0]})
+    assert "'cost'" in refusal(io.write_reconstruction, tmp_path / "v.h5", volume, {"cost": [[1.0]]})
+    assert os.listdir(tmp_path) == []
+
+
+# -------------------------------------------------------------------------------- bad files
+
+
+@pytest.mark.parametrize("read", [io.read_volume, io.read_history, io.read_dataset, io.read_truth])
+def test_what_is_no_hdf5_file_is_named(tmp_path, read):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    (tmp_path / "empty.h5").touch()
+    os.mkfifo(tmp_path / "pipe.h5")
+    for name, why in {
+        "none.h5": "does not exist",
+        "": "is a folder",
+        "text.h5": "is not an HDF5 file",
+        "empty.h5": "is not an HDF5 file",
+        "pipe.h5": "is not a regular file",
+        "text.h5/v.h5": "does not exist",
+        "v" * 300: "cannot be read",
+    }.items():
+        message = refusal(read, tmp_path / name)
+        assert message.startswith(f"{tmp_path / name}: {why}")
+        assert "give" in message
+
+
+def test_file_cut_at_any_length_is_one_message(tmp_path, dataset_file):
+    whole = dataset_file.read_bytes()
+    cut = tmp_path / "cut.h5"
+    for length in [*range(0, 200, 9), *range(200, len(whole), len(whole) // 60), len(whole) - 1]:
+        cut.write_bytes(whole[:length])
+        for read in (io.read_dataset, io.read_truth):
+            message = refusal(read, cut)
+            assert message.startswith(f"{cut}: is ")
+            assert "\n" not in message
+
+
+def test_wrong_kind_of_file_is_named(tmp_path, dataset_file, volume):
+    io.write_volume(volume, tmp_path / "v.h5")
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["x"] = 1
+    assert "'volume', but a dataset file is wanted" in refusal(io.read_dataset, tmp_path / "v.h5")
+    assert "'volume', but a reconstruction file is wanted" in refusal(io.read_history, tmp_path / "v.h5")
+    assert "'dataset', but a volume or reconstruction" in refusal(io.read_volume, dataset_file)
+    assert "fusedtomo did not write this file" in refusal(io.read_volume, tmp_path / "foreign.h5")
+
+
+def spoil(path, name, values=None):
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        if values is not None:
+            file[name] = values
+
+
+NAN, NEGATIVE = np.zeros((2, 3, 5, 7)), np.zeros((2, 3, 5, 7))
+NAN[0, 0, 0, 0], NEGATIVE[1, 2, 4, 6] = np.nan, -1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("haadf/counts", None, "data set '/haadf/counts' is missing; the file holds /chemical/angles_deg"),
+        ("chemical", None, "data set '/chemical/counts' is missing"),
+        ("haadf/counts", np.zeros((5, 7)), "'/haadf/counts' has shape (5, 7); it needs 3 dimensions"),
+        ("haadf/counts", np.zeros((0, 5, 7)), "(0, 5, 7)"),
+        ("haadf/counts", np.zeros((4, 6, 7)), "HAADF images are (6, 7) but chemical maps (5, 7)"),
+        ("haadf/counts", np.zeros((3, 5, 7)), "/haadf/counts: tilt series 'HAADF' has 3 projections"),
+        ("haadf/counts", "text", "holds object values; it must hold numbers"),
+        ("haadf/counts", h5py.Empty("f4"), "shape None"),
+        ("chemical/counts", NAN, "'/chemical/counts' holds NaN"),
+        ("chemical/counts", NEGATIVE, "'O' has negative counts (down to -1)"),
+        ("chemical/counts", np.zeros((3, 3, 5, 7)), "names Co, O for 3 entries"),
+        ("haadf/angles_deg", [0.0, 1.0, 2.0, 91.0], "/haadf/angles_deg: tilt angle 91 degrees is outside"),
+        ("chemical/angles_deg", [0.0], "/chemical/angles_deg: a tilt series needs at least two angles"),
+        ("chemical/angles_deg", [0.0, 1.0, np.nan], "'/chemical/angles_deg' holds NaN"),
+        ("chemical/elements", ["Co", "Xx"], "element 'Xx' has no atomic number"),
+        ("chemical/elements", ["Co", "Co"], "names Co, Co"),
+        ("chemical/elements", [27, 8], "it must list symbols"),
+        ("chemical/gain", [1.0], "'/chemical/gain' has 1 values for 2 elements"),
+        ("chemical/gain", [1.0, -2.0], "/chemical: tilt series 'O' has gain -2.0"),
+        ("chemical/background", [np.nan, 0.0], "/chemical: tilt series 'Co' has background nan"),
+    ],
+)
+def test_bad_content_of_a_dataset_is_named(dataset_file, name, values, told):
+    spoil(dataset_file, name, values)
+    message = refusal(io.read_dataset, dataset_file)
+    assert message.startswith(f"{dataset_file}: ")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "told"),
+    [
+        ("/", "pixel_nm", None, "attribute 'pixel_nm' of '/' is missing"),
+        ("/", "pixel_nm", 0.0, "pixel_nm is 0.0"),
+        ("/", "pixel_nm", "3 nm", "attribute 'pixel_nm' of '/' is '3 nm'; it must be a finite number"),
+        ("/", "gamma", np.inf, "attribute 'gamma' of '/' is"),
+        ("haadf", "background", -1.0, "/haadf/counts: tilt series 'HAADF' has background -1.0"),
+        ("/", "fusedtomo_kind", 3, "'fusedtomo_kind' is"),
+    ],
+)
+def test_bad_attributes_are_named(dataset_file, group, name, value, told):
+    with h5py.File(dataset_file, "r+") as file:
+        del file[group].attrs[name]
+        if value is not None:
+            file[group].attrs[name] = value
+    message = refusal(io.read_dataset, dataset_file)
+    assert message.startswith(f"{dataset_file}: ")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("truth/data", np.full((2, 6, 5, 7), np.nan), "'/truth/data' holds NaN"),
+        ("truth/data", np.zeros((3, 6, 5, 7)), "/truth: volume holds 3 channels but 2 elements"),
+        ("truth/elements", ["Co", "Q"], "/truth: element 'Q'"),
+        ("truth/data", None, "data set '/truth/data' is missing"),
+    ],
+)
+def test_bad_content_of_a_volume_is_named(dataset_file, name, values, told):
+    spoil(dataset_file, name, values)
+    assert told in refusal(io.read_truth, dataset_file)

@@ -1,0 +1,134 @@
+"""Total variation and its proximal operator: against brute force, a closed form and what theory promises."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusedtomo.proximal import TotalVariation
+from tests.fusedtomo.reference import prox_by_dual_ascent, prox_primal, total_variation
+
+SHAPES = [(3, 4, 5), (1, 4, 5), (4, 1, 5), (4, 5, 1), (1, 1, 6), (1, 6, 1), (6, 1, 1), (1, 1, 1), (2, 2, 70)]
+CONVERGED = 600  # inner iterations: fast gradient projection gains 1/k^2, and these problems have under 300 voxels
+FLOAT32 = 1e-5  # relative rounding of a float32 sum over a row
+
+
+def _prox(noisy, weights, inverse, iterations=CONVERGED):
+    tv = TotalVariation(np.asarray(weights), noisy.shape[1:], iterations=iterations)
+    return tv.prox(noisy, inverse, np.empty_like(noisy))
+
+
+def _noisy(rng, shape, channels=2):
+    return (rng.random((channels, *shape)) + 0.3 * rng.normal(size=(channels, *shape))).astype(np.float32)
+
+
+def _constant(rng, shape):
+    return np.full(shape, 0.7, np.float32)
+
+
+def _varying(rng, shape):
+    return np.exp(rng.normal(0, 1, shape)).astype(np.float32)  # a factor of 50 between voxels
+
+
+METRICS = pytest.mark.parametrize("metric", [_constant, _varying], ids=["constant", "varying"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_value_is_the_isotropic_total_variation(shape, rng):
+    volume = _noisy(rng, shape)
+    expected = 0.5 * total_variation(volume[0].astype(np.float64)) + 3 * total_variation(volume[1].astype(np.float64))
+    tv = TotalVariation(np.array([0.5, 3.0]), shape)
+    assert tv.value(volume) == pytest.approx(expected, rel=FLOAT32, abs=1e-12)
+
+
+def test_value_of_a_block_is_its_surface():
+    volume = np.zeros((1, 7, 7, 7), np.float32)
+    volume[0, 2:5, 2:5, 2:5] = 2
+    # nine faces of unit area each way; edges and corners on the near sides share a voxel's difference vector
+    expected = 2 * total_variation(volume[0] / 2)
+    assert TotalVariation(np.ones(1), (7, 7, 7)).value(volume) == pytest.approx(expected, rel=FLOAT32)
+    assert 2 * 6 * 9 * 0.8 < expected < 2 * 6 * 9
+
+
+@METRICS
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("weight", [0.02, 0.2, 2.0])
+def test_prox_closes_the_duality_gap(shape, weight, metric, rng):
+    """Its cost is within rounding of a lower bound that any feasible dual gives, so it is the minimiser."""
+    noisy, inverse = _noisy(rng, shape, 1), metric(rng, (1, *shape))
+    x = _prox(noisy, [weight], inverse)
+    cost = prox_primal(x[0].astype(np.float64), noisy[0], weight, inverse[0])
+    bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], 4000)[1]
+    nothing = prox_primal(np.zeros(shape), noisy[0], weight, inverse[0])  # the cost's natural size
+    assert (x >= 0).all()
+    assert cost - bound < 1e-4 * nothing + 1e-9
+
+
+@METRICS
+def test_each_channel_has_its_own_weight(metric, rng):
+    noisy, weights = _noisy(rng, (3, 4, 5), 3), [0.3, 0.0, 0.05]
+    inverse = metric(rng, noisy.shape)
+    together = _prox(noisy, weights, inverse)
+    for channel, weight in enumerate(weights):
+        alone = _prox(noisy[channel : channel + 1], [weight], inverse[channel : channel + 1])
+        np.testing.assert_allclose(together[channel], alone[0], atol=1e-6)
+    np.testing.assert_array_equal(together[1], np.maximum(noisy[1], 0))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("weight", "expected"), [(0.5, [3.5, 2.0]), (2.0, [2.6, 2.6])])
+def test_two_voxels_move_towards_each_other_as_by_hand(axis, weight, expected):
+    """4 and 1 in the metric 1, 1/2: each moves by weight times its inverse metric, or both to their weighted mean."""
+    shape = [1, 1, 1]
+    shape[axis] = 2
+    noisy = np.array([4, 1], np.float32).reshape(1, *shape)
+    inverse = np.array([1, 2], np.float32).reshape(1, *shape)
+    if weight == 2.0:
+        expected = [(4 / 1 + 1 / 2) / (1 / 1 + 1 / 2)] * 2
+    np.testing.assert_allclose(_prox(noisy, [weight], inverse).ravel(), expected, atol=1e-4)
+
+
+def test_weight_zero_is_the_projection_on_the_positive(rng):
+    noisy = _noisy(rng, (3, 4, 5))
+    out = np.full_like(noisy, np.nan)
+    tv = TotalVariation(np.zeros(2), (3, 4, 5))
+    assert tv.prox(noisy, np.ones_like(noisy), out) is out
+    np.testing.assert_array_equal(out, np.maximum(noisy, 0))
+    assert tv.value(noisy) == 0
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 5)] * 3),
+    weight=st.floats(0, 3),
+    spread=st.floats(0, 1),
+    seed=st.integers(0, 999),
+)
+def test_prox_is_non_expansive_in_its_metric(shape, weight, spread, seed):
+    rng = np.random.default_rng(seed)
+    inverse = np.exp(rng.normal(0, spread, (1, *shape))).astype(np.float32)
+    a, b = (rng.normal(0.5, 1, (1, *shape)).astype(np.float32) for _ in range(2))
+    moved = (_prox(a, [weight], inverse) - _prox(b, [weight], inverse)) ** 2 / inverse
+    apart = (a - b) ** 2 / inverse
+    # the iteration stops short of the minimiser, by 1e-3 of the volume's size at most
+    assert np.sqrt(moved.sum()) <= np.sqrt(apart.sum()) + 1e-3 * np.sqrt((a**2 / inverse).sum() + (b**2 / inverse).sum())
+
+
+@METRICS
+def test_kept_duals_converge_over_calls_of_few_iterations(metric, rng):
+    noisy = _noisy(rng, (4, 5, 6), 1)
+    inverse = metric(rng, noisy.shape)
+    best, _ = prox_by_dual_ascent(noisy[0], 0.3, inverse[0], 4000)
+    tv, out, errors = TotalVariation(np.array([0.3]), noisy.shape[1:], iterations=5), np.empty_like(noisy), []
+    for _ in range(60):
+        tv.prox(noisy, inverse, out)
+        errors.append(np.abs(out[0] - best).max())
+    cold = np.abs(_prox(noisy, [0.3], inverse, iterations=5)[0] - best).max()
+    assert errors[0] == pytest.approx(cold, rel=1e-3)
+    assert errors[-1] < 0.02 * errors[0]
+
+
+def test_prox_leaves_its_arguments_alone(rng):
+    noisy = _noisy(rng, (3, 4, 5))
+    inverse, weights = _varying(rng, noisy.shape), np.array([0.1, 0.2])
+    noisy.flags.writeable = inverse.flags.writeable = weights.flags.writeable = False
+    _prox(noisy, weights, inverse, iterations=3)

@@ -1,0 +1,155 @@
+"""One trial from start to end: phantom, data set, reconstruction, score; never an exception, always a result.
+
+As a command: ``python -m workflows.evaluate trial.json`` prints the journal line of the trial that the file describes:
+``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``.
+"""
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fusedtomo.errors import InputError
+from fusedtomo.reconstruct import Reconstruction, reconstruct
+from fusedtomo.score import score
+from fusedtomo.settings import Acquisition, SolverSettings
+from fusedtomo.simulate import simulate
+from fusedtomo.solvers.fused import initial_volume
+from fusedtomo.tilts import FusedDataset
+from fusedtomo.volume import ChemicalVolume
+from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
+from workflows.campaign import CampaignConfig, Condition, load_campaign
+from workflows.journal import TrialResult
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a worker needs to evaluate one point of one condition; small, no arrays."""
+
+    config: CampaignConfig
+    condition: Condition
+    number: int
+    point: dict[str, float]
+
+
+def evaluate(trial: Trial) -> TrialResult:
+    """Return the trial's result; a failure is a result with its reason."""
+    started, began = time.time(), time.perf_counter()
+    try:
+        fields = {"status": "ok", **_measure(trial)}
+    except Exception as error:
+        fields = {"status": "failed", "reason": _reason(error)}
+    weights, _ = trial.config.parameters(trial.condition, trial.point)
+    return TrialResult(
+        condition=trial.condition.key,
+        trial=trial.number,
+        point=trial.point,
+        weights=weights.model_dump(),
+        seconds=round(time.perf_counter() - began, 4),
+        started=round(started, 3),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        **fields,
+    )
+
+
+def reconstruct_trial(trial: Trial, **changes) -> Reconstruction:
+    """The trial's reconstruction; keyword arguments change its solver settings."""
+    weights, settings = trial.config.parameters(trial.condition, trial.point)
+    settings = settings.model_copy(update=changes)
+    dataset = dataset_of(trial.config, trial.condition)
+    start = _initial(trial.config.phantom, trial.config.acquisition_of(trial.condition), settings_of_start(settings))
+    return reconstruct(dataset, trial.condition.method, weights, settings, initial=start)
+
+
+def truth_of(config: CampaignConfig) -> ChemicalVolume:
+    """The ground truth on the reconstruction's grid."""
+    phantom = _phantom(config.phantom, config.acquisition.grid)
+    return phantom.binned(2) if config.acquisition.grid == "fine" else phantom
+
+
+def dataset_of(config: CampaignConfig, condition: Condition) -> FusedDataset:
+    """The condition's simulated tilt series."""
+    return _dataset(config.phantom, config.acquisition_of(condition))
+
+
+def settings_of_start(settings: SolverSettings) -> SolverSettings:
+    """The settings that the initial volume depends on; what else a trial changes must not make it be computed again."""
+    return SolverSettings(eps=settings.eps, depth=settings.depth, initial_iterations=settings.initial_iterations)
+
+
+def _measure(trial: Trial) -> dict:
+    result = reconstruct_trial(trial)
+    if result.stopped == "not finite":
+        raise FloatingPointError(f"the cost is not finite after {result.iterations} iterations")
+    errors = score(result.volume, truth_of(trial.config))
+    if not math.isfinite(errors.nrmse):
+        raise FloatingPointError(f"NRMSE is {errors.nrmse}")
+    dataset = dataset_of(trial.config, trial.condition)
+    series = dataset.chemical if trial.condition.method != "fused" else (dataset.haadf, *dataset.chemical)
+    stoichiometry = errors.stoichiometry_error
+    return {
+        "nrmse": errors.nrmse,
+        "nrmse_by_element": errors.nrmse_by_element,
+        "rmse_by_element": errors.rmse_by_element,
+        "stoichiometry_error": stoichiometry if math.isfinite(stoichiometry) else None,
+        "iterations": result.iterations,
+        "stopped": result.stopped,
+        "snr": {one.name: one.snr for one in series if one.snr is not None and math.isfinite(one.snr)},
+    }
+
+
+def _reason(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+
+
+# A worker keeps what its trials share; keyed by content, so that a changed setting never meets old data.
+
+
+@lru_cache(maxsize=1)
+def _phantom(spec: PhantomSpec, grid: str) -> ChemicalVolume:
+    size = spec.size * (2 if grid == "fine" else 1)
+    spec = PhantomSpec(**{**spec.model_dump(), "size": size})
+    return make_phantom(spec, phantom_rng(spec))
+
+
+def _dataset(spec: PhantomSpec, acquisition: Acquisition) -> FusedDataset:
+    return _cached_dataset(spec, acquisition.model_dump_json())
+
+
+@lru_cache(maxsize=4)
+def _cached_dataset(spec: PhantomSpec, acquisition_json: str) -> FusedDataset:
+    acquisition = Acquisition.model_validate_json(acquisition_json)
+    return simulate(_phantom(spec, acquisition.grid), acquisition)
+
+
+def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings) -> np.ndarray:
+    return _cached_initial(spec, acquisition.model_dump_json(), settings)
+
+
+@lru_cache(maxsize=2)
+def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings: SolverSettings) -> np.ndarray:
+    return initial_volume(_cached_dataset(spec, acquisition_json), settings)
+
+
+def main(path: str) -> None:
+    """Evaluate the trial of a JSON file and print its journal line."""
+    content = json.loads(Path(path).read_text())
+    config = load_campaign(content["campaign"])
+    conditions = {condition.key: condition for condition in config.conditions()}
+    if content["condition"] not in conditions:
+        raise InputError(f"{path}: the campaign has no condition '{content['condition']}'; see fusedtomo plan")
+    trial = Trial(config, conditions[content["condition"]], content.get("trial", 0), content["point"])
+    print(evaluate(trial).line())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

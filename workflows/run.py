@@ -1,0 +1,93 @@
+"""A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from fusedtomo.errors import InputError
+from workflows.apps import ParslSubmit, warm_up
+from workflows.campaign import CampaignConfig
+from workflows.journal import Journal
+from workflows.live import Dashboard
+from workflows.machines import Machine, parsl_config
+from workflows.products import write_products
+from workflows.provenance import provenance
+from workflows.runfolder import RunFolder
+from workflows.steer import Campaign
+
+
+def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: Console) -> Path | None:
+    """Start or resume a campaign in the folder `out`; return the report's path, None when it was stopped early."""
+    with RunFolder(out, config) as folder, Journal(folder.journal) as journal:
+        trials = folder.trials()
+        if not _finished(config, trials):
+            with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
+                warm_up()
+            with _workers(machine, folder.path, console) as submit, Dashboard(config, console, trials=trials) as watch:
+                campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch)
+                with _stopping(campaign):
+                    campaign.run()
+            if campaign.stopping:
+                return None
+        with console.status("writing the report") as status:
+            return write_products(folder, provenance(config, machine), status.update)
+
+
+def _finished(config: CampaignConfig, trials) -> bool:
+    done = {(trial.condition, trial.trial) for trial in trials}
+    return all((c.key, t) in done for c in config.conditions() for t in range(config.evaluations(c)))
+
+
+@contextmanager
+def _workers(machine: Machine, path: Path, console: Console) -> Iterator[ParslSubmit]:
+    """Parsl with its workers, ready; stopped at the end."""
+    import parsl
+
+    kernel = parsl.load(parsl_config(machine, path / "parsl"))
+    try:
+        submit = ParslSubmit(kernel)
+        with console.status(f"starting {machine.n_workers} workers on {machine.name}"):
+            _wait_for_worker(submit, machine, path)
+        yield submit
+    finally:
+        kernel.cleanup()
+        parsl.clear()
+
+
+def _wait_for_worker(submit: ParslSubmit, machine: Machine, path: Path) -> None:
+    """Return once a worker has run something; a worker that never joins is an error, not a wait."""
+    try:
+        submit(warm_up).result(timeout=machine.start_timeout_s)
+    except FutureTimeout:
+        said = _block_errors(path / "parsl")
+        raise InputError(
+            f"no worker joined within {machine.start_timeout_s:g} s (machine '{machine.name}'); "
+            f"its last words: {said or 'none'}. See {path / 'parsl'} and `fusedtomo doctor`"
+        ) from None
+
+
+def _block_errors(folder: Path) -> str:
+    """The last lines that the blocks of the newest Parsl run wrote to standard error."""
+    files = sorted(folder.glob("*/submit_scripts/*.err*"), key=lambda file: file.stat().st_mtime)
+    return files[-1].read_text(errors="replace").strip()[-500:] if files else ""
+
+
+@contextmanager
+def _stopping(campaign: Campaign) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets running trials end and stops; the second ends at once."""
+
+    def stop(number, _frame):
+        if campaign.stopping:
+            raise KeyboardInterrupt
+        campaign.stopping = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

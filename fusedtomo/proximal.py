@@ -21,8 +21,10 @@ class TotalVariation:
         self.weights, self.iterations = np.asarray(weights, dtype=np.float32), iterations
         self._sums = np.empty((len(self.weights), shape[0]), np.float64)
         self._active = bool((self.weights > 0).any())
-        duals = (len(self.weights), 3, *shape) if self._active else (0,)
-        self._dual, self._previous = np.zeros(duals, np.float32), np.zeros(duals, np.float32)
+        # a channel without weight needs no dual
+        self._duals = [np.zeros((3, *shape), np.float32) if weight > 0 else None for weight in self.weights]
+        self._spare = [np.zeros((3, *shape), np.float32) for _ in range(2)] if self._active else []
+        self._step = np.empty(shape if self._active else 0, np.float32)
 
     def value(self, volume: np.ndarray) -> float:
         """The weighted TV of volume (channel, z, y, x)."""
@@ -33,16 +35,27 @@ class TotalVariation:
 
     def prox(self, noisy: np.ndarray, inverse_metric: np.ndarray, out: np.ndarray) -> np.ndarray:
         """argmin_{x >= 0} sum_v (x - noisy)^2 / (2 inverse_metric) + TV(x), into out; all (channel, z, y, x)."""
-        if not self._active:
-            return np.maximum(noisy, 0, out=out)
-        # a channel without weight keeps a zero dual; any positive stand-in avoids dividing by zero
-        safe = np.maximum(self.weights, np.float32(1e-20))
-        t, momentum = 1.0, np.float32(0)
-        for _ in range(self.iterations):
-            _tv_numba.primal(noisy, self.weights, inverse_metric, self._dual, self._previous, momentum, out)
-            _tv_numba.ascend(out, safe, inverse_metric, self._dual, self._previous, momentum)
-            self._dual, self._previous = self._previous, self._dual
-            t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
-            t, momentum = t_next, np.float32((t - 1) / t_next)
-        _tv_numba.primal(noisy, self.weights, inverse_metric, self._dual, self._previous, np.float32(0), out)
+        # channel by channel: the duals of one 64^3 channel stay in the last-level cache for all inner iterations
+        for channel, weight in enumerate(self.weights):
+            if weight > 0:
+                dual = self._ascend(channel, noisy[channel], inverse_metric[channel])
+                _tv_numba.primal(noisy[channel], weight, inverse_metric[channel], dual, out[channel])
+            else:
+                np.maximum(noisy[channel], 0, out=out[channel])
         return out
+
+    def _ascend(self, channel: int, noisy: np.ndarray, inverse_metric: np.ndarray) -> np.ndarray:
+        """The dual of a channel after all inner iterations; three fields rotate: this, the last and the next."""
+        weight, dual, (previous, new) = self.weights[channel], self._duals[channel], self._spare
+        _tv_numba.dual_step(inverse_metric, weight, self._step)
+        t, momentum = 1.0, 0.0
+        for _ in range(self.iterations):
+            before = previous if momentum > 0 else dual  # without momentum there is no need to read it
+            _tv_numba.iterate(
+                noisy, weight, inverse_metric, self._step, dual, before, np.float32(momentum), new
+            )
+            dual, previous, new = new, dual, previous
+            t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
+            t, momentum = t_next, (t - 1) / t_next
+        self._duals[channel], self._spare = dual, [previous, new]
+        return dual

@@ -1,6 +1,7 @@
 """TOML files to validated settings, and validation errors to one message that names file, field, value and cure."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +16,10 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the content of a TOML file."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "nested too deeply"
+        raise InputError(f"{path}: cannot be read ({reason}); give the path of a TOML file") from None
+    except ValueError as error:  # errors of TOML and of utf-8, and integers of thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}; mend that line") from None
 
 
@@ -26,24 +28,54 @@ def validated(model: type[Model], content: dict[str, Any], source: str | Path) -
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {_message(model, error)}") from None
+        raise InputError(f"{source}: {_message(model, content, error)}") from None
 
 
-def _message(model: type[BaseModel], error: ValidationError) -> str:
-    # unknown keys first: a misspelt key also makes its intended field 'missing'
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+def _message(model: type[BaseModel], content: Any, error: ValidationError) -> str:
+    problems = sorted(error.errors(), key=_rank)
     problem = problems[0]
-    field = ".".join(str(part) for part in problem["loc"])
+    location = problem["loc"]
+    field = _field(content, location)
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(model, problem["loc"][:-1])
-        return f"unknown key '{field}' = {problem['input']!r}; {nearest(str(problem['loc'][-1]), known)}"
+        return (
+            f"unknown key '{field}' = {problem['input']!r}; {nearest(str(location[-1]), _fields_at(model, location))}"
+        )
     if problem["type"] == "missing":
-        description = _description(model, problem["loc"])
-        return f"'{field}' is missing; add it: {description or 'see the configs that come with fusedtomo'}"
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"'{field}': {text}" if field else text
-    return f"'{field}' = {problem['input']!r}: {text[0].lower()}{text[1:]}"
+        missing = ".".join(filter(None, (_field(content, location[:-1]), str(location[-1]))))
+        cure = _description(model, location) or "see the configs that come with fusedtomo"
+        return f"'{missing}' is missing; add it: {cure}"
+    # a value that may be a number or a word fails once for each: one message for them all
+    same = [_text(each) for each in problems if _field(content, each["loc"]) == field]
+    told = " or ".join(dict.fromkeys(same))
+    if not field:
+        return same[0]
+    names_its_values = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
+    return f"'{field}': {told}" if names_its_values else f"'{field}' = {problem['input']!r}: {told}"
+
+
+def _rank(problem: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Unknown keys first: a misspelt key also makes its intended field 'missing'.
+
+    Last, that a table is no number: its field takes either, and what is wrong inside the table says more.
+    """
+    about_the_table = problem["type"] in ("missing", "value_error")
+    return problem["type"] != "extra_forbidden", isinstance(problem["input"], Mapping) and not about_the_table
+
+
+def _text(problem: Mapping[str, Any]) -> str:
+    text = problem["msg"]
+    return text.removeprefix("Value error, ") if problem["type"] == "value_error" else text[0].lower() + text[1:]
+
+
+def _field(content: Any, location: Sequence[str | int]) -> str:
+    """The keys of `location` that the content has; the others name alternatives of a type."""
+    found = []
+    for part in location:
+        inside = range(len(content)) if isinstance(content, list | tuple) else content
+        if isinstance(inside, range | Mapping) and part in inside:
+            content = content[part]
+            found.append(str(part))
+    return ".".join(found)
 
 
 def _model_at(model: type[BaseModel], location: tuple) -> type[BaseModel] | None:
@@ -64,7 +96,7 @@ def _models_in(annotation) -> list[type[BaseModel]]:
 
 
 def _fields_at(model: type[BaseModel], location: tuple) -> list[str]:
-    found = _model_at(model, location)
+    found = _model_at(model, location[:-1])
     return list(found.model_fields) if found else []
 
 

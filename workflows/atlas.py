@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.files import replacing
+from fusedtomo.hdf5 import new_hdf5
 from fusedtomo.settings import Weights
 from workflows.campaign import CampaignConfig, Condition
 from workflows.journal import TrialResult
@@ -126,7 +126,7 @@ def build_atlas(config: CampaignConfig, trials: list[TrialResult], provenance: d
 
 def write_atlas(atlas: Atlas, path: str | Path) -> None:
     """Write atlas.h5 (layout: docs/formats.md); an older file stays whole until the new one is complete."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs.update({**atlas.provenance, "format": FORMAT, "format_version": FORMAT_VERSION})
         for group in ("baselines", "atlas", "snr"):
             file.create_group(group, track_order=True)  # else names come back sorted, and the map's rows with them

@@ -111,5 +111,3 @@ def _slices(path: Path, config: CampaignConfig, trials: list[TrialResult], condi
 
 def _plain(history: dict[str, list[float]]) -> dict[str, np.ndarray]:
     return {name: np.asarray(values) for name, values in history.items() if np.any(np.asarray(values) > 0)}
-
-

@@ -27,7 +27,7 @@ def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: C
         if not _finished(config, trials):
             with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
                 warm_up()
-            with _workers(machine, folder.path, console) as submit, Dashboard(config, console, trials=trials) as watch:
+            with workers(machine, folder.path, console) as submit, Dashboard(config, console, trials=trials) as watch:
                 campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch)
                 with _stopping(campaign):
                     campaign.run()
@@ -43,7 +43,7 @@ def _finished(config: CampaignConfig, trials) -> bool:
 
 
 @contextmanager
-def _workers(machine: Machine, path: Path, console: Console) -> Iterator[ParslSubmit]:
+def workers(machine: Machine, path: Path, console: Console) -> Iterator[ParslSubmit]:
     """Parsl with its workers, ready; stopped at the end."""
     import parsl
 

@@ -94,7 +94,13 @@ class Campaign:
     """
 
     def __init__(
-        self, config: CampaignConfig, trials: Iterable[TrialResult], journal: Journal, submit: Submit, workers: int, watch
+        self,
+        config: CampaignConfig,
+        trials: Iterable[TrialResult],
+        journal: Journal,
+        submit: Submit,
+        workers: int,
+        watch,
     ):
         done = by_condition(list(trials))
         self.sequences = [

@@ -5,8 +5,7 @@ weight of a voxel whose centre projects to t_v is ``max(0, 1 - |t_v - t| / h) / 
 adjoint evaluate the same weight, one per ray and one per voxel, and so are transposes of each other.
 
 x, the tilt axis, is contiguous, so each weight drives one SIMD pass over a row of up to X_BLOCK floats. Both
-kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache,
-and add two interpolations a pass, which halves the traffic of the sum. Every output belongs to one job and is
+kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache. Every output belongs to one job and is
 summed in a fixed order, so that results do not depend on the number of threads. Rows are indexed as 2D arrays with
 `x` straight from `range`: anything else costs a negative-index test in the innermost loop.
 """
@@ -18,24 +17,21 @@ from numba import njit, prange
 
 X_BLOCK = 64  # floats per row
 _SLAB_ROWS = 1536  # rows of X_BLOCK floats in 384 KiB: the forward kernel's buffer
-_TILE = 32  # voxels on a side; 47 tilts' detector rows under such a tile take 540 KiB: the adjoint kernel's buffer
+_TILE = 32  # voxels on a side; 47 tilts' detector rows under such a tile take 590 KiB: the adjoint kernel's buffer
 _MIN_JOBS = 8  # forward jobs that a small volume is cut into; each copies its slabs again
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp"}  # NaN and infinity keep their meaning
 
 
-@njit(fastmath=_FASTMATH)
-def _add_rows(out, rows, index, w0, w1, count):
-    """out (x) += sum_i w0_i rows[index_i] + w1_i rows[index_i + 1] over i < count, two terms a pass."""
-    width = out.size
-    for i in range(0, count - 1, 2):
-        a0, a1, b0, b1 = rows[index[i]], rows[index[i] + 1], rows[index[i + 1]], rows[index[i + 1] + 1]
-        p0, p1, q0, q1 = w0[i], w1[i], w0[i + 1], w1[i + 1]
-        for x in range(width):
-            out[x] += (p0 * a0[x] + p1 * a1[x]) + (q0 * b0[x] + q1 * b1[x])
-    if count % 2:
-        a0, a1, p0, p1 = rows[index[count - 1]], rows[index[count - 1] + 1], w0[count - 1], w1[count - 1]
-        for x in range(width):
-            out[x] += p0 * a0[x] + p1 * a1[x]
+@njit(inline="always")
+def _add_two_rows(out, w0, row0, w1, row1, width):
+    for x in range(width):
+        out[x] += w0 * row0[x] + w1 * row1[x]
+
+
+@njit(inline="always")
+def _copy_row(source, target, width):
+    for x in range(width):
+        target[x] = source[x]
 
 
 @njit(fastmath=_FASTMATH)
@@ -45,19 +41,15 @@ def _cross(slab, first, n_planes, c, s, plane_centre, centre, lines):
     A ray crosses plane k where ``t = (m - centre) c + (k - plane_centre) s``.
     """
     n, nt, width = slab.shape[1] - 2, lines.shape[0], lines.shape[1]
-    rows, h, tc = slab.reshape(-1, width), abs(c), 0.5 * (nt - 1)
-    index = np.empty(n_planes, np.int64)
-    w0, w1 = np.empty(n_planes, np.float32), np.empty(n_planes, np.float32)
+    h, tc = abs(c), 0.5 * (nt - 1)
     for d in range(nt):
-        count = 0
         for k in range(n_planes):
             m = ((d - tc) - (first + k - plane_centre) * s) / c + centre
             below = floor(m)
             if below >= -1 and below < n:
-                index[count] = k * (n + 2) + below + 1
-                w0[count], w1[count] = (1.0 - (m - below)) / h, (m - below) / h
-                count += 1
-        _add_rows(lines[d], rows, index, w0, w1, count)
+                w1 = np.float32((m - below) / h)
+                w0 = np.float32((1.0 - (m - below)) / h)
+                _add_two_rows(lines[d], w0, slab[k, below + 1], w1, slab[k, below + 2], width)
 
 
 @njit(fastmath=_FASTMATH)
@@ -74,9 +66,7 @@ def _cross_planes(volume, x0, along_z, cos, sin, lines):
         for k in range(n_planes):
             for i in range(m):
                 source = volume[first + k, i] if along_z else volume[i, first + k]
-                target = slab[k, i + 1]
-                for x in range(width):
-                    target[x] = source[x0 + x]
+                _copy_row(source[x0:], slab[k, i + 1], width)
         for tilt in range(cos.size):
             c, s = (cos[tilt], sin[tilt]) if along_z else (sin[tilt], cos[tilt])
             if abs(c) > abs(s) or (along_z and abs(c) == abs(s)):
@@ -99,8 +89,7 @@ def forward(volume, cos, sin, out):
             _cross_planes(volume[channel], x0, along_z, cos[first:last], sin[first:last], lines)
         for tilt in range(last - first):
             for d in range(nt):
-                for x in range(lines.shape[2]):
-                    out[channel, first + tilt, d, x0 + x] = lines[tilt, d, x]
+                _copy_row(lines[tilt, d], out[channel, first + tilt, d, x0:], lines.shape[2])
 
 
 @njit(fastmath=_FASTMATH)
@@ -117,28 +106,23 @@ def _gather_tile(stack, x0, cos, sin, z0, y0, centres, buffer, out):
         # one row to spare: a voxel's t may round to either side of what the tile's corner gave
         start[tilt] = floor((y0 - yc) * c + (z0 - zc) * s + tc + lowest) - 1
         for i in range(span):
-            d, target = start[tilt] + i, buffer[tilt, i]
+            d = start[tilt] + i
             if d >= 0 and d < nt:
-                source = stack[tilt, d]
-                for x in range(width):
-                    target[x] = source[x0 + x]
+                _copy_row(stack[tilt, d, x0:], buffer[tilt, i], width)
             else:
-                target[:] = 0.0
-    rows = buffer.reshape(-1, width)
-    index = np.empty(n_tilts, np.int64)
-    w0, w1 = np.empty(n_tilts, np.float32), np.empty(n_tilts, np.float32)
+                buffer[tilt, i] = 0.0
     for z in range(height):
         for y in range(length):
+            out[z, y] = 0.0
             for tilt in range(n_tilts):
                 c, s = cos[tilt], sin[tilt]
                 h = max(abs(c), abs(s))
                 t = (y0 + y - yc) * c + (z0 + z - zc) * s + tc
                 below = floor(t)
-                index[tilt] = tilt * span + below - start[tilt]
-                w0[tilt] = max(0.0, 1.0 - (t - below) / h) / h
-                w1[tilt] = max(0.0, 1.0 - (below + 1 - t) / h) / h
-            out[z, y] = 0.0
-            _add_rows(out[z, y], rows, index, w0, w1, n_tilts)
+                i = below - start[tilt]
+                w0 = np.float32(max(0.0, 1.0 - (t - below) / h) / h)
+                w1 = np.float32(max(0.0, 1.0 - (below + 1 - t) / h) / h)
+                _add_two_rows(out[z, y], w0, buffer[tilt, i], w1, buffer[tilt, i + 1], width)
 
 
 @njit(parallel=True, fastmath=_FASTMATH, cache=True, nogil=True)
@@ -146,19 +130,16 @@ def adjoint(stack, cos, sin, out):
     """Back-projection, the transpose of `forward`: stack (channel, tilt, t, x) -> out (channel, z, y, x), float32."""
     n_channels, n_tilts, nt, nx = stack.shape
     nz, ny = out.shape[1:3]
-    n_blocks, n_slabs = (nx + X_BLOCK - 1) // X_BLOCK, (nz + _TILE - 1) // _TILE
+    n_blocks, z_tiles, y_tiles = (nx + X_BLOCK - 1) // X_BLOCK, (nz + _TILE - 1) // _TILE, (ny + _TILE - 1) // _TILE
     centres = (0.5 * (nz - 1), 0.5 * (ny - 1), 0.5 * (nt - 1))
     span = ceil(_TILE * np.sqrt(2.0)) + 4  # detector rows that a tile's diagonal covers, and a margin
-    for job in prange(n_channels * n_blocks * n_slabs):
-        channel, block, z0 = job // (n_blocks * n_slabs), job // n_slabs % n_blocks, job % n_slabs * _TILE
-        x0 = block * X_BLOCK
-        width, height = min(X_BLOCK, nx - x0), min(_TILE, nz - z0)
+    for job in prange(n_channels * n_blocks * z_tiles * y_tiles):
+        channel, x0 = job // (n_blocks * z_tiles * y_tiles), job // (z_tiles * y_tiles) % n_blocks * X_BLOCK
+        z0, y0 = job // y_tiles % z_tiles * _TILE, job % y_tiles * _TILE
+        width, height, length = min(X_BLOCK, nx - x0), min(_TILE, nz - z0), min(_TILE, ny - y0)
         buffer = np.empty((n_tilts, span, width), np.float32)
-        tile = np.empty((height, _TILE, width), np.float32)
-        for y0 in range(0, ny, _TILE):
-            length = min(_TILE, ny - y0)
-            _gather_tile(stack[channel], x0, cos, sin, z0, y0, centres, buffer, tile[:, :length])
-            for z in range(height):
-                for y in range(length):
-                    for x in range(width):
-                        out[channel, z0 + z, y0 + y, x0 + x] = tile[z, y, x]
+        tile = np.empty((height, length, width), np.float32)
+        _gather_tile(stack[channel], x0, cos, sin, z0, y0, centres, buffer, tile)
+        for z in range(height):
+            for y in range(length):
+                _copy_row(tile[z, y], out[channel, z0 + z, y0 + y, x0:], width)

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fusedtomo import io
+from fusedtomo import files, io
 from fusedtomo.errors import InputError
+from fusedtomo.io import datasets, volumes
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
 
@@ -88,7 +89,7 @@ def test_every_finite_volume_comes_back_bit_by_bit(tmp_path, data):
 
 
 def test_volume_larger_than_a_chunk_comes_back(tmp_path, monkeypatch, volume):
-    monkeypatch.setattr(io, "_CHUNK_BYTES", 4 * 5 * 7 * 4)  # 4 of 6 z planes: the last chunk is part full
+    monkeypatch.setattr(volumes, "_CHUNK_BYTES", 4 * 5 * 7 * 4)  # 4 of 6 z planes: the last chunk is part full
     io.write_volume(volume, tmp_path / "v.h5")
     with h5py.File(tmp_path / "v.h5") as file:
         assert file["volume/data"].chunks == (1, 4, 5, 7)
@@ -168,7 +169,7 @@ def test_file_appears_only_when_complete(tmp_path, volume, monkeypatch):
             seen.append((Path(source).name, Path(target).exists(), file["volume/data"].shape))
         os.rename(source, target)
 
-    monkeypatch.setattr(io.os, "replace", replace)
+    monkeypatch.setattr(files.os, "replace", replace)
     io.write_volume(volume, tmp_path / "v.h5")
     assert seen == [(f".v.h5.{os.getpid()}.tmp", False, (2, 6, 5, 7))]
 
@@ -196,7 +197,7 @@ def test_interrupted_write_leaves_the_old_file(tmp_path, volume, dataset, monkey
     def fail(*_):
         raise failure
 
-    monkeypatch.setattr(io, "_write_chemical", fail)
+    monkeypatch.setattr(datasets, "_write_chemical", fail)
     with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else InputError):
         io.write_dataset(dataset, tmp_path / "v.h5", overwrite=True)
     assert os.listdir(tmp_path) == ["v.h5"]

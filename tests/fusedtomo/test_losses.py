@@ -58,7 +58,8 @@ def _flat(per_element):
 
 def _references(matrix, counts, signal, gamma):
     """Each loss as a float64 function of the volume, from the paper's equations."""
-    b, h, zeta = _rays(counts), signal.reshape(-1, NX).astype(np.float64), np.array(ATOMIC_NUMBERS) / max(ATOMIC_NUMBERS)
+    b, h = _rays(counts), signal.reshape(-1, NX).astype(np.float64)
+    zeta = np.array(ATOMIC_NUMBERS) / max(ATOMIC_NUMBERS)
     precision = 1 / _flat(counts.mean(axis=(1, 2, 3), dtype=np.float64))
 
     def poisson(x):

@@ -1,0 +1,104 @@
+"""New HDF5 files: whole or not there, even when the disk fills up, for every writer that uses new_hdf5."""
+
+import os
+import resource
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+import pytest
+
+from fusedtomo import hdf5
+from fusedtomo.files import replacing
+from workflows.atlas import Atlas, write_atlas
+from workflows.sampling_map import SamplingMap
+
+# a limit on file sizes fails like a full disk; plain h5py ends the process with a segmentation fault
+LIMITS = (0, 100, 3000)
+
+
+@contextmanager
+def file_size_limit(n_bytes):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write(path, values):
+    with hdf5.new_hdf5(path) as file:
+        file["x"] = values
+
+
+def atlas(value):
+    cells = np.full((2, 3), value)
+    sampling = SamplingMap((5, 20), (3, 9, 27), ("Co",), cells, cells[None], {"poisson": cells[0]}, cells, cells)
+    return Atlas(sampling, {"haadf": cells, "chemical": cells, "tv": cells}, {"Co": cells}, {"campaign": "tiny"})
+
+
+def test_new_file_replaces_the_old_one_when_the_block_ends(tmp_path):
+    write(tmp_path / "a.h5", [1])
+    with hdf5.new_hdf5(tmp_path / "a.h5") as file:
+        file["x"] = [2]
+        with h5py.File(tmp_path / "a.h5") as old:
+            assert old["x"][0] == 1
+    with h5py.File(tmp_path / "a.h5") as new:
+        assert new["x"][0] == 2
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
+    write(tmp_path / "a.h5", [1])
+    before = (tmp_path / "a.h5").read_bytes()
+    with pytest.raises(ZeroDivisionError), hdf5.new_hdf5(tmp_path / "a.h5"):
+        _ = 1 / 0
+    assert (tmp_path / "a.h5").read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_full_disk_raises_and_leaves_the_old_file(tmp_path, limit):
+    write(tmp_path / "a.h5", [1])
+    before = (tmp_path / "a.h5").read_bytes()
+    with pytest.raises(OSError, match="File too large"), file_size_limit(limit):
+        write(tmp_path / "a.h5", np.ones(10_000))
+    assert (tmp_path / "a.h5").read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_full_disk_keeps_the_old_atlas_and_the_process(tmp_path, limit):
+    write_atlas(atlas(0.1), tmp_path / "atlas.h5")
+    before = (tmp_path / "atlas.h5").read_bytes()
+    with pytest.raises(OSError, match="File too large"), file_size_limit(limit):
+        write_atlas(atlas(0.2), tmp_path / "atlas.h5")
+    assert (tmp_path / "atlas.h5").read_bytes() == before
+    assert os.listdir(tmp_path) == ["atlas.h5"]
+
+
+@pytest.mark.parametrize("failing", [1, 2, 5])
+def test_any_failing_write_keeps_the_old_atlas(tmp_path, monkeypatch, failing):
+    write_atlas(atlas(0.1), tmp_path / "atlas.h5")
+    before = (tmp_path / "atlas.h5").read_bytes()
+    calls, write_all = [], hdf5._Storage._write_all
+
+    def no_space(self, data):
+        calls.append(len(data))
+        if len(calls) == failing:
+            raise OSError(28, "No space left on device")
+        write_all(self, data)
+
+    monkeypatch.setattr(hdf5._Storage, "_write_all", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        write_atlas(atlas(0.2), tmp_path / "atlas.h5")
+    assert len(calls) == failing  # HDF5 writes on, but nothing reaches the file
+    assert (tmp_path / "atlas.h5").read_bytes() == before
+
+
+def test_without_its_suffix_a_temporary_name_is_no_file_of_that_kind(tmp_path):
+    with replacing(tmp_path / "a.h5", keep_suffix=False) as temporary:
+        temporary.touch()
+        assert list(tmp_path.glob("*.h5")) == []
+    assert list(tmp_path.glob("*")) == [tmp_path / "a.h5"]

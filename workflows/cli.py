@@ -1,0 +1,220 @@
+"""The `fusedtomo` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fusedtomo.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Fused multi-modal electron tomography: how many HAADF and chemical tilts, and with which weights?",
+)
+say = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="file to write")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the file if it exists")]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="campaign file (configs/campaigns/*.toml)")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="run folder")]
+MachineName = Annotated[str, typer.Option("--machine", "-m", help="profile of configs/machines, or a TOML file")]
+Workers = Annotated[int | None, typer.Option("--workers", "-w", min=1, help="workers, instead of the profile's")]
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command's help."""
+    return "[bold]Example[/bold]\n\n" + "\n\n".join(f"[cyan]{line}[/cyan]" for line in lines)
+
+
+# The commands import what they need when they run: `fusedtomo --help` must not wait for numba or Parsl.
+
+
+@app.command(epilog=example("fusedtomo phantom cuo_coo_nanocubes --size 64 --out nanocubes.h5"))
+def phantom(
+    name: Annotated[str, typer.Argument(help="specimen family; 'list' shows them all")],
+    out: Out = Path("phantom.h5"),
+    size: Annotated[int, typer.Option(help="voxels along each edge, 16 to 1024")] = 64,
+    seed: Annotated[int, typer.Option(help="another seed is another specimen")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a synthetic specimen: a ground truth with exact stoichiometry."""
+    from workflows import commands
+
+    commands.phantom(say, name, size, seed, out, overwrite)
+
+
+@app.command(epilog=example("fusedtomo simulate nanocubes.h5 --haadf-tilts 47 --chemical-tilts 9 --out data.h5"))
+def simulate(
+    phantom: Annotated[Path, typer.Argument(metavar="PHANTOM", help="volume file")],
+    out: Out = Path("data.h5"),
+    haadf_tilts: Annotated[int | None, typer.Option(help="number of HAADF tilts")] = None,
+    haadf_increment: Annotated[float | None, typer.Option(help="HAADF tilt increment in degrees")] = None,
+    haadf_angles: Annotated[str | None, typer.Option(help="HAADF angles in degrees, comma-separated")] = None,
+    chemical_tilts: Annotated[int | None, typer.Option(help="number of chemical tilts")] = None,
+    chemical_increment: Annotated[float | None, typer.Option(help="chemical tilt increment in degrees")] = None,
+    chemical_angles: Annotated[str | None, typer.Option(help="chemical angles in degrees, comma-separated")] = None,
+    min_deg: Annotated[float, typer.Option(help="first tilt angle")] = -70.0,
+    max_deg: Annotated[float, typer.Option(help="last tilt angle")] = 70.0,
+    haadf_snr: Annotated[float | None, typer.Option(help="HAADF SNR, above 1")] = None,
+    haadf_dose: Annotated[float | None, typer.Option(help="mean HAADF counts per pixel")] = None,
+    chemical_snr: Annotated[str | None, typer.Option(help="chemical SNR above 1, or one each: Co=1.9,Cu=2.9")] = None,
+    chemical_dose: Annotated[float | None, typer.Option(help="mean chemical counts per pixel")] = None,
+    gamma: Annotated[float, typer.Option(help="HAADF contrast exponent, 1 to 2")] = 2.0,
+    background: Annotated[float, typer.Option(help="vacuum level over the maximum")] = 0.15,
+    fine: Annotated[bool, typer.Option("--fine", help="PHANTOM is twice as fine as the data")] = False,
+    seed: Annotated[int, typer.Option(help="seed of the noise")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Simulate the HAADF and chemical tilt series of a specimen, with Poisson noise at a given SNR or dose."""
+    from workflows import commands
+
+    haadf = commands.modality(
+        "haadf", (min_deg, max_deg), (haadf_tilts, haadf_increment, haadf_angles), haadf_snr, haadf_dose
+    )
+    chemical = commands.modality(
+        "chemical",
+        (min_deg, max_deg),
+        (chemical_tilts, chemical_increment, chemical_angles),
+        commands.snr_of(chemical_snr),
+        chemical_dose,
+    )
+    settings = {"gamma": gamma, "background_fraction": background, "grid": "fine" if fine else "same", "seed": seed}
+    commands.simulate(say, phantom, {"haadf": haadf, "chemical": chemical, **settings}, out, overwrite)
+
+
+@app.command(
+    name="import",
+    epilog=example("fusedtomo import configs/imports/eds_haadf_particle.toml --data-dir DATA --out particle.h5"),
+)
+def import_(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="which stacks, angles and shifts make the data set")],
+    data_dir: Annotated[Path | None, typer.Option(help="folder of the files; default: the recipe's")] = None,
+    out: Out = Path("data.h5"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a data set of measured tilt series: shifted, turned to our tilt axis, backgrounds stated."""
+    from workflows import commands
+
+    commands.import_(say, recipe, data_dir or recipe.parent, out, overwrite)
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo reconstruct data.h5 --out fused.h5",
+        "fusedtomo reconstruct data.h5 --atlas runs/quickstart/atlas.h5 --out fused.h5",
+    )
+)
+def reconstruct(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="data set of `simulate` or `import`")],
+    out: Out = Path("reconstruction.h5"),
+    method: Annotated[str, typer.Option(help="fused, poisson(-tv), sirt, fista-tv or gradient-descent")] = "fused",
+    haadf: Annotated[float | None, typer.Option(help="weight of the HAADF term")] = None,
+    chemical: Annotated[float | None, typer.Option(help="weight of the chemical term")] = None,
+    tv: Annotated[float | None, typer.Option(help="weight of total variation")] = None,
+    atlas: Annotated[Path | None, typer.Option(help="take the weights from this atlas, by tilt counts and SNR")] = None,
+    gamma: Annotated[float | None, typer.Option(help="HAADF exponent; default: the data set's, else 1.7")] = None,
+    eps: Annotated[float | None, typer.Option(help="counts inside the logarithm; default: the background")] = None,
+    iterations: Annotated[int, typer.Option(help="cap on outer iterations")] = 200,
+    tolerance: Annotated[float, typer.Option(help="stop when the volume moves by less than this fraction")] = 1e-3,
+    depth: Annotated[int | None, typer.Option(help="voxels along the beam; default: as many as across")] = None,
+    picture: Annotated[bool, typer.Option(help="also write slices and cost curves as PNG beside the file")] = True,
+    compare: Annotated[bool, typer.Option("--compare", help="show Poisson alone beside it in the slices")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Reconstruct the concentration of every element from a data set."""
+    from workflows import commands
+
+    weights = {"haadf": haadf, "chemical": chemical, "tv": tv}
+    settings = {"gamma": gamma, "eps": eps, "max_iterations": iterations, "tolerance": tolerance, "depth": depth}
+    commands.reconstruct(say, data, method, weights, atlas, settings, out, overwrite, picture, compare)
+
+
+@app.command(epilog=example("fusedtomo score fused.h5 data.h5"))
+def score(
+    reconstruction: Annotated[Path, typer.Argument(metavar="RECONSTRUCTION", help="volume file")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="volume file, or a data set with its truth inside")],
+) -> None:
+    """Print NRMSE, RMSE and stoichiometry error of a reconstruction."""
+    from workflows import commands
+
+    commands.score(Console(), reconstruction, truth)
+
+
+@app.command(epilog=example("fusedtomo check configs/campaigns/quickstart.toml"))
+def check(config: Config) -> None:
+    """Validate a campaign file and say what it would run."""
+    from workflows import commands
+
+    commands.check(Console(), config)
+
+
+@app.command(epilog=example("fusedtomo plan configs/campaigns/quickstart.toml --workers 2"))
+def plan(config: Config, machine: MachineName = "laptop", workers: Workers = None) -> None:
+    """Predict cells, trials, memory and time of a campaign, from a short measurement on this machine."""
+    from workflows import plan as planning
+
+    planning.show(Console(), say, config, machine, workers)
+
+
+@app.command(epilog=example("fusedtomo run configs/campaigns/quickstart.toml --out runs/quickstart"))
+def run(
+    config: Config,
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; default: runs/<name>")] = None,
+) -> None:
+    """Start or resume a campaign; the same command goes on where it was stopped."""
+    from workflows import commands
+
+    commands.run(say, config, machine, workers, out)
+
+
+@app.command(epilog=example("fusedtomo status runs/quickstart"))
+def status(run: Run) -> None:
+    """Show how far a run is, from its journal; works from another terminal while it runs."""
+    from workflows import commands
+
+    commands.status(Console(), run)
+
+
+@app.command(epilog=example("fusedtomo report runs/quickstart"))
+def report(run: Run) -> None:
+    """Write atlas.h5, the figures and report.html of a run again, from its journal."""
+    from workflows import commands
+
+    commands.report(say, run)
+
+
+@app.command(epilog=example("fusedtomo doctor"))
+def doctor(machine: MachineName = "laptop") -> None:
+    """Check this installation: versions, kernels, Parsl, write speed, a small trial."""
+    from workflows import doctor as checks
+
+    raise typer.Exit(0 if checks.examine(Console(), machine) else 1)
+
+
+def main() -> None:
+    """Run the command; bad input ends with one message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say.print("interrupted")
+        sys.exit(130)
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+if __name__ == "__main__":
+    main()

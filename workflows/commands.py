@@ -1,0 +1,285 @@
+"""What the commands do: read, call one function of the library, write, say what was done."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fusedtomo.errors import InputError
+from fusedtomo.importing import import_dataset, read_recipe
+from fusedtomo.io import read_dataset, read_truth, read_volume, write_dataset, write_reconstruction, write_volume
+from fusedtomo.reconstruct import METHODS, Reconstruction
+from fusedtomo.reconstruct import reconstruct as run_method
+from fusedtomo.score import score as compare_volumes
+from fusedtomo.settings import Acquisition, SolverSettings, Weights
+from fusedtomo.simulate import simulate as acquire
+from fusedtomo.tilts import FusedDataset
+from fusedtomo.toml import validated
+from fusedtomo.volume import ChemicalVolume
+from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
+from workflows.campaign import load_campaign
+from workflows.live import status_table
+from workflows.machines import load_machine
+from workflows.runfolder import RunFolder
+
+
+def phantom(say: Console, name: str, size: int, seed: int, out: Path, overwrite: bool) -> None:
+    """Write a phantom, or list the families."""
+    if name == "list":
+        table = Table("name", "elements", "field of view", "specimen", box=None)
+        for family in list_phantoms().values():
+            table.add_row(family.name, " ".join(family.elements), f"{family.field_of_view_nm:g} nm", family.description)
+        Console().print(table)
+        return
+    spec = validated(PhantomSpec, {"name": name, "size": size, "seed": seed}, "phantom")
+    check_target(out, overwrite)
+    with say.status(f"making {name} at {size}^3"):
+        volume = make_phantom(spec, phantom_rng(spec))
+        write_volume(volume, out, {"phantom": spec.model_dump_json()}, overwrite)
+    say.print(f"{out}: {', '.join(volume.elements)} on {size}^3 voxels of {volume.voxel_nm:.3g} nm")
+
+
+def modality(name: str, ends: tuple[float, float], tilts: tuple, snr, dose: float | None) -> dict:
+    """The settings of one modality from the command's options; angles as comma-separated text."""
+    count, increment, angles = tilts
+    if all(value is None for value in tilts):
+        raise InputError(f"how many {name} tilts? give --{name}-tilts, --{name}-increment or --{name}-angles")
+    listed = None if angles is None else [_number(f"--{name}-angles", text) for text in angles.split(",")]
+    scheme = {
+        "min_deg": ends[0],
+        "max_deg": ends[1],
+        "count": count,
+        "increment_deg": increment,
+        "angles_deg": listed,
+    }
+    if snr is None and dose is None:
+        snr = {"haadf": 2208.67, "chemical": 2.5}[name]  # near those of the paper's Fig. 4
+    return {"tilts": scheme, "snr": snr, "dose_counts": dose}
+
+
+def snr_of(text: str | None) -> float | dict[str, float] | None:
+    """A number, or ``Co=1.9,Cu=2.9``."""
+    if text is None or "=" not in text:
+        return None if text is None else _number("--chemical-snr", text)
+    pairs = (part.partition("=") for part in text.split(","))
+    return {element.strip(): _number("--chemical-snr", value) for element, _, value in pairs}
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{option}: '{text}' is not a number; write for example {option} 2.5") from None
+
+
+def simulate(say: Console, path: Path, settings: Mapping, out: Path, overwrite: bool) -> None:
+    """Write a simulated data set with its truth inside."""
+    acquisition = validated(Acquisition, dict(settings), "simulate")
+    check_target(out, overwrite)
+    volume = read_volume(path)
+    with say.status("projecting and drawing counts"):
+        dataset = acquire(volume, acquisition)
+        truth = volume.binned(2) if acquisition.grid == "fine" else volume
+        write_dataset(dataset, out, truth, {"acquisition": acquisition.model_dump_json()}, overwrite)
+    say.print(f"{out}: {describe(dataset)}")
+    for series in (dataset.haadf, *dataset.chemical):
+        snr = "no signal" if series.snr is None else f"SNR {series.snr:.4g} reached"
+        say.print(f"  {series.name}: {snr}, background {series.background:.3g} counts per pixel")
+
+
+def import_(say: Console, recipe: Path, data_dir: Path, out: Path, overwrite: bool) -> None:
+    """Write a measured data set and say what was read."""
+    check_target(out, overwrite)
+    with say.status("reading and aligning"):
+        dataset, notes = import_dataset(read_recipe(recipe), data_dir)
+        write_dataset(dataset, out, None, {"recipe": recipe.name}, overwrite)
+    for note in notes:
+        say.print(f"  {note}", markup=False)
+    say.print(f"{out}: {describe(dataset)}")
+
+
+def describe(dataset: FusedDataset) -> str:
+    """A data set in a line."""
+    ny, nx = dataset.haadf.counts.shape[1:]
+    return (
+        f"{len(dataset.haadf.scheme)} HAADF and {len(dataset.chemical_scheme)} chemical tilts of "
+        f"{', '.join(dataset.elements)}; {ny} x {nx} pixels of {dataset.pixel_nm:.3g} nm (y, x)"
+    )
+
+
+def reconstruct(
+    say: Console,
+    path: Path,
+    method: str,
+    weights: Mapping[str, float | None],
+    atlas: Path | None,
+    settings: Mapping,
+    out: Path,
+    overwrite: bool,
+    picture: bool,
+    compare: bool,
+) -> None:
+    """Write a reconstruction, its slices and its cost curves."""
+    check_target(out, overwrite)
+    dataset, truth = read_dataset(path), read_truth(path)
+    chosen = _weights(say, dataset, weights, atlas)
+    solver = validated(SolverSettings, dict(settings), "reconstruct")
+    result = _with_progress(say, dataset, method, chosen, solver, truth)
+    attributes = {
+        "method": method,
+        "weights": chosen.model_dump_json(),
+        "settings": solver.model_dump_json(),
+        "stopped": result.stopped,
+        "data": path.name,
+    }
+    if result.stopped == "not finite":
+        raise InputError(f"{path}: the cost became infinite after {result.iterations} iterations; lower the weights")
+    write_reconstruction(out, result.volume, result.history, attributes, overwrite)
+    say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
+    if truth is not None:
+        _print_score(say, result.volume, truth)
+    if picture:
+        others = {}
+        if compare and method != "poisson":
+            others["poisson"] = _with_progress(say, dataset, "poisson", chosen, solver, truth)
+        _pictures(say, out, truth, {**others, method: result})
+
+
+def _weights(say: Console, dataset: FusedDataset, given: Mapping[str, float | None], atlas: Path | None) -> Weights:
+    """Weights from the atlas, where one is given, and from the options, which win."""
+    content = {}
+    if atlas is not None:
+        from workflows.atlas import WEIGHTS, read_atlas
+
+        known = [series.snr for series in dataset.chemical if series.snr]
+        snr = sum(known) / len(known) if known else None
+        tilts = len(dataset.haadf.scheme), len(dataset.chemical_scheme)
+        lookup = read_atlas(atlas).weights_for(*tilts, snr)
+        content = {name: lookup.weights[name] for name in WEIGHTS}
+        if lookup.warning:
+            say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
+    content |= {name: value for name, value in given.items() if value is not None}
+    weights = validated(Weights, content, "weights")
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in weights.model_dump().items())
+    say.print(f"weights: {shown}{f' (from {atlas})' if atlas else ''}", markup=False)
+    return weights
+
+
+def _with_progress(say: Console, dataset, method: str, weights, solver, truth) -> Reconstruction:
+    if method not in METHODS:  # before the bar appears
+        return run_method(dataset, method, weights, solver)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=say, transient=True) as progress:
+        task = progress.add_task(method, total=solver.max_iterations)
+
+        def advance(iteration: int, _volume) -> dict:
+            progress.update(task, completed=iteration)
+            return {}
+
+        return run_method(dataset, method, weights, solver, truth=truth, callback=advance)
+
+
+def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction]) -> None:
+    from workflows.figures import save_figure, to_figure
+    from workflows.slices import draw_history, draw_slices, history_info, slices_info
+
+    names = {"poisson": "Poisson alone", "poisson-tv": "Poisson + TV", "fused": "Fused"}
+    volumes = {} if truth is None else {"Truth": truth}
+    volumes |= {names.get(method, method): result.volume for method, result in results.items()}
+    slices, cost = out.with_suffix(".slices.png"), out.with_suffix(".cost.png")
+    save_figure(to_figure(draw_slices, slices_info(volumes)), slices)
+    history = {name: values for name, values in list(results.values())[-1].history.items() if max(values) > 0}
+    save_figure(to_figure(draw_history, history_info(history)), cost)
+    say.print(f"{slices}, {cost}")
+
+
+def score(console: Console, reconstruction: Path, truth: Path) -> None:
+    """Print the errors of a reconstruction."""
+    _print_score(console, read_volume(reconstruction), _truth(truth))
+
+
+def _truth(path: Path) -> ChemicalVolume:
+    try:
+        inside = read_truth(path)
+    except InputError:
+        return read_volume(path)  # it says what is wrong when the file is neither
+    if inside is None:
+        raise InputError(f"{path}: the data set holds no truth; give the phantom's volume file")
+    return inside
+
+
+def _print_score(console: Console, volume: ChemicalVolume, truth: ChemicalVolume) -> None:
+    errors = compare_volumes(volume, truth)
+    table = Table("element", "NRMSE", "RMSE", box=None)
+    for element, value in errors.nrmse_by_element.items():
+        table.add_row(element, f"{value:.3f}", f"{errors.rmse_by_element[element]:.4f}")
+    table.add_row("mean", f"{errors.nrmse:.3f}", "")
+    console.print(table)
+    console.print(f"stoichiometry error {errors.stoichiometry_error:.3f} (RMS of atomic fractions in the specimen)")
+
+
+def check(console: Console, path: Path) -> None:
+    """Validate a campaign and sum it up."""
+    config = load_campaign(path)
+    if config.phantom.name not in list_phantoms():
+        make_phantom(config.phantom, phantom_rng(config.phantom))  # raises with the nearest name
+    conditions = config.conditions()
+    trials = sum(config.evaluations(condition) for condition in conditions)
+    fused = sum(condition.method == "fused" for condition in conditions)
+    console.print(
+        f"{path}: valid. '{config.name}': {config.phantom.name} at {config.phantom.size}^3, {fused} cells "
+        f"({len(config.grid.haadf_tilts)} x {len(config.grid.chemical_tilts)}) and {len(conditions) - fused} baseline "
+        f"conditions, {trials} trials by {config.search.strategy} over {', '.join(config.search.space)}."
+    )
+
+
+def run(say: Console, path: Path, machine_name: str, workers: int | None, out: Path | None) -> None:
+    """Start or resume a campaign."""
+    from workflows.run import run_campaign
+
+    config = load_campaign(path)
+    if config.phantom.name not in list_phantoms():
+        make_phantom(config.phantom, phantom_rng(config.phantom))
+    machine = load_machine(machine_name).with_workers(workers)
+    folder = out or Path("runs") / config.name
+    report_path = run_campaign(config, machine, folder, say)
+    if report_path is None:
+        options = [] if machine_name == "laptop" else ["--machine", machine_name]
+        options += [] if workers is None else ["--workers", str(workers)]
+        command = shlex.join(["fusedtomo", "run", str(path), *options, "--out", str(folder)])
+        say.print(f"stopped; nothing is lost. Resume with:\n  {command}", markup=False)
+        return
+    say.print(f"report: {report_path}", markup=False)
+
+
+def status(console: Console, path: Path) -> None:
+    """Show a run's map and counts."""
+    folder = RunFolder.read(path)
+    console.print(status_table(folder.config, folder.trials(), console.width))
+
+
+def report(say: Console, path: Path) -> None:
+    """Write the products of a run again."""
+    from workflows.products import write_products
+    from workflows.provenance import provenance
+
+    folder = RunFolder.read(path)
+    with say.status("writing the report") as progress:
+        written = write_products(folder, provenance(folder.config), progress.update)
+    say.print(f"report: {written}", markup=False)
+
+
+def check_target(out: Path, overwrite: bool) -> None:
+    """Refuse a target that cannot be written before any work is done."""
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists; pass --overwrite, or another --out")
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder '{out.parent}'; make it, or give another --out")

@@ -53,9 +53,9 @@ def dual_step(inverse_metric, weight, out):
 
 @njit(fastmath=_FASTMATH)
 def _primal_plane(noisy, weight, inverse_metric, dual, previous, momentum, z, out):
-    """Plane z of max(0, noisy - weight * inverse_metric * L(r)), r = dual + momentum (dual - previous), into out (y, x).
+    """Plane z of max(0, noisy - weight * inverse_metric * L(r)), into out (y, x).
 
-    L is minus the divergence, the transposed gradient.
+    Here r = dual + momentum (dual - previous), and L is minus the divergence, the transposed gradient.
     """
     ny, nx = out.shape
     m = momentum
@@ -80,7 +80,7 @@ def _primal_plane(noisy, weight, inverse_metric, dual, previous, momentum, z, ou
 
 @njit(fastmath=_FASTMATH)
 def _ascend_plane(here, ahead, step, dual, previous, momentum, z, out):
-    """Plane z of r - step * grad(volume) projected on unit balls, into out; here, ahead: planes z and z + 1 of the volume."""
+    """Plane z of r - step * grad(volume) projected on unit balls, into out; here, ahead: volume planes z, z + 1."""
     ny, nx = here.shape
     m, one = momentum, np.float32(1.0)
     for y in range(ny):

@@ -13,7 +13,7 @@ from fusedtomo.arrays import dot
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 
-_MIN_COUNTS = 0.25  # a pixel without counts still has curvature: the floor of its Fisher information
+_LEAST_MODEL = 0.1  # of the mean counts: nearer to zero the curvature explodes, and hardly an iterate goes there
 
 
 class Loss(Protocol):
@@ -47,7 +47,7 @@ class ChemicalPoisson:
     def __init__(self, projector: Projector, counts: np.ndarray, gain: np.ndarray, eps: np.ndarray):
         self.projector, self.counts = projector, np.ascontiguousarray(counts, dtype=np.float32)
         self.gain, self.eps = gain.astype(np.float32), eps.astype(np.float32)
-        self._residual = np.empty_like(self.counts)
+        self._residual, self._back = np.empty_like(self.counts), None
         self._sums = np.empty(self.counts.shape[:2], np.float64)
 
     def project(self, volume: np.ndarray) -> np.ndarray:
@@ -56,18 +56,21 @@ class ChemicalPoisson:
 
     def value(self, projected: np.ndarray) -> float:
         """The Kullback-Leibler divergence of the counts from the model."""
-        _poisson_numba.value_and_residual(projected, self.counts, self.gain, self.eps, self._sums, self._residual)
+        _poisson_numba.value(projected, self.counts, self.gain, self.eps, self._sums)
         return float(self._sums.sum())
 
     def add_gradient(self, projected, volume, weight, out):
         """out += weight g A' (1 - b / (g A x + eps))."""
-        self.value(projected)
-        out += np.float32(weight) * self.projector.adjoint(self._residual)
+        _poisson_numba.residual(projected, self.counts, self.gain, self.eps, np.float32(weight), self._residual)
+        for residual, target in zip(self._residual, out, strict=True):  # one channel's buffer, and that in the cache
+            self._back = self.projector.adjoint(residual, self._back)
+            target += self._back
 
     def add_curvature(self, projected, volume, weight, out):
-        """out += weight g^2 A' [(A 1) b / (g A x + eps)^2]."""
+        """out += weight g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
         g, eps = self.gain[:, None, None, None], self.eps[:, None, None, None]
-        fisher = g * g * np.maximum(self.counts, _MIN_COUNTS) / (g * projected + eps) ** 2
+        least = np.float32(_LEAST_MODEL) * mean_counts(self.counts).astype(np.float32)[:, None, None, None]
+        fisher = g * g * self.counts / np.maximum(g * projected + eps, least) ** 2
         out += np.float32(weight) * self.projector.adjoint(fisher * _row_sums(self.projector, volume))
 
 
@@ -119,32 +122,32 @@ class HaadfLeastSquares:
     def __init__(self, projector: Projector, contrast: ZContrast, signal: np.ndarray, variance: float):
         self.projector, self.contrast, self.variance = projector, contrast, float(variance)
         self.signal = np.ascontiguousarray(signal, dtype=np.float32)
-        self._density = None
+        self._square = dot(self.signal, self.signal)
+        self._scratch = None  # (z, y, x): the density, and later the back-projected misfit
 
     def project(self, volume: np.ndarray) -> np.ndarray:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
-        self._density = self.contrast.density(volume, self._density)
-        return self.projector.forward(self._density)
+        self._scratch = self.contrast.density(volume, self._scratch)
+        return self.projector.forward(self._scratch)
 
     def gain(self, projected: np.ndarray) -> float:
         """The fitted HAADF gain s, in counts per unit of projected brightness; 0 for an empty volume."""
         square = dot(projected, projected)
         return dot(projected, self.signal) / square if square > 0 else 0.0
 
-    def _misfit(self, projected: np.ndarray) -> tuple[float, np.ndarray]:
-        gain = self.gain(projected)
-        return gain, np.float32(gain) * projected - self.signal
-
     def value(self, projected: np.ndarray) -> float:
-        """Half the squared misfit in units of its variance."""
-        misfit = self._misfit(projected)[1]
-        return 0.5 * dot(misfit, misfit) / self.variance
+        """Half the squared misfit in units of its variance, ``(<b, b> - s <Ax, b>) / (2 sigma^2)`` at the fitted s."""
+        misfit = self._square - self.gain(projected) * dot(projected, self.signal)
+        return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
     def add_gradient(self, projected, volume, weight, out):
-        """out_i += weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, whose sign is a misprint)."""
-        gain, misfit = self._misfit(projected)
+        """out_i += weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
+        gain = self.gain(projected)
+        misfit = np.float32(gain) * projected
+        misfit -= self.signal
         misfit *= np.float32(weight * gain / self.variance)
-        self.contrast.add_pullback(volume, self.projector.adjoint(misfit), out)
+        self._scratch = self.projector.adjoint(misfit, self._scratch)
+        self.contrast.add_pullback(volume, self._scratch, out)
 
     def add_curvature(self, projected, volume, weight, out):
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""

@@ -51,9 +51,7 @@ class TotalVariation:
         t, momentum = 1.0, 0.0
         for _ in range(self.iterations):
             before = previous if momentum > 0 else dual  # without momentum there is no need to read it
-            _tv_numba.iterate(
-                noisy, weight, inverse_metric, self._step, dual, before, np.float32(momentum), new
-            )
+            _tv_numba.iterate(noisy, weight, inverse_metric, self._step, dual, before, np.float32(momentum), new)
             dual, previous, new = new, dual, previous
             t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
             t, momentum = t_next, (t - 1) / t_next

@@ -84,6 +84,8 @@ def reconstruct(
     shape = (len(dataset.elements), *volume_shape(dataset, settings))
     if initial is not None and initial.shape != shape:
         raise InputError(f"initial volume has shape {initial.shape}, but the data set's is {shape} (element, z, y, x)")
+    if initial is not None and not np.isfinite(initial).all():
+        raise InputError("initial volume holds NaN or infinity; replace those voxels first")
     began = time.perf_counter()
     observe = _observer(dataset, truth, callback)
     solution = METHODS[method](dataset, weights, settings, initial=initial, callback=observe)

@@ -26,6 +26,8 @@ def simulate(phantom: ChemicalVolume, acquisition: Acquisition) -> FusedDataset:
         acquisition: tilts, noise, gamma, seed.
     """
     bins = 2 if acquisition.grid == "fine" else 1
+    if any(n % bins for n in phantom.shape):
+        raise InputError(f"grid 'fine' halves the phantom, but it is {phantom.shape} (z, y, x); give even sizes")
     haadf_density = ZContrast(phantom.atomic_numbers, acquisition.gamma).density(phantom.data)
     haadf = _series(HAADF, haadf_density, acquisition.haadf, acquisition, bins)
     chemical = tuple(

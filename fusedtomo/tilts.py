@@ -40,6 +40,8 @@ class TiltScheme:
     @classmethod
     def from_increment(cls, min_deg: float, max_deg: float, increment_deg: float) -> "TiltScheme":
         """Angles min_deg, min_deg + increment_deg, ... up to max_deg, included when it is reached."""
+        if not increment_deg > 0:
+            raise InputError(f"tilt increment is {increment_deg:g} degrees; give one above 0")
         count = int(np.floor((max_deg - min_deg) / increment_deg + 1e-9)) + 1
         return cls(tuple(float(min_deg + i * increment_deg) for i in range(count)))
 
@@ -100,6 +102,8 @@ class FusedDataset:
         if not self.chemical:
             raise InputError("a fused data set needs the chemical series of at least one element")
         first = self.chemical[0]
+        if len(set(self.elements)) < len(self.elements):
+            raise InputError(f"element named twice among {', '.join(self.elements)}; give each one series")
         for series in self.chemical:
             atomic_number(series.name)
             if series.scheme != first.scheme:

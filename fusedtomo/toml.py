@@ -56,10 +56,10 @@ def _message(model: type[BaseModel], content: Any, error: ValidationError) -> st
 def _rank(problem: Mapping[str, Any]) -> tuple[bool, bool]:
     """Unknown keys first: a misspelt key also makes its intended field 'missing'.
 
-    Last, that a table is no number: its field takes either, and what is wrong inside the table says more.
+    Last, that a table or list is no number: its field takes either, and what is wrong inside it says more.
     """
-    about_the_table = problem["type"] in ("missing", "value_error")
-    return problem["type"] != "extra_forbidden", isinstance(problem["input"], Mapping) and not about_the_table
+    is_no_number = isinstance(problem["input"], Mapping | list) and problem["type"] not in ("missing", "value_error")
+    return problem["type"] != "extra_forbidden", is_no_number
 
 
 def _text(problem: Mapping[str, Any]) -> str:

@@ -48,6 +48,8 @@ class ChemicalVolume:
 
     def __getitem__(self, element: str) -> np.ndarray:
         """Concentration (z, y, x) of one element."""
+        if element not in self.elements:
+            raise InputError(f"volume holds no '{element}'; it has {', '.join(self.elements)}")
         return self.data[self.elements.index(element)]
 
     def binned(self, factor: int) -> "ChemicalVolume":

@@ -4,14 +4,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from fusedtomo.errors import InputError, nearest
 from fusedtomo.settings import Acquisition, Modality, Settings, SolverSettings, TiltDegrees, TiltRange, Weights
 from fusedtomo.toml import read_toml, validated
-from phantoms.spec import PhantomSpec
+from phantoms.registry import list_phantoms, make_phantom
+from phantoms.spec import PhantomSpec, phantom_rng
 
 Method = Literal["fused", "poisson-tv", "poisson"]
 SEARCHABLE = ("haadf", "chemical", "tv", "gamma", "eps")
@@ -60,6 +62,11 @@ class MapNoise(Settings):
     snr: float | dict[str, float] | None = Field(None, description="signal-to-noise ratio above 1, one or per element")
     dose_counts: float | None = Field(None, gt=0, description="mean expected counts per pixel, background included")
 
+    @model_validator(mode="after")
+    def _as_a_modality_takes_it(self) -> Self:
+        _refused_plainly(Modality, tilts=TiltRange(count=2), snr=self.snr, dose_counts=self.dose_counts)
+        return self
+
 
 class MapAcquisition(Settings):
     """What all cells of a map share of their acquisition."""
@@ -71,6 +78,11 @@ class MapAcquisition(Settings):
     gamma: float = Field(2.0, ge=1.0, le=2.0, description="HAADF exponent of the simulation")
     background_fraction: float = Field(0.15, ge=0, lt=1, description="vacuum level over the maximum")
     grid: Literal["same", "fine"] = Field("same", description="simulation grid")
+
+    @model_validator(mode="after")
+    def _as_a_range_takes_it(self) -> Self:
+        _refused_plainly(TiltRange, min_deg=self.min_deg, max_deg=self.max_deg, count=2)
+        return self
 
     def at(self, haadf_tilts: int, chemical_tilts: int, seed: int) -> Acquisition:
         """The acquisition of one cell."""
@@ -89,20 +101,30 @@ class MapAcquisition(Settings):
         )
 
 
-TiltCount = Field(ge=2, le=1000)
+def _refused_plainly(model: type[Settings], **content) -> None:
+    """Raise ValueError with the reason alone for what `model` would refuse later, in the first worker."""
+    try:
+        model(**content)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+TiltCount = Annotated[int, Field(ge=2, le=1000)]
 
 
 class Grid(Settings):
     """The axes of the sampling map."""
 
-    haadf_tilts: tuple[int, ...] = Field(min_length=1, description="numbers of HAADF tilts, the map's rows")
-    chemical_tilts: tuple[int, ...] = Field(min_length=1, description="numbers of chemical tilts, the map's columns")
+    haadf_tilts: tuple[TiltCount, ...] = Field(min_length=1, description="numbers of HAADF tilts, the map's rows")
+    chemical_tilts: tuple[TiltCount, ...] = Field(
+        min_length=1, description="numbers of chemical tilts, the map's columns"
+    )
 
     @model_validator(mode="after")
     def _counts(self) -> Self:
         for axis in (self.haadf_tilts, self.chemical_tilts):
-            if min(axis) < 2 or list(axis) != sorted(set(axis)):
-                raise ValueError(f"{list(axis)} must rise strictly and hold counts of at least 2")
+            if list(axis) != sorted(set(axis)):
+                raise ValueError(f"{list(axis)} must rise strictly; sort it and give each count once")
         return self
 
 
@@ -141,7 +163,6 @@ class CampaignConfig(Settings):
         for cell in (*self.report.slices, *self.report.landscapes):
             if cell not in cells:
                 raise ValueError(f"report names the cell {list(cell)}, which is not on the grid")
-        self.acquisition.at(2, 2, 0)  # noise said twice or not at all is refused here, not by the first worker
         return self
 
     def conditions(self) -> tuple["Condition", ...]:
@@ -178,16 +199,19 @@ class CampaignConfig(Settings):
         others = {name: value for name, value in point.items() if name not in _WEIGHTS}
         return self.weights.model_copy(update=weights), self.solver.model_copy(update=others)
 
-    def fingerprint(self) -> str:
-        """A hash of everything that alters a condition's results.
+    def decisive(self) -> dict[str, Any]:
+        """Everything that alters a condition's results.
 
         The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
         (A grid search lays its points by the budget, so there it counts.)
         """
         budgets = set() if self.search.strategy == "grid" else {"evaluations", "baseline_evaluations"}
         unrelated = {"name": True, "report": True, "grid": True, "baselines": True, "search": budgets}
-        content = self.model_dump(mode="json", exclude=unrelated)
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        return self.model_dump(mode="json", exclude=unrelated)
+
+    def fingerprint(self) -> str:
+        """A hash of `decisive`."""
+        return hashlib.sha256(json.dumps(self.decisive(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, order=True)
@@ -213,7 +237,28 @@ def grid_edge(trials: int, dimensions: int) -> int:
 
 def load_campaign(path: str | Path) -> CampaignConfig:
     """Read and validate a campaign file; raise InputError naming file, field, value and cure."""
-    return validated(CampaignConfig, read_toml(path), path)
+    config = validated(CampaignConfig, read_toml(path), path)
+    try:
+        _check_specimen(config)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return config
+
+
+def _check_specimen(config: CampaignConfig) -> None:
+    """Refuse what the specimen cannot have; otherwise every trial would fail by it."""
+    families, name = list_phantoms(), config.phantom.name
+    if name not in families:
+        raise InputError(f"'phantom.name' = '{name}': there is no such phantom; {nearest(name, families)}")
+    small = config.phantom.model_copy(update={"size": 16})
+    elements = make_phantom(small, phantom_rng(small)).elements
+    for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
+        snr = getattr(config.acquisition, modality).snr
+        if isinstance(snr, dict) and set(snr) != set(names):
+            raise InputError(
+                f"'acquisition.{modality}.snr' is given for {', '.join(snr) or 'nothing'}, but phantom '{name}' needs "
+                f"it for {', '.join(names)}; give one number for all, or one for each of these"
+            )
 
 
 def seed_of(*parts) -> int:

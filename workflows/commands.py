@@ -195,7 +195,10 @@ def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Ma
     volumes = {} if truth is None else {"Truth": truth}
     volumes |= {names.get(method, method): result.volume for method, result in results.items()}
     slices, cost = out.with_suffix(".slices.png"), out.with_suffix(".cost.png")
-    save_figure(to_figure(draw_slices, slices_info(volumes)), slices)
+    depth, width, _ = next(iter(volumes.values())).shape
+    plane = "zy" if 2 * depth > width else "yx"  # across a slab there is little to see
+    scaled_by = "Truth" if truth is not None else list(volumes)[-1]  # noise would set the scale otherwise
+    save_figure(to_figure(draw_slices, slices_info(volumes, plane=plane, scaled_by=scaled_by)), slices)
     history = {name: values for name, values in list(results.values())[-1].history.items() if max(values) > 0}
     save_figure(to_figure(draw_history, history_info(history)), cost)
     say.print(f"{slices}, {cost}")
@@ -229,8 +232,6 @@ def _print_score(console: Console, volume: ChemicalVolume, truth: ChemicalVolume
 def check(console: Console, path: Path) -> None:
     """Validate a campaign and sum it up."""
     config = load_campaign(path)
-    if config.phantom.name not in list_phantoms():
-        make_phantom(config.phantom, phantom_rng(config.phantom))  # raises with the nearest name
     conditions = config.conditions()
     trials = sum(config.evaluations(condition) for condition in conditions)
     fused = sum(condition.method == "fused" for condition in conditions)
@@ -246,8 +247,6 @@ def run(say: Console, path: Path, machine_name: str, workers: int | None, out: P
     from workflows.run import run_campaign
 
     config = load_campaign(path)
-    if config.phantom.name not in list_phantoms():
-        make_phantom(config.phantom, phantom_rng(config.phantom))
     machine = load_machine(machine_name).with_workers(workers)
     folder = out or Path("runs") / config.name
     report_path = run_campaign(config, machine, folder, say)

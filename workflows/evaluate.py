@@ -142,13 +142,28 @@ def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings: SolverSe
 
 def main(path: str) -> None:
     """Evaluate the trial of a JSON file and print its journal line."""
-    content = json.loads(Path(path).read_text())
-    config = load_campaign(content["campaign"])
+    try:
+        print(evaluate(_read_trial(path)).line())
+    except InputError as error:
+        sys.exit(_complain(str(error)))
+
+
+def _read_trial(path: str) -> Trial:
+    try:
+        content = json.loads(Path(path).read_text())
+        campaign, key, point = content["campaign"], content["condition"], content["point"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a trial ({error}); give campaign, condition and point as JSON") from None
+    config = load_campaign(campaign)
     conditions = {condition.key: condition for condition in config.conditions()}
-    if content["condition"] not in conditions:
-        raise InputError(f"{path}: the campaign has no condition '{content['condition']}'; see fusedtomo plan")
-    trial = Trial(config, conditions[content["condition"]], content.get("trial", 0), content["point"])
-    print(evaluate(trial).line())
+    if key not in conditions:
+        raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")
+    return Trial(config, conditions[key], content.get("trial", 0), point)
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -73,8 +73,15 @@ class Journal:
 
     def append(self, result: TrialResult) -> None:
         """Write one line and wait until the disk has it."""
-        self._file.write(result.line().encode() + b"\n")
-        os.fsync(self._file.fileno())
+        data = result.line().encode() + b"\n"
+        try:
+            while data:  # a full disk takes a part of the line, and raises at the next call
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); make room, then run the same command again"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fusedtomo.errors import InputError
 from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.evaluate import Trial, evaluate
 from workflows.live import duration
@@ -81,7 +82,9 @@ def seconds_per_unit(config: CampaignConfig) -> float:
     probe = config.model_copy(update={"phantom": small, "solver": solver})
     condition = Condition("fused", config.grid.haadf_tilts[-1], config.grid.chemical_tilts[-1])
     trial = Trial(probe, condition, 0, {})
-    evaluate(trial)
+    first = evaluate(trial)  # loads the kernels
+    if not first.ok:
+        raise InputError(f"a trial of campaign '{config.name}' fails: {first.reason}; mend the campaign")
     began = time.perf_counter()
     evaluate(trial)
     return (time.perf_counter() - began) / work(probe, condition)

@@ -48,7 +48,7 @@ def write_products(folder: RunFolder, facts: dict[str, str], say: Say = lambda _
         say(f"slices of {condition.key}")
         figures |= _slices(folder.path, config, trials, condition)
     report = folder.path / "report.html"
-    write_report(report, config, atlas, trials, figures, facts)
+    write_report(report, config, atlas, trials, figures, {})
     return report
 
 

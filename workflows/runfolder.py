@@ -30,10 +30,13 @@ class RunFolder:
     def read(cls, path: str | Path) -> Self:
         """An existing run folder, for reading."""
         stored = Path(path) / CAMPAIGN
-        if not stored.is_file():
-            raise InputError(f"{path}: not a run folder (no {CAMPAIGN}); give the --out folder of a `fusedtomo run`")
         try:
+            if not stored.is_file():
+                cure = "give the --out folder of a `fusedtomo run`"
+                raise InputError(f"{path}: not a run folder (no {CAMPAIGN}); {cure}")
             content = json.loads(stored.read_text())
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(f"{stored}: cannot be read ({error}); restore it, or start over in a new folder") from None
         return cls(path, validated(CampaignConfig, content, stored))
@@ -50,7 +53,11 @@ class RunFolder:
     def __enter__(self) -> Self:
         self._make()
         self._take_lock()
-        self._check_campaign()
+        try:
+            self._check_campaign()
+        except BaseException:
+            os.close(self._lock)
+            raise
         return self
 
     def __exit__(self, *_exception) -> None:
@@ -66,7 +73,12 @@ class RunFolder:
             raise InputError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from None
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"{self.path / 'lock'}: cannot be written ({error.strerror}); give another --out"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -89,7 +101,7 @@ class RunFolder:
 
 
 def _difference(before: CampaignConfig, now: CampaignConfig) -> str:
-    old, new = (_flat(config.model_dump(mode="json")) for config in (before, now))
+    old, new = (_flat(config.decisive()) for config in (before, now))
     keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     shown = "; ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in keys[:4])
     more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""

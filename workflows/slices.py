@@ -19,22 +19,24 @@ _PANEL_IN = 1.45
 
 @dataclass(frozen=True, eq=False)
 class SlicesInfo:
-    """One (z, y) slice of every method and element, and their composite.
+    """One slice of every method and element, and their composite.
 
     Attributes:
         labels: of the rows, with the NRMSE where it was given.
         elements, colors: of the columns; RGB in 0..1.
-        x_index: voxel index of the slice.
-        images: (row, element, z, y) float32 over the truth's maximum of each element, clipped to 0..1.
+        plane: axes of the slice, down and across: "zy", across the tilt axis, or "yx", across the beam.
+        index: voxel index of the slice along the third axis.
+        images: (row, element, down, across) float32 over each element's limit, clipped to 0..1.
         limits: concentration that is drawn brightest, by element.
-        composite: (row, z, y, rgb) float32, the sum of the coloured images.
+        composite: (row, down, across, rgb) float32, the sum of the coloured images.
         scale_bar_nm, scale_bar_voxels: length of the scale bar.
     """
 
     labels: tuple[str, ...]
     elements: tuple[str, ...]
     colors: tuple[tuple[float, float, float], ...]
-    x_index: int
+    plane: str
+    index: int
     images: np.ndarray
     limits: tuple[float, ...]
     composite: np.ndarray
@@ -44,46 +46,53 @@ class SlicesInfo:
     @property
     def size_in(self) -> tuple[float, float]:
         """Width and height of a figure of square voxels."""
-        rows, columns, z, y = self.images.shape
-        return (columns + 1) * _PANEL_IN + 1.1, rows * _PANEL_IN * z / y + 0.45
+        rows, columns, down, across = self.images.shape
+        return (columns + 1) * _PANEL_IN + 1.7, rows * max(_PANEL_IN * down / across, 1.0) + 0.45
 
 
 def slices_info(
     volumes: Mapping[str, ChemicalVolume],
     *,
     nrmse: Mapping[str, float] | None = None,
-    x_index: int | None = None,
+    plane: str = "zy",
+    index: int | None = None,
+    scaled_by: str | None = None,
 ) -> SlicesInfo:
-    """Cut every volume at one x.
+    """Cut every volume at one place.
 
     Args:
-        volumes: by row label, the truth first: it sets slice and scales. All of one grid and elements.
+        volumes: by row label, the truth first, where there is one. All of one grid and elements.
         nrmse: mean NRMSE by row label, where there is one.
-        x_index: voxel index along x; default: the slice with most of the truth, elements counting alike.
+        plane: "zy" cuts across the tilt axis (Fig. 4b), "yx" across the beam: for slabs, and few tilts.
+        index: voxel index of the cut; default: the slice with most in the scaling volume, elements counting alike.
+        scaled_by: label of the volume that sets slice and brightness; default: the first.
     """
-    first, truth = next(iter(volumes.items()), (None, None))
-    if truth is None:
+    first = next(iter(volumes), None)
+    if first is None:
         raise InputError("no volume to draw; give the truth and at least one reconstruction")
+    scale = volumes[scaled_by or first]
     for label, volume in volumes.items():
-        _check(label, volume, first, truth)
-    x_index = _fullest(truth) if x_index is None else x_index
-    if not 0 <= x_index < truth.shape[2]:
-        raise InputError(f"x_index is {x_index}; give one from 0 to {truth.shape[2] - 1}")
-    limits = tuple(_brightest(truth[element], x_index) for element in truth.elements)
-    cut = np.stack([volume.data[..., x_index] for volume in volumes.values()])
-    images = np.clip(cut / np.reshape(limits, (-1, 1, 1)), 0, 1).astype(np.float32)
-    colors = tuple(to_rgb(ELEMENT_COLORS[i % len(ELEMENT_COLORS)]) for i in range(len(truth.elements)))
-    scale_bar_nm = _round_length(_SCALE_BAR_SHARE * truth.shape[1] * truth.voxel_nm)
+        _check(label, volume, first, volumes[first])
+    axis = {"zy": 3, "yx": 1}[plane]
+    index = _fullest(scale, axis) if index is None else index
+    if not 0 <= index < scale.data.shape[axis]:
+        raise InputError(f"slice {index} is outside the volume; give one from 0 to {scale.data.shape[axis] - 1}")
+    cut = {label: volume.data.take(index, axis) for label, volume in volumes.items()}
+    limits = tuple(_brightest(*pair) for pair in zip(cut[scaled_by or first], scale.data, strict=True))
+    images = np.clip(np.stack(list(cut.values())) / np.reshape(limits, (-1, 1, 1)), 0, 1).astype(np.float32)
+    colors = tuple(to_rgb(ELEMENT_COLORS[i % len(ELEMENT_COLORS)]) for i in range(len(scale.elements)))
+    scale_bar_nm = _round_length(_SCALE_BAR_SHARE * images.shape[3] * scale.voxel_nm)
     return SlicesInfo(
         labels=tuple(_label(label, (nrmse or {}).get(label)) for label in volumes),
-        elements=truth.elements,
+        elements=scale.elements,
         colors=colors,
-        x_index=x_index,
+        plane=plane,
+        index=index,
         images=images,
         limits=limits,
-        composite=np.clip(np.einsum("rezy,ec->rzyc", images, np.array(colors)), 0, 1).astype(np.float32),
+        composite=np.clip(np.einsum("reij,ec->rijc", images, np.array(colors)), 0, 1).astype(np.float32),
         scale_bar_nm=scale_bar_nm,
-        scale_bar_voxels=scale_bar_nm / truth.voxel_nm,
+        scale_bar_voxels=scale_bar_nm / scale.voxel_nm,
     )
 
 
@@ -95,18 +104,19 @@ def _check(label: str, volume: ChemicalVolume, first: str, truth: ChemicalVolume
         )
 
 
-def _fullest(truth: ChemicalVolume) -> int:
-    by_x = truth.data.sum(axis=(1, 2), dtype=np.float64)
-    totals = by_x.sum(axis=1, keepdims=True)
-    signal = (by_x / np.where(totals > 0, totals, 1)).sum(axis=0)
-    # a specimen that does not vary along x has many such slices: take the one nearest to the centre
+def _fullest(volume: ChemicalVolume, axis: int) -> int:
+    others = tuple({1, 2, 3} - {axis})
+    along = volume.data.sum(axis=others, dtype=np.float64)
+    totals = along.sum(axis=1, keepdims=True)
+    signal = (along / np.where(totals > 0, totals, 1)).sum(axis=0)
+    # a specimen that does not vary along the axis has many such slices: take the one nearest to the centre
     candidates = np.flatnonzero(signal >= 0.999 * signal.max())
     return int(candidates[np.abs(candidates - (len(signal) - 1) / 2).argmin()])
 
 
-def _brightest(element: np.ndarray, x_index: int) -> float:
+def _brightest(cut: np.ndarray, element: np.ndarray) -> float:
     """Maximum of the slice, of the volume where the slice is empty, or 1."""
-    return float(element[..., x_index].max()) or float(element.max()) or 1.0
+    return float(cut.max()) or float(element.max()) or 1.0
 
 
 def _round_length(target: float) -> float:
@@ -120,14 +130,14 @@ def _label(label: str, nrmse: float | None) -> str:
 
 
 def draw_slices(info: SlicesInfo, figure: Figure) -> None:
-    """Draw a row a method and a column an element, then their composite; y points right and z up."""
+    """Draw a row a method and a column an element, then their composite; the first axis of the plane points up."""
     axes = figure.subplots(len(info.labels), len(info.elements) + 1, squeeze=False)
     for row, label in enumerate(info.labels):
         for column, (element, color) in enumerate(zip(info.elements, info.colors, strict=True)):
             colors = LinearSegmentedColormap.from_list(element, ["black", color])
             axes[row, column].imshow(info.images[row, column], cmap=colors, vmin=0, vmax=1, origin="lower")
         axes[row, -1].imshow(info.composite[row], origin="lower")
-        axes[row, 0].set_ylabel(label, fontsize=9)
+        axes[row, 0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
     for ax, element in zip(axes[0], (*info.elements, "composite"), strict=True):
         ax.set_title(element, fontsize=10)
     for ax in axes.flat:
@@ -136,10 +146,10 @@ def draw_slices(info: SlicesInfo, figure: Figure) -> None:
 
 
 def _draw_scale_bar(info: SlicesInfo, ax) -> None:
-    z, y = info.images.shape[2:]
-    left, height = 0.06 * y - 0.5, 0.07 * z
+    down, across = info.images.shape[2:]
+    left, height = 0.06 * across - 0.5, 0.07 * down
     ax.plot([left, left + info.scale_bar_voxels], [height] * 2, color="white", lw=2.5, solid_capstyle="butt")
-    ax.text(left, height + 0.04 * z, f"{info.scale_bar_nm:g} nm", color="white", fontsize=7, va="bottom")
+    ax.text(left, height + 0.04 * down, f"{info.scale_bar_nm:g} nm", color="white", fontsize=7, va="bottom")
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,7 +166,8 @@ class Campaign:
             self._waiting.discard(id(sequence))
             proposal, seconds = _outcome(future, lambda error: _fall_back(argument, error))
             self._busy_s += seconds
-            self._evaluate(sequence, proposal)
+            if not self.stopping:  # a resume proposes the same point again
+                self._evaluate(sequence, proposal)
             return
         lost = time.monotonic() - started
         result = _outcome(future, lambda error: _lost(argument, error, lost))
@@ -180,7 +181,9 @@ class Campaign:
         now = time.monotonic()
         # what runs counts as busy since it was handed out; the last ones handed out may still wait for a worker
         running = sorted(now - started for started in self._running.values())[-self._workers :]
-        return Progress(self._workers, len(running), self._busy_s + sum(running), now - self._began)
+        elapsed = now - self._began
+        busy = min(self._busy_s + sum(running), self._workers * elapsed)  # a task may have waited for its worker
+        return Progress(self._workers, len(running), busy, elapsed)
 
 
 def _outcome(future: Future, otherwise):

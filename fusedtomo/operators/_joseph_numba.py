@@ -5,9 +5,10 @@ weight of a voxel whose centre projects to t_v is ``max(0, 1 - |t_v - t| / h) / 
 adjoint evaluate the same weight, one per ray and one per voxel, and so are transposes of each other.
 
 x, the tilt axis, is contiguous, so each weight drives one SIMD pass over a row of up to X_BLOCK floats. Both
-kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache. Every output belongs to one job and is
-summed in a fixed order, so that results do not depend on the number of threads. Rows are indexed as 2D arrays with
-`x` straight from `range`: anything else costs a negative-index test in the innermost loop.
+kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache. Every
+output belongs to one job and is summed in a fixed order, so that results do not depend on the number of threads.
+Rows are indexed with `x` straight from `range`, offsets taken by slicing beforehand: `row[x0 + x]` costs a
+negative-index test in the innermost loop, and with it the SIMD code.
 """
 
 from math import ceil, floor

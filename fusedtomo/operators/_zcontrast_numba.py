@@ -15,7 +15,7 @@ def _power(base, exponent):
         return base
     if exponent == 0.0:
         return np.float32(1.0)
-    return base**exponent if base > 0.0 else np.float32(0.0)
+    return base**exponent if base != 0.0 else np.float32(0.0)  # NaN stays NaN
 
 
 @njit(parallel=True, fastmath=_FASTMATH, cache=True, nogil=True)
@@ -34,7 +34,7 @@ def density(volume, zeta, gamma, out):
 
 @njit(parallel=True, fastmath=_FASTMATH, cache=True, nogil=True)
 def add_pullback(volume, zeta, gamma, cotangent, floor, out):
-    """out_i += gamma zeta_i^gamma max(x_i, floor)^(gamma - 1) * cotangent, the transposed derivative; cotangent (z, y, x)."""
+    """out_i += gamma zeta_i^gamma max(x_i, floor)^(gamma - 1) * cotangent (z, y, x): the transposed derivative."""
     n_elements, nz, ny, nx = volume.shape
     for row in prange(nz * ny):
         z, y = row // ny, row % ny

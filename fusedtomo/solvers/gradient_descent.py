@@ -1,8 +1,8 @@
 """Algorithm 1 of Supplement 24 as printed: fixed gradient steps, then TV denoising, a fixed number of times.
 
-The weights double as step sizes. To make 1 the largest safe step whatever the data's units, each gradient is divided
-by its term's largest curvature at the start, the role that the paper gives the power method; lambda_tv is in units
-of concentration. One misprint is mended, the sign of Eq. 2; Eq. 3 keeps its numerator A x - b
+The weights double as step sizes. So that their size does not depend on the data's units, each gradient is divided
+by its term's largest curvature L at the start, the role that the paper gives the power method, and lambda_tv counts
+in units of noise over L_2. One misprint is mended, the sign of Eq. 2; Eq. 3 keeps its numerator A x - b
 without eps, and so the counts come in with their background subtracted.
 """
 
@@ -41,16 +41,18 @@ def gradient_descent(
     x = lifted(initial_volume(dataset, settings) if initial is None else initial)
     losses = {"haadf": terms.haadf_least_squares(dataset, settings), "chemical": _chemical(dataset, settings)}
     lambdas = {"haadf": weights.haadf, "chemical": weights.chemical}
-    steps = {name: lambdas[name] / _largest_curvature(loss, x) for name, loss in losses.items()}
+    largest = {name: _largest_curvature(loss, x) for name, loss in losses.items()}
+    steps = {name: lambdas[name] / largest[name] for name in losses}
+    thresholds = weights.tv * terms.gradient_noise(dataset) / largest["chemical"]
     history, unit_metric = History(callback), np.ones_like(x)
-    _record(history, losses, lambdas, weights.tv, x)
+    _record(history, losses, lambdas, thresholds, x)
     for _ in range(settings.max_iterations):
         before, gradient = x, np.zeros_like(x)
         for name, loss in losses.items():
             loss.add_gradient(loss.project(x), x, steps[name], gradient)
-        tv = TotalVariation(np.full(len(x), weights.tv), x.shape[1:], iterations=settings.tv_iterations)
+        tv = TotalVariation(thresholds, x.shape[1:], iterations=settings.tv_iterations)
         x = tv.prox(x - gradient, unit_metric, np.empty_like(x))
-        if not np.isfinite(_record(history, losses, lambdas, weights.tv, x)):
+        if not np.isfinite(_record(history, losses, lambdas, thresholds, x)):
             return Solution(before, history.values, "not finite")
         if relative_change(x, before) <= settings.tolerance:
             return Solution(x, history.values, "tolerance")
@@ -70,7 +72,7 @@ def _largest_curvature(loss, x: np.ndarray) -> float:
     return max(float(bound.max()), 1e-12)
 
 
-def _record(history: History, losses, lambdas, tv_weight: float, x: np.ndarray) -> float:
+def _record(history: History, losses, lambdas, thresholds: np.ndarray, x: np.ndarray) -> float:
     values = {name: lambdas[name] * loss.value(loss.project(x)) for name, loss in losses.items()}
-    tv = TotalVariation(np.full(len(x), tv_weight), x.shape[1:]).value(x)
+    tv = TotalVariation(thresholds, x.shape[1:]).value(x)
     return history.record({**values, "tv": tv}, x)

@@ -15,7 +15,7 @@ _MIN_EPS = 1e-3  # counts; keeps the logarithm finite where no background was st
 
 
 def volume_shape(dataset: FusedDataset, settings: SolverSettings) -> tuple[int, int, int]:
-    """(z, y, x) of the reconstruction: y and x as on the detector, z as deep as it is wide unless settings say otherwise."""
+    """(z, y, x) of the reconstruction: y and x as on the detector, z as deep as wide unless settings say otherwise."""
     width, length = dataset.haadf.counts.shape[1:]
     return settings.depth or width, width, length
 
@@ -60,11 +60,11 @@ def haadf_least_squares(dataset: FusedDataset, settings: SolverSettings) -> Haad
     return HaadfLeastSquares(projector, contrast, signal, noise_variance(signal))
 
 
-def total_variation(dataset: FusedDataset, weight: float, settings: SolverSettings) -> TotalVariation:
-    """TV in noise units: element i weighs ``weight * g_i sqrt(n_tilts / mean b_i)``.
+def gradient_noise(dataset: FusedDataset) -> np.ndarray:
+    """Standard deviation of the Poisson term's gradient at a voxel, ``g_i sqrt(n_tilts / mean b_i)``, (element,)."""
+    return chemical_gain(dataset) * np.sqrt(len(dataset.chemical_scheme) / mean_counts(dataset.chemical_counts))
 
-    That factor is the standard deviation of the Poisson term's gradient at a voxel, against which TV has to hold;
-    with it one weight serves elements, doses and tilt counts alike.
-    """
-    noise = chemical_gain(dataset) * np.sqrt(len(dataset.chemical_scheme) / mean_counts(dataset.chemical_counts))
-    return TotalVariation(weight * noise, volume_shape(dataset, settings), iterations=settings.tv_iterations)
+
+def total_variation(dataset: FusedDataset, weight: float, settings: SolverSettings) -> TotalVariation:
+    """TV in units of the noise it has to hold against: one weight serves elements, doses and tilt counts alike."""
+    return TotalVariation(weight * gradient_noise(dataset), volume_shape(dataset, settings), iterations=settings.tv_iterations)

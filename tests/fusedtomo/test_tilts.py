@@ -14,7 +14,8 @@ def _series(name="Co", shape=(3, 4, 5), scheme=SCHEME, **extra):
 
 
 def _dataset(haadf=None, chemical=None, pixel_nm=1.0):
-    return FusedDataset(haadf or _series("HAADF"), (_series(), _series("O")) if chemical is None else chemical, pixel_nm)
+    chemical = (_series(), _series("O")) if chemical is None else chemical
+    return FusedDataset(haadf or _series("HAADF"), chemical, pixel_nm)
 
 
 def test_counted_angles_are_even_and_include_both_ends():
@@ -120,3 +121,8 @@ def test_data_sets_that_do_not_fit_together_are_refused(kwargs, message):
 def test_haadf_may_be_negative_and_have_tilts_of_its_own():
     haadf = TiltSeries("HAADF", np.full((2, 4, 5), -3.0, np.float32), TiltScheme((0.0, 10.0)))
     assert len(_dataset(haadf=haadf).haadf.scheme) == 2
+
+
+def test_an_element_recorded_twice_is_refused():
+    with pytest.raises(InputError, match="Co"):
+        _dataset(chemical=(_series(), _series()))

@@ -27,11 +27,11 @@ def drawn(draw, info):
 
 
 def test_default_slice_shows_every_element(truth):
-    assert slices_info({"truth": truth}).x_index == 5
+    assert slices_info({"truth": truth}).index == 5
 
 
 def test_default_slice_of_a_specimen_that_does_not_vary_is_central():
-    assert slices_info({"truth": volume(np.ones((2, 4, 4, 9)))}).x_index == 4
+    assert slices_info({"truth": volume(np.ones((2, 4, 4, 9)))}).index == 4
 
 
 def test_scale_of_each_element_comes_from_the_truth(truth):
@@ -71,8 +71,8 @@ def test_volumes_of_another_grid_are_refused(truth, other):
 def test_other_elements_slice_and_nothing_are_refused(truth):
     with pytest.raises(InputError, match="same elements"):
         slices_info({"truth": truth, "fused": volume(truth.data, ("Cu", "Au"))})
-    with pytest.raises(InputError, match="x_index is 8; give one from 0 to 7"):
-        slices_info({"truth": truth}, x_index=8)
+    with pytest.raises(InputError, match="slice 8 is outside the volume; give one from 0 to 7"):
+        slices_info({"truth": truth}, index=8)
     with pytest.raises(InputError, match="no volume"):
         slices_info({})
 

@@ -75,6 +75,17 @@ def test_projection_equals_ray_casting_by_hand(backend, angle, depth, width, rng
     np.testing.assert_allclose(projected, expected, atol=ROUNDING * expected.max())
 
 
+@pytest.mark.parametrize("angle", [0.0, -45.0, 57.0, -90.0])
+@pytest.mark.parametrize(("depth", "width"), [(70, 90), (90, 70)])
+def test_sizes_beyond_a_kernel_s_blocks_are_projected_whole(backend, angle, depth, width, rng):
+    volume = rng.random((depth, width, 2), dtype=np.float32)
+    expected = np.einsum("tzy,zyx->tx", joseph_matrix(angle, depth, width), volume)
+    projector = Projector([angle], depth, width, backend=backend)
+    # ASTRA's weights are float32 of coordinates up to 45: a few times the rounding of small slices
+    np.testing.assert_allclose(projector.forward(volume)[0], expected, atol=3 * ROUNDING * expected.max())
+    _assert_adjoint(projector, 2, seed=3)
+
+
 @pytest.mark.astra
 @pytest.mark.parametrize(("depth", "width", "nx"), [(16, 16, 8), (9, 24, 70), (24, 9, 1)])
 def test_numba_equals_astra_there_and_back(depth, width, nx, rng):

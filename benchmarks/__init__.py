@@ -1,0 +1,1 @@
+"""Benchmarks of the kernels and of whole reconstructions; benchmarks/README.md says how to run them."""

@@ -1,0 +1,58 @@
+"""What a benchmark ran on: processor, memory, operating system and versions; no names of hosts, no paths."""
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("numpy", "scipy", "numba", "astra-toolbox")
+
+
+def describe() -> dict[str, str]:
+    """The machine and the software, ready for a table."""
+    return {
+        "cpu": cpu_model(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "os": _operating_system(),
+        "python": platform.python_version(),
+        **{package: _version(package) for package in _PACKAGES},
+        "load average at the start": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found.group(1).strip() if found else platform.processor() or platform.machine()
+
+
+def peak_memory_mib() -> float:
+    """The most memory that this process has held at once (resident), in MiB.
+
+    Read from /proc where there is one: getrusage's figure is inherited from the process that started this one.
+    """
+    try:
+        return int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).group(1)) / 1024
+    except OSError:
+        import resource  # not on Windows
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+
+
+def _operating_system() -> str:
+    try:
+        return f"{platform.system()}, {platform.freedesktop_os_release()['PRETTY_NAME']}"
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"

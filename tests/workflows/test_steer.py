@@ -1,0 +1,298 @@
+"""Steering: the same trials whatever order results come in, whatever failed, wherever it was resumed."""
+
+import hashlib
+import json
+import random
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from fusedtomo.errors import InputError
+from tests.workflows.tiny import config
+from workflows import search, steer
+from workflows.journal import Journal, TrialResult, by_condition, replay
+from workflows.search import Proposal
+from workflows.steer import Campaign
+
+
+class Watch:
+    """Keeps what the loop tells."""
+
+    def __init__(self, on_record=lambda result: None):
+        self.progress, self.on_record = [], on_record
+
+    def record(self, result):
+        self.on_record(result)
+
+    def tick(self, progress):
+        self.progress.append(progress)
+
+
+class Pool:
+    """Workers that take a random while."""
+
+    def __init__(self, workers, seed=0, longest_s=0.004):
+        self._pool, self._random, self._longest_s = ThreadPoolExecutor(workers), random.Random(seed), longest_s
+        self.submitted = []
+
+    def __call__(self, function, argument) -> Future:
+        self.submitted.append(argument)
+        wait_s = self._random.uniform(0, self._longest_s)
+
+        def work():
+            time.sleep(wait_s)
+            return function(argument)
+
+        return self._pool.submit(work)
+
+
+def digest(*parts) -> float:
+    """A number in 0..1 that any change of its arguments changes."""
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:6], "big") / 2**48
+
+
+def stub_trial(trial):
+    """A cheap trial: its value depends on condition and point; about one in seven fails."""
+    value = digest(trial.condition.key, trial.point)
+    common = {"condition": trial.condition.key, "trial": trial.number, "point": trial.point}
+    if value < 0.15:
+        return TrialResult(**common, status="failed", reason="ValueError: stub")
+    return TrialResult(**common, status="ok", nrmse=value, seconds=0.001)
+
+
+def stub_model(asked):
+    """Stands for the Gaussian process: every bit of what was asked decides the point."""
+    key = [asked.trial, asked.told, asked.pending, asked.state, asked.seed]
+    point = {
+        name: dimension.low + digest(name, *key) * (dimension.high - dimension.low)
+        for name, dimension in asked.space.items()
+    }
+    return Proposal(point, {"memory": digest("state", *key)})
+
+
+@pytest.fixture(autouse=True)
+def _stubs(monkeypatch):
+    monkeypatch.setattr(steer, "run_trial", stub_trial)
+    monkeypatch.setattr(search, "_gaussian_process", stub_model)
+
+
+def steered(path, campaign_config, *, workers=2, pool=None, watch=None):
+    """Run a campaign on the journal at `path`; return its trials."""
+    with Journal(path) as journal:
+        pool = pool or Pool(workers)
+        campaign = Campaign(campaign_config, replay(path), journal, pool, workers, watch or Watch())
+        if watch is not None:
+            watch.campaign = campaign
+        campaign.run()
+    return replay(path)
+
+
+def facts(trials):
+    """What must not depend on workers, order or interruptions."""
+    return sorted((t.condition, t.trial, t.status, json.dumps(t.point), t.nrmse, json.dumps(t.search)) for t in trials)
+
+
+def tiny(pending=1, **changes):
+    return config(search__pending=pending, search__evaluations=8, search__baseline_evaluations=4, **changes)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "trials.jsonl"
+
+
+@pytest.mark.parametrize("pending", [1, 3])
+def test_the_trials_are_the_same_on_1_2_and_5_workers(tmp_path, pending):
+    found = [
+        facts(steered(tmp_path / f"{workers}-{seed}", tiny(pending), pool=Pool(workers, seed), workers=workers))
+        for workers, seed in [(1, 0), (2, 1), (5, 2), (5, 3)]
+    ]
+    assert len(found[0]) == 4 * 8 + 2 * 4 + 2
+    assert found[1:] == found[:1] * 3
+
+
+@pytest.mark.filterwarnings("ignore")  # scikit-optimize silences warnings in a way that threads undo
+def test_the_real_model_gives_the_same_trials_on_1_and_3_workers(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(steer, "run_trial", stub_trial)
+    small = config(search__pending=2, grid={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, baselines=[])
+    one, three = (facts(steered(tmp_path / str(n), small, workers=n)) for n in (1, 3))
+    assert one == three
+    assert any("gains" in state for *_, state in one)
+
+
+def test_every_trial_of_every_condition_is_journalled_once(path):
+    trials = steered(path, tiny(2))
+    expected = {(c.key, t) for c in tiny().conditions() for t in range(tiny().evaluations(c))}
+    assert {(t.condition, t.trial) for t in trials} == expected
+    assert len(trials) == len(expected)
+
+
+def test_pending_is_how_many_trials_of_a_condition_may_run_at_once(path):
+    running, most, lock = {}, {}, threading.Lock()
+
+    def counted(trial):
+        key = trial.condition.key
+        with lock:
+            running[key] = running.get(key, 0) + 1
+            most[key] = max(most.get(key, 0), running[key])
+        time.sleep(0.003)
+        with lock:
+            running[key] -= 1
+        return stub_trial(trial)
+
+    steer.run_trial = counted
+    steered(path, tiny(3, grid={"haadf_tilts": [4], "chemical_tilts": [3]}, baselines=[]), workers=6)
+    assert most == {"fused-h4-c3": 3}
+
+
+def test_a_point_in_flight_is_told_as_pending_and_never_as_a_result(path):
+    asked = []
+
+    def recorded(question):
+        asked.append(question)
+        return stub_model(question)
+
+    search._gaussian_process = recorded
+    trials = by_condition(steered(path, tiny(3)))
+    assert asked
+    for question in asked:
+        assert len(question.pending) == min(2, question.trial)
+        known = next(group for group in trials.values() if question.pending[0] in [t.point for t in group])
+        before = known[: question.trial - 2]
+        assert question.told == [(t.point, t.nrmse) for t in before if t.ok]
+        assert question.pending == [t.point for t in known[question.trial - 2 : question.trial]]
+
+
+def test_failures_never_reach_the_model(path):
+    asked = []
+    search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
+    trials = steered(path, tiny())
+    failures = [json.dumps(trial.point) for trial in trials if not trial.ok]
+    assert failures
+    told = [(json.dumps(point), value) for question in asked for point, value in question.told]
+    assert all(isinstance(value, float) and point not in failures for point, value in told)
+
+
+def test_a_lost_worker_is_a_failed_line_with_its_reason_and_the_rest_goes_on(path):
+    def lose_one(trial):
+        if (trial.condition.key, trial.number) == ("fused-h4-c3", 1):
+            raise RuntimeError("worker lost: é " + "x" * 1000)
+        return stub_trial(trial)
+
+    steer.run_trial = lose_one
+    trials = steered(path, tiny())
+    lost = next(t for t in trials if (t.condition, t.trial) == ("fused-h4-c3", 1))
+    assert (lost.status, lost.nrmse) == ("failed", None)
+    assert lost.reason.startswith("RuntimeError: worker lost: é")
+    assert lost.point
+    assert lost.weights["tv"] == lost.point["tv"]
+    assert len(trials) == 42
+
+
+def test_a_proposal_that_fails_is_replaced_and_said(path):
+    def no_model(question):
+        raise FloatingPointError("singular")
+
+    search._gaussian_process = no_model
+    trials = steered(path, tiny())
+    assert len(trials) == 42
+    replaced = [t for t in trials if "fallback" in t.search]
+    assert {t.search["fallback"] for t in replaced} == {"FloatingPointError: singular"}
+    points = [json.dumps(t.point) for t in trials if t.condition == "fused-h2-c2"]
+    assert len(set(points)) == len(points)  # still space-filling
+
+
+@pytest.mark.parametrize("pending", [1, 3])
+def test_resuming_from_any_part_of_a_journal_ends_with_the_same_trials(tmp_path, pending):
+    small = tiny(pending, grid={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
+    lines = [t.line() for t in steered(tmp_path / "whole", small, workers=3)]
+    whole = facts(replay(tmp_path / "whole"))
+    random_ = random.Random(pending)
+    parts = [lines[:end] for end in range(len(lines))]
+    parts += [[line for line in lines if random_.random() < share] for share in (0.2, 0.5, 0.8) for _ in range(6)]
+    parts += [random_.sample(lines, len(lines) // 2) for _ in range(3)]
+    for number, part in enumerate(parts):
+        journal = tmp_path / f"part-{number}"
+        torn = random_.choice(lines)[: random_.randrange(1, 60)]
+        journal.write_text("".join(f"{line}\n" for line in part) + torn)
+        resumed = steered(journal, small, pool=Pool(3, number, 0.001), workers=3)
+        assert facts(resumed) == whole
+        assert [t.line() for t in resumed[: len(part)]] == part  # what was there is never touched
+
+
+def test_a_finished_journal_starts_nothing(path):
+    steered(path, tiny())
+    before, pool = path.read_bytes(), Pool(1)
+    steered(path, tiny(), pool=pool)
+    assert pool.submitted == []
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("pending", [1, 3])
+def test_more_evaluations_go_on_from_the_same_first_trials(tmp_path, pending):
+    few, many = (config(search__pending=pending, search__evaluations=n) for n in (4, 9))
+    raised, fresh = tmp_path / "raised", tmp_path / "fresh"
+    first = facts(steered(raised, few))
+    assert set(first) < set(facts(steered(raised, many)))
+    assert facts(replay(raised)) == facts(steered(fresh, many))
+
+
+def test_stopping_ends_early_with_everything_journalled_and_a_resume_ends_the_same(tmp_path):
+    recorded = []
+
+    def stop_after_nine(result):
+        recorded.append(result)
+        watch.campaign.stopping = len(recorded) >= 9
+
+    watch = Watch(stop_after_nine)
+    pool = Pool(2)
+    stopped = steered(tmp_path / "stopped", tiny(), watch=watch, pool=pool)
+    assert 9 <= len(stopped) <= 9 + 2  # those that were running, and one handed out ahead
+    assert facts(stopped) == facts(recorded)
+    begun = [argument for argument in pool.submitted if isinstance(argument, steer.Trial)]
+    assert len(begun) == len(stopped)
+    assert facts(steered(tmp_path / "stopped", tiny())) == facts(steered(tmp_path / "whole", tiny()))
+
+
+def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
+    stop = Watch()
+
+    def model(question):
+        stop.campaign.stopping = True
+        return stub_model(question)
+
+    search._gaussian_process = model
+    pool = Pool(1)
+    stopped = steered(path, tiny(baselines=[]), watch=stop, pool=pool, workers=1)
+    modelled = [argument for argument in pool.submitted if isinstance(argument, steer.Asked)]
+    assert modelled
+    # the first proposal of a model is that of trial 2; none of them was begun
+    assert max(t.trial for t in stopped) == 1
+
+
+def test_the_map_fills_evenly(path):
+    trials = steered(path, tiny(baselines=[]), pool=Pool(1, longest_s=0), workers=1)
+    done = dict.fromkeys((c.key for c in tiny(baselines=[]).conditions()), 0)
+    for trial in trials:
+        done[trial.condition] += 1
+        assert max(done.values()) - min(done.values()) <= 2  # 1, and the one handed out ahead
+
+
+def test_no_worker_waits_while_there_is_work(path):
+    pool, watch = Pool(3), Watch()
+    steered(path, tiny(), pool=pool, watch=watch, workers=3)
+    assert all(progress.running <= 3 for progress in watch.progress)
+    assert all(0 <= progress.busy_seconds <= 3 * progress.elapsed_s for progress in watch.progress)
+    assert max(progress.running for progress in watch.progress) == 3
+
+
+def test_a_journal_that_cannot_be_written_ends_the_campaign(path, monkeypatch):
+    def full(self, result):
+        raise InputError("trials.jsonl: cannot be written (No space left on device)")
+
+    monkeypatch.setattr(Journal, "append", full)
+    with pytest.raises(InputError, match="No space left"):
+        steered(path, tiny())

@@ -1,17 +1,20 @@
-"""All benchmarks, written to benchmarks/results: python -m benchmarks [--full]."""
+"""Benchmarks, written to benchmarks/results: python -m benchmarks [projector | reconstruct] [--full]."""
 
 import argparse
 
 from benchmarks import projector, reconstruct
 
+BENCHMARKS = {"projector": projector, "reconstruct": reconstruct}
+
 
 def main() -> None:
-    """Run everything and say where the reports are."""
+    """Run one or all and say where the reports are."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="?", choices=BENCHMARKS, help="default: all")
     parser.add_argument("--full", action="store_true", help="the largest sizes as well")
-    full = parser.parse_args().full
-    for benchmark in (projector, reconstruct):
-        results = benchmark.run(full=full)
+    chosen = parser.parse_args()
+    for name in [chosen.what] if chosen.what else BENCHMARKS:
+        results = BENCHMARKS[name].run(full=chosen.full)
         print(results.markdown(), f"written to benchmarks/results/{results.write().name}", sep="\n", end="\n\n")
 
 

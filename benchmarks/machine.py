@@ -18,8 +18,23 @@ def describe() -> dict[str, str]:
         "os": _operating_system(),
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},
-        "load average at the start": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+class OtherLoad:
+    """How much of the machine other processes take from here on; beyond a tenth, parallel timings mean little."""
+
+    def __init__(self):
+        self._busy, self._all = _ticks()
+        self._own = _own_seconds()
+
+    def __str__(self) -> str:
+        busy, everything = _ticks()
+        if everything <= self._all:
+            return "other processes: not known"
+        own = (_own_seconds() - self._own) * os.sysconf("SC_CLK_TCK")
+        share = max(0.0, (busy - self._busy - own) / (everything - self._all))
+        return f"other processes took {100 * share:.0f} % of the machine meanwhile"
 
 
 def cpu_model() -> str:
@@ -42,6 +57,21 @@ def peak_memory_mib() -> float:
         import resource  # not on Windows
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+
+
+def _ticks() -> tuple[int, int]:
+    """Clock ticks that the cores were busy, and all there were; (0, 0) without /proc."""
+    try:
+        user, nice, system, idle, wait, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    except OSError:
+        return 0, 0
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + wait
+
+
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _operating_system() -> str:

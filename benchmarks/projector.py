@@ -98,7 +98,7 @@ def bars(rows: list[dict]) -> list[str]:
 
 def run(*, full: bool = False, repeats: int = 7) -> Results:
     """Measure all sizes."""
-    host, rows = machine.describe(), []
+    host, others, rows = machine.describe(), machine.OtherLoad(), []
     notes = [
         f"{N_TILTS} tilts from -70 to 70 degrees, one channel; median and least of {repeats} runs taken in turns",
         "4 operations a voxel and tilt; 'times ours' compares medians",
@@ -107,7 +107,7 @@ def run(*, full: bool = False, repeats: int = 7) -> Results:
     for size in FULL_SIZES if full else SIZES:
         more, remarks = measure(size, repeats)
         rows, notes = rows + more, notes + remarks
-    return Results("projector", host, rows, notes + bars(rows))
+    return Results("projector", host, rows, [*notes, str(others), *bars(rows)])
 
 
 if __name__ == "__main__":

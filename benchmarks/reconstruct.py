@@ -61,7 +61,7 @@ def bar(rows: list[dict]) -> str:
 
 def run(*, full: bool = False, repeats: int = 5) -> Results:
     """Measure all methods at all sizes."""
-    host, rows = machine.describe(), []
+    host, others, rows = machine.describe(), machine.OtherLoad(), []
     cases = [(method, size) for size in (FULL_SIZES if full else SIZES) for method in METHODS]
     for method, size in cases:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -69,6 +69,7 @@ def run(*, full: bool = False, repeats: int = 5) -> Results:
     notes = [
         f"{PHANTOM}, four elements, 47 HAADF and 9 chemical tilts; default settings; start to finish, compiled",
         f"median and least of {repeats} runs (3 at 128^3); peak memory of a fresh process, Python and numba included",
+        str(others),
         bar(rows),
     ]
     return Results("reconstruct", host, rows, notes)

@@ -41,3 +41,11 @@ class ParslSubmit:
         if function not in self._apps:
             self._apps[function] = python_app(function, data_flow_kernel=self._kernel)
         return self._apps[function](*arguments)
+
+    def broken(self) -> str:
+        """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else ""."""
+        executor = self._kernel.executors["trials"]
+        if executor.bad_state_is_set:
+            return f"{type(executor.executor_exception).__name__}: no block of workers is left"
+        ended = executor.interchange_proc.poll()
+        return "" if ended is None else f"Parsl's interchange ended with {ended}"

@@ -23,7 +23,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the file i
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="campaign file (configs/campaigns/*.toml)")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="run folder")]
 MachineName = Annotated[str, typer.Option("--machine", "-m", help="profile of configs/machines, or a TOML file")]
-Workers = Annotated[int | None, typer.Option("--workers", "-w", min=1, help="workers, instead of the profile's")]
+Workers = Annotated[int | None, typer.Option("--workers", "-w", help="workers, instead of the profile's")]
 
 
 def example(*lines: str) -> str:

@@ -48,6 +48,8 @@ def modality(name: str, ends: tuple[float, float], tilts: tuple, snr, dose: floa
     if all(value is None for value in tilts):
         raise InputError(f"how many {name} tilts? give --{name}-tilts, --{name}-increment or --{name}-angles")
     listed = None if angles is None else [_number(f"--{name}-angles", text) for text in angles.split(",")]
+    if listed and (twice := [angle for angle in listed if listed.count(angle) > 1]):
+        raise InputError(f"--{name}-angles: {twice[0]:g} is given twice; give each angle once")
     scheme = {
         "min_deg": ends[0],
         "max_deg": ends[1],
@@ -80,6 +82,9 @@ def simulate(say: Console, path: Path, settings: Mapping, out: Path, overwrite: 
     acquisition = validated(Acquisition, dict(settings), "simulate")
     check_target(out, overwrite)
     volume = read_volume(path)
+    for element in volume.elements:
+        if (lowest := volume[element].min()) < 0:
+            raise InputError(f"{path}: {element} has concentrations down to {lowest:g}; a specimen's are 0 or more")
     with say.status("projecting and drawing counts"):
         dataset = acquire(volume, acquisition)
         truth = volume.binned(2) if acquisition.grid == "fine" else volume
@@ -278,7 +283,13 @@ def report(say: Console, path: Path) -> None:
 
 def check_target(out: Path, overwrite: bool) -> None:
     """Refuse a target that cannot be written before any work is done."""
-    if out.exists() and not overwrite:
+    try:
+        exists, is_folder = out.exists(), out.is_dir()
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out") from None
+    if is_folder:
+        raise InputError(f"{out}: is a folder; give the name of a file inside it")
+    if exists and not overwrite:
         raise InputError(f"{out} exists; pass --overwrite, or another --out")
     if not out.parent.is_dir():
         raise InputError(f"{out}: there is no folder '{out.parent}'; make it, or give another --out")

@@ -34,7 +34,11 @@ class Machine(Settings):
 
     def with_workers(self, workers: int | None) -> "Machine":
         """The profile with another number of workers."""
-        return self if workers is None else validated(Machine, {**self.model_dump(), "workers": workers}, "--workers")
+        if workers is None:
+            return self
+        if workers < 1:
+            raise InputError(f"--workers = {workers}: give 1 or more, or leave it out for the profile's")
+        return validated(Machine, {**self.model_dump(), "workers": workers}, "--workers")
 
 
 def load_machine(name_or_path: str) -> Machine:
@@ -72,6 +76,7 @@ def parsl_config(machine: Machine, run_dir: Path):
         executors=[executor],
         retries=1,  # a worker that was killed gets its trial back once; a wrong trial is a result, not an exception
         strategy="none",
+        strategy_period=0.5,  # the first block starts at the first look, 5 s away by default
         usage_tracking=0,
         run_dir=str(run_dir),
     )

@@ -28,7 +28,7 @@ def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: C
             with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
                 warm_up()
             with workers(machine, folder.path, console) as submit, Dashboard(config, console, trials=trials) as watch:
-                campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch)
+                campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch, submit.broken)
                 with _stopping(campaign):
                     campaign.run()
             if campaign.stopping:
@@ -54,19 +54,31 @@ def workers(machine: Machine, path: Path, console: Console) -> Iterator[ParslSub
             _wait_for_worker(submit, machine, path)
         yield submit
     finally:
-        kernel.cleanup()
+        _stop(kernel)
         parsl.clear()
+
+
+def _stop(kernel) -> None:
+    """End Parsl; without its interchange its own cleanup would wait for an answer for ever."""
+    executor = kernel.executors["trials"]
+    interchange = executor.interchange_proc
+    if interchange is not None and interchange.poll() is not None:
+        executor.provider.cancel(list(executor.blocks_to_job_id.values()))
+        return
+    kernel.cleanup()
 
 
 def _wait_for_worker(submit: ParslSubmit, machine: Machine, path: Path) -> None:
     """Return once a worker has run something; a worker that never joins is an error, not a wait."""
     try:
         submit(warm_up).result(timeout=machine.start_timeout_s)
-    except FutureTimeout:
+    except Exception as error:  # no answer in time, or Parsl found that its block had ended
+        late = f"no worker joined within {machine.start_timeout_s:g} s"
+        why = late if isinstance(error, FutureTimeout) else f"no worker joined: {type(error).__name__}"
         said = _block_errors(path / "parsl")
         raise InputError(
-            f"no worker joined within {machine.start_timeout_s:g} s (machine '{machine.name}'); "
-            f"its last words: {said or 'none'}. See {path / 'parsl'} and `fusedtomo doctor`"
+            f"{why} (machine '{machine.name}'); its last words: {said or 'none'}. "
+            f"See {path / 'parsl'} and `fusedtomo doctor`"
         ) from None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from fusedtomo.errors import InputError
 from workflows.apps import run_proposal, run_trial
 from workflows.campaign import CampaignConfig, Condition, seed_of
 from workflows.evaluate import Trial
@@ -91,6 +92,7 @@ class Campaign:
         submit: hands a function and its arguments to a worker and returns the Future.
         workers: how many there are.
         watch: called with every new result, and with the progress several times a second.
+        broken: says why no worker can answer any more, "" as long as one can.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Campaign:
         submit: Submit,
         workers: int,
         watch,
+        broken: Callable[[], str] = lambda: "",
     ):
         done = by_condition(list(trials))
         self.sequences = [
@@ -108,6 +111,7 @@ class Campaign:
             for condition in config.conditions()
         ]
         self._journal, self._submit, self._workers, self._watch = journal, submit, workers, watch
+        self._broken = broken
         self._events: queue.SimpleQueue = queue.SimpleQueue()
         self._running: dict[Future, float] = {}
         self._waiting: set[int] = set()
@@ -115,10 +119,15 @@ class Campaign:
         self.stopping = False
 
     def run(self) -> None:
-        """Work until every condition is finished, or until `stopping` is set and what runs has ended."""
+        """Work until every condition is finished, or until `stopping` is set and what runs has ended.
+
+        Raises:
+            InputError: all workers are lost. That is no trial's failure: it is not recorded, and a resume goes on.
+        """
         self._began = time.monotonic()
         self._hand_out()
         while self._running:
+            self._check_workers()
             self._wait()
             self._watch.tick(self._progress())
             self._hand_out()
@@ -160,7 +169,13 @@ class Campaign:
         except queue.Empty:
             return
 
+    def _check_workers(self) -> None:
+        if reason := self._broken():
+            raise InputError(f"all workers are lost ({reason}); nothing else is: run the same command again")
+
     def _take(self, sequence: Sequence, function, argument, future: Future) -> None:
+        if future.exception():
+            self._check_workers()
         started = self._running.pop(future)
         if function is run_proposal:
             self._waiting.discard(id(sequence))

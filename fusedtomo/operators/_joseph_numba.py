@@ -5,7 +5,7 @@ weight of a voxel whose centre projects to t_v is ``max(0, 1 - |t_v - t| / h) / 
 adjoint evaluate the same weight, one per ray and one per voxel, and so are transposes of each other.
 
 x, the tilt axis, is contiguous, so each weight drives one SIMD pass over a row of up to X_BLOCK floats. Both
-kernels copy what many tilts or voxels share into a small padded buffer that stays in the second-level cache. Every
+kernels copy what many tilts or voxels share into a small padded buffer that stays in the cache. Every
 output belongs to one job and is summed in a fixed order, so that results do not depend on the number of threads.
 Rows are indexed with `x` straight from `range`, offsets taken by slicing beforehand: `row[x0 + x]` costs a
 negative-index test in the innermost loop, and with it the SIMD code.
@@ -16,9 +16,9 @@ from math import ceil, floor
 import numpy as np
 from numba import njit, prange
 
-X_BLOCK = 64  # floats per row
-_SLAB_ROWS = 1536  # rows of X_BLOCK floats in 384 KiB: the forward kernel's buffer
-_TILE = 32  # voxels on a side; 47 tilts' detector rows under such a tile take 590 KiB: the adjoint kernel's buffer
+X_BLOCK = 128  # floats per row; longer rows spread the cost of setting up a pass
+_SLAB_ROWS = 1536  # rows of X_BLOCK floats in 768 KiB: the forward kernel's buffer
+_TILE = 32  # voxels on a side; 47 tilts' detector rows under such a tile take 1.2 MiB: the adjoint kernel's buffer
 _MIN_JOBS = 8  # forward jobs that a small volume is cut into; each copies its slabs again
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp"}  # NaN and infinity keep their meaning
 

@@ -12,6 +12,7 @@ from fusedtomo.solvers.solution import Callback, History, Solution
 _FIRST_SCALE = 0.5  # the diagonal bound is pessimistic; half of it mostly passes the test below
 _RELAX, _TIGHTEN = 0.95, 1.6  # per iteration, and per failed test
 _OUTDATED = 4.0  # a bound that had to grow beyond this was made at a place left behind: make it anew
+_RENEWALS = 2  # each start over costs steps that are too long; a bound that stays too small is left to its scale
 _STILL = 3  # iterations running within the tolerance; a single short step may only mean a steep place
 _MAX_TESTS = 40  # 1.6^40 is 1e8: by then the step is below float32 rounding
 
@@ -49,7 +50,7 @@ def minimise(
     x = y = _evaluate(objective, start.astype(np.float32, order="C"))
     total = history.record({**x.terms, "tv": objective.tv.value(x.volume)}, x.volume)
     metric, work = objective.curvature(x.projected, x.volume), _Buffers(x.volume)
-    t, scale, still = 1.0, _FIRST_SCALE, 0
+    t, scale, still, renewals = 1.0, _FIRST_SCALE, 0, _RENEWALS
     for _ in range(settings.max_iterations):
         objective.gradient(y.projected, y.volume, work.gradient)
         new, scale = _backtrack(objective, y, metric, scale, work)
@@ -59,8 +60,8 @@ def minimise(
         still = still + 1 if relative_change(new.volume, x.volume) <= settings.tolerance else 0
         if still == _STILL:
             return Solution(new.volume, history.values, "tolerance")
-        if scale > _OUTDATED:
-            metric, scale = objective.curvature(new.projected, new.volume), _FIRST_SCALE
+        if scale > _OUTDATED and renewals:
+            metric, scale, renewals = objective.curvature(new.projected, new.volume), _FIRST_SCALE, renewals - 1
         t, step = _momentum(1.0 if total > previous else t)
         y = _evaluate(objective, extrapolate(new.volume, x.volume, step, work.ahead)) if step else new
         x, scale = new, scale * _RELAX

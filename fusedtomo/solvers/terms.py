@@ -11,7 +11,7 @@ from fusedtomo.settings import SolverSettings
 from fusedtomo.tilts import FusedDataset, per_element
 
 TYPICAL_GAMMA = 1.7  # "experimentally typically around 1.7" (paper, after Eq. 1)
-_MIN_EPS = 1e-3  # counts; keeps the logarithm finite where no background was stated
+_LEAST_EPS = 0.1  # of the mean counts; nearer to zero a ray that a step empties throws the logarithm off
 
 
 def volume_shape(dataset: FusedDataset, settings: SolverSettings) -> tuple[int, int, int]:
@@ -37,10 +37,11 @@ def chemical_background(dataset: FusedDataset) -> np.ndarray:
 
 
 def chemical_poisson(dataset: FusedDataset, settings: SolverSettings) -> ChemicalPoisson:
-    """The Poisson term; eps is the expected background unless the settings give another."""
-    background = chemical_background(dataset)
-    eps = np.maximum(background, _MIN_EPS) if settings.eps is None else np.full_like(background, settings.eps)
-    counts = dataset.chemical_counts
+    """The Poisson term; eps is the expected background, at least a tenth of the mean, unless the settings give one."""
+    background, counts = chemical_background(dataset), dataset.chemical_counts
+    eps = np.maximum(background, _LEAST_EPS * mean_counts(counts))
+    if settings.eps is not None:
+        eps = np.full_like(background, settings.eps)
     return ChemicalPoisson(chemical_projector(dataset, settings), counts, chemical_gain(dataset), eps)
 
 
@@ -67,4 +68,5 @@ def gradient_noise(dataset: FusedDataset) -> np.ndarray:
 
 def total_variation(dataset: FusedDataset, weight: float, settings: SolverSettings) -> TotalVariation:
     """TV in units of the noise it has to hold against: one weight serves elements, doses and tilt counts alike."""
-    return TotalVariation(weight * gradient_noise(dataset), volume_shape(dataset, settings), iterations=settings.tv_iterations)
+    shape = volume_shape(dataset, settings)
+    return TotalVariation(weight * gradient_noise(dataset), shape, iterations=settings.tv_iterations)

@@ -138,7 +138,7 @@ def test_pending_is_how_many_trials_of_a_condition_may_run_at_once(path):
         with lock:
             running[key] = running.get(key, 0) + 1
             most[key] = max(most.get(key, 0), running[key])
-        time.sleep(0.003)
+        time.sleep(0.05)
         with lock:
             running[key] -= 1
         return stub_trial(trial)
@@ -287,6 +287,30 @@ def test_no_worker_waits_while_there_is_work(path):
     assert all(progress.running <= 3 for progress in watch.progress)
     assert all(0 <= progress.busy_seconds <= 3 * progress.elapsed_s for progress in watch.progress)
     assert max(progress.running for progress in watch.progress) == 3
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["tasks fail", "nothing answers"])
+def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent):
+    """As when the pool of workers, or Parsl's interchange, is killed."""
+    lost = []
+
+    class Losing(Pool):
+        def __call__(self, function, argument):
+            if len(self.submitted) < 5:
+                return super().__call__(function, argument)
+            lost.append("killed")
+            future = Future()
+            if not silent:
+                future.set_exception(RuntimeError("ManagerLost"))
+            return future
+
+    with Journal(path) as journal:
+        campaign = Campaign(tiny(), [], journal, Losing(2), 2, Watch(), lambda: "".join(lost[:1]))
+        with pytest.raises(InputError, match=r"all workers are lost \(killed\); .* run the same command again"):
+            campaign.run()
+    assert len(replay(path)) <= 5
+    assert not any("ManagerLost" in trial.reason for trial in replay(path))
+    assert facts(steered(path, tiny())) == facts(steered(path.with_name("whole"), tiny()))
 
 
 def test_a_journal_that_cannot_be_written_ends_the_campaign(path, monkeypatch):

@@ -202,8 +202,12 @@ def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Ma
     slices, cost = out.with_suffix(".slices.png"), out.with_suffix(".cost.png")
     depth, width, _ = next(iter(volumes.values())).shape
     plane = "zy" if 2 * depth > width else "yx"  # across a slab there is little to see
-    scaled_by = "Truth" if truth is not None else list(volumes)[-1]  # noise would set the scale otherwise
-    save_figure(to_figure(draw_slices, slices_info(volumes, plane=plane, scaled_by=scaled_by)), slices)
+    if truth is not None:
+        info = slices_info(volumes, plane=plane)
+    else:  # the middle, scaled by the last volume: truncated edges and noise would set both otherwise
+        middle = (depth if plane == "yx" else volumes[list(volumes)[-1]].shape[2]) // 2
+        info = slices_info(volumes, plane=plane, index=middle, scaled_by=list(volumes)[-1], brightest=0.995)
+    save_figure(to_figure(draw_slices, info), slices)
     history = {name: values for name, values in list(results.values())[-1].history.items() if max(values) > 0}
     save_figure(to_figure(draw_history, history_info(history)), cost)
     say.print(f"{slices}, {cost}")

@@ -57,6 +57,7 @@ def slices_info(
     plane: str = "zy",
     index: int | None = None,
     scaled_by: str | None = None,
+    brightest: float = 1.0,
 ) -> SlicesInfo:
     """Cut every volume at one place.
 
@@ -66,6 +67,7 @@ def slices_info(
         plane: "zy" cuts across the tilt axis (Fig. 4b), "yx" across the beam: for slabs, and few tilts.
         index: voxel index of the cut; default: the slice with most in the scaling volume, elements counting alike.
         scaled_by: label of the volume that sets slice and brightness; default: the first.
+        brightest: quantile of its slice that is drawn brightest; below 1 where edges or noise stand out.
     """
     first = next(iter(volumes), None)
     if first is None:
@@ -78,7 +80,7 @@ def slices_info(
     if not 0 <= index < scale.data.shape[axis]:
         raise InputError(f"slice {index} is outside the volume; give one from 0 to {scale.data.shape[axis] - 1}")
     cut = {label: volume.data.take(index, axis) for label, volume in volumes.items()}
-    limits = tuple(_brightest(*pair) for pair in zip(cut[scaled_by or first], scale.data, strict=True))
+    limits = tuple(_brightest(*pair, brightest) for pair in zip(cut[scaled_by or first], scale.data, strict=True))
     images = np.clip(np.stack(list(cut.values())) / np.reshape(limits, (-1, 1, 1)), 0, 1).astype(np.float32)
     colors = tuple(to_rgb(ELEMENT_COLORS[i % len(ELEMENT_COLORS)]) for i in range(len(scale.elements)))
     scale_bar_nm = _round_length(_SCALE_BAR_SHARE * images.shape[3] * scale.voxel_nm)
@@ -114,9 +116,9 @@ def _fullest(volume: ChemicalVolume, axis: int) -> int:
     return int(candidates[np.abs(candidates - (len(signal) - 1) / 2).argmin()])
 
 
-def _brightest(cut: np.ndarray, element: np.ndarray) -> float:
-    """Maximum of the slice, of the volume where the slice is empty, or 1."""
-    return float(cut.max()) or float(element.max()) or 1.0
+def _brightest(cut: np.ndarray, element: np.ndarray, quantile: float) -> float:
+    """That quantile of the slice, the maximum of the volume where it is 0, or 1."""
+    return float(np.quantile(cut, quantile)) or float(element.max()) or 1.0
 
 
 def _round_length(target: float) -> float:

@@ -82,6 +82,7 @@ def is_png(path):
 # --- the way of the data
 
 
+@pytest.mark.slow
 def test_from_phantom_to_the_reconstruction_by_the_atlas(fusedtomo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _make_data(fusedtomo)

@@ -97,6 +97,12 @@ def test_a_trial_does_not_depend_on_those_before_it():
     assert scores(evaluate(trial())) == scores(first)
 
 
+def test_a_trial_sees_the_tilts_of_its_condition():
+    dataset = module.dataset_of(config(), FUSED)
+    assert (len(dataset.haadf.scheme), len(dataset.chemical_scheme)) == (4, 3)
+    assert len({evaluate(trial(condition)).nrmse for condition in config().conditions()}) == 8
+
+
 def test_seeds_decide():
     assert evaluate(trial(seed=9)).nrmse != evaluate(trial()).nrmse
     assert evaluate(trial(phantom__seed=2)).nrmse != evaluate(trial()).nrmse

@@ -294,14 +294,19 @@ def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent
     """As when the pool of workers, or Parsl's interchange, is killed."""
     lost = []
 
+    def lose(future):
+        lost.append("killed")
+        if not silent:
+            future.set_exception(RuntimeError("ManagerLost"))
+
     class Losing(Pool):
         def __call__(self, function, argument):
             if len(self.submitted) < 5:
                 return super().__call__(function, argument)
-            lost.append("killed")
             future = Future()
-            if not silent:
-                future.set_exception(RuntimeError("ManagerLost"))
+            if len(self.submitted) == 5:
+                self.submitted.append(argument)
+                threading.Timer(0.05, lose, [future]).start()  # while the loop waits for an answer
             return future
 
     with Journal(path) as journal:

@@ -1,5 +1,6 @@
 """The `fusedtomo` command."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -204,6 +205,9 @@ def main() -> None:
         app()
     except InputError as error:
         say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
+        steer = sys.modules.get("workflows.steer")
+        if steer and isinstance(error, steer.WorkersLost):
+            os._exit(2)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
         sys.exit(2)
     except KeyboardInterrupt:
         say.print("interrupted")

@@ -19,6 +19,10 @@ _AHEAD = 1  # tasks handed out beyond the workers, so that none waits for the co
 _TICK_S = 0.25
 
 
+class WorkersLost(InputError):
+    """No worker can answer any more."""
+
+
 @dataclass
 class Sequence:
     """The trials of one condition: which are proposed, which are done, which may come next.
@@ -122,7 +126,7 @@ class Campaign:
         """Work until every condition is finished, or until `stopping` is set and what runs has ended.
 
         Raises:
-            InputError: all workers are lost. That is no trial's failure: it is not recorded, and a resume goes on.
+            WorkersLost: that is no trial's failure: it is not recorded, and a resume goes on.
         """
         self._began = time.monotonic()
         self._hand_out()
@@ -171,7 +175,7 @@ class Campaign:
 
     def _check_workers(self) -> None:
         if reason := self._broken():
-            raise InputError(f"all workers are lost ({reason}); nothing else is: run the same command again")
+            raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
 
     def _take(self, sequence: Sequence, function, argument, future: Future) -> None:
         if future.exception():

@@ -85,6 +85,18 @@ def titled(processes, *words):
     return [one for one in processes if one.is_running() and all(word in " ".join(one.cmdline()) for word in words)]
 
 
+def busy_worker(process, timeout_s=30):
+    """A worker that computes right now; an idle one may hold the lock of its pool's queue."""
+    # the pool starts its manager of shared values first, then its workers
+    workers = sorted(titled(family(process), "spawn_main"), key=lambda one: one.create_time())[-2:]
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        for worker in workers:
+            if worker.status() == psutil.STATUS_RUNNING:
+                return worker
+    raise AssertionError("no worker was ever busy")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("run")
@@ -167,8 +179,7 @@ def test_workers_that_are_killed_make_no_failed_trial(folder, campaign, undistur
 
     process = start(campaign, out)
     wait_for_trials(out, len(facts(out)) + 1, process)
-    workers = sorted(titled(family(process), "spawn_main"), key=lambda one: one.create_time())[-2:]
-    random.Random(1).choice(workers).kill()
+    busy_worker(process).kill()
     code, said = finish(process)
     assert code == 0, said
     assert facts(out) == undisturbed

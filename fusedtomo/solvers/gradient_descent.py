@@ -8,13 +8,14 @@ without eps, and so the counts come in with their background subtracted.
 
 import numpy as np
 
+from fusedtomo.arrays import relative_change
 from fusedtomo.losses import ChemicalPoisson
 from fusedtomo.proximal import TotalVariation
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers import terms
 from fusedtomo.solvers.fused import initial_volume
 from fusedtomo.solvers.initial import lifted
-from fusedtomo.solvers.solution import Callback, History, Solution, relative_change
+from fusedtomo.solvers.solution import Callback, History, Solution
 from fusedtomo.tilts import FusedDataset
 
 EPS = 0.1  # counts, Algorithm 1 line 7

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from fusedtomo.arrays import relative_change
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers import terms
-from fusedtomo.solvers.solution import Callback, History, Solution, relative_change
+from fusedtomo.solvers.solution import Callback, History, Solution
 from fusedtomo.tilts import FusedDataset
 
 

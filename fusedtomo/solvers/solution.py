@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusedtomo.arrays import dot
-
 Callback = Callable[[int, np.ndarray], Mapping[str, float]]
 """Called after every outer iteration with its number and the volume; what it returns joins the history."""
 
@@ -49,9 +47,3 @@ class History:
             self.values.setdefault(name, []).append(float(value))
         self._count += 1
         return total
-
-
-def relative_change(new: np.ndarray, old: np.ndarray) -> float:
-    """||new - old|| / ||new||, summed in float64."""
-    difference = new - old
-    return float(np.sqrt(dot(difference, difference) / max(dot(new, new), 1e-30)))

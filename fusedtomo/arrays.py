@@ -1,36 +1,73 @@
-"""Sums over float32 arrays in float64, and the elementwise steps of a solver without temporaries."""
+"""NumPy or CuPy follows the data: the array module and the kernels of an array, and sums over all ranks."""
+
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from fusedtomo import _sums_numba
+from fusedtomo.parallel import SERIAL, Comm
+
+Array = Any  # numpy.ndarray or cupy.ndarray
 
 
-def dot(a: np.ndarray, b: np.ndarray) -> float:
-    """The inner product of two float32 arrays of one shape, summed in float64 in a fixed order."""
-    return float(_sums_numba.dot(np.ravel(a), np.ravel(b)).sum())
+def on_gpu(array: Array) -> bool:
+    """Is this a CuPy array? Asks without importing CuPy."""
+    return type(array).__module__.partition(".")[0] == "cupy"
 
 
-def relative_change(new: np.ndarray, old: np.ndarray) -> float:
-    """||new - old|| / ||new||, summed in float64."""
-    change, square = (sums.sum() for sums in _sums_numba.squared_change(np.ravel(new), np.ravel(old)))
+def array_module(array: Array) -> ModuleType:
+    """numpy or cupy, whichever the array is of."""
+    if on_gpu(array):
+        import cupy
+
+        return cupy
+    return np
+
+
+def kernels(array: Array) -> ModuleType:
+    """The kernels for an array: fusedtomo.kernels.numba or, of the same functions, fusedtomo.kernels.cuda."""
+    if on_gpu(array):
+        from fusedtomo.kernels import cuda
+
+        return cuda
+    from fusedtomo.kernels import numba
+
+    return numba
+
+
+def to_host(array: Array) -> np.ndarray:
+    """The array as NumPy's."""
+    return array.get() if on_gpu(array) else array
+
+
+def dot(a: Array, b: Array, comm: Comm = SERIAL) -> float:
+    """The inner product of two float32 arrays (..., x), in float64; the same for any number of threads and ranks."""
+    return float(comm.total(kernels(a).sums.dot(a, b)))
+
+
+def relative_change(new: Array, old: Array, comm: Comm = SERIAL) -> float:
+    """||new - old|| / ||new||."""
+    change, square = comm.total(np.stack(kernels(new).sums.squared_change(new, old)))
     return float(np.sqrt(change / max(square, 1e-30)))
 
 
-def model_change(gradient: np.ndarray, metric: np.ndarray, scale: float, new: np.ndarray, old: np.ndarray) -> float:
-    """``<g, d> + scale / 2 <D d, d>`` with d = new - old: what a quadratic model about `old` changes by."""
-    flat = (np.ravel(a) for a in (gradient, metric))
-    return float(_sums_numba.model_change(*flat, float(scale), np.ravel(new), np.ravel(old)).sum())
+def totals(array: Array, comm: Comm = SERIAL) -> np.ndarray:
+    """The sum of every channel (channel, ..., x), in float64."""
+    return comm.total(kernels(array).sums.totals(array))
 
 
-def descend(
-    volume: np.ndarray, gradient: np.ndarray, metric: np.ndarray, scale: float, inverse: np.ndarray, out: np.ndarray
-) -> None:
-    """``inverse = 1 / (scale D)``, ``out = volume - inverse g``; all C-contiguous float32 of one shape."""
-    flat = (a.reshape(-1) for a in (volume, gradient, metric))
-    _sums_numba.descend(*flat, np.float32(scale), inverse.reshape(-1), out.reshape(-1))
+def means(array: Array, comm: Comm = SERIAL) -> np.ndarray:
+    """The mean of every channel (channel, ..., x), in float64."""
+    columns = comm.total(np.ones(array.shape[-1]))
+    return totals(array, comm) / (columns * int(np.prod(array.shape[1:-1])))
 
 
-def extrapolate(new: np.ndarray, old: np.ndarray, step: float, out: np.ndarray) -> np.ndarray:
-    """``out = max(new + step (new - old), 0)``; all C-contiguous float32 of one shape."""
-    _sums_numba.extrapolate(new.reshape(-1), old.reshape(-1), np.float32(step), out.reshape(-1))
-    return out
+def sample(array: Array, comm: Comm = SERIAL, *, size: int = 1 << 20) -> np.ndarray:
+    """At most about `size` entries of an array (..., row, x) over all of its columns, on every rank's host.
+
+    Whole rows of x, evenly spaced: the same ones however x is cut, for statistics that cannot be summed (quantiles).
+    """
+    columns = int(comm.total(np.ones(array.shape[-1])))
+    rows = array.reshape(-1, array.shape[-1])
+    spacing = max(1, -(-len(rows) * columns // size))
+    return comm.gather(np.ascontiguousarray(to_host(rows[::spacing])))

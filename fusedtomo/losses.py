@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fusedtomo import _poisson_numba
-from fusedtomo.arrays import dot
+from fusedtomo.arrays import Array, array_module, dot, kernels, means, sample
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
+from fusedtomo.placement import HERE, Placement
 
 _LEAST_MODEL = 0.1  # of the mean counts: nearer to zero the curvature explodes, and hardly an iterate goes there
 
@@ -19,91 +19,130 @@ _LEAST_MODEL = 0.1  # of the mean counts: nearer to zero the curvature explodes,
 class Loss(Protocol):
     """A smooth term of the cost function. `projected` is what `project` made of the volume."""
 
-    def project(self, volume: np.ndarray) -> np.ndarray:
+    def project(self, volume: Array, out: Array | None = None) -> Array:
         """The model's projections of volume (element, z, y, x)."""
 
-    def value(self, projected: np.ndarray) -> float:
-        """The term, a float64 sum >= 0."""
+    def value(self, projected: Array) -> float:
+        """The term, a float64 sum >= 0 over all ranks."""
 
-    def add_gradient(self, projected: np.ndarray, volume: np.ndarray, weight: float, out: np.ndarray) -> None:
-        """out (element, z, y, x) += weight * gradient."""
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
+        """out (element, z, y, x) = weight * gradient, or += with `add`."""
 
-    def add_curvature(self, projected: np.ndarray, volume: np.ndarray, weight: float, out: np.ndarray) -> None:
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out += weight * a diagonal that majorises the term's Gauss-Newton matrix: A'A <= diag(A'A 1), as A >= 0."""
 
 
 class ChemicalPoisson:
-    """``sum_i 1'(g_i A x_i) - b_i' log(g_i A x_i + eps_i)``, less its constant: >= 0, and 0 for a perfect fit.
+    """``sum_i v_i [1'(g_i A x_i) - b_i' log(g_i A x_i + eps_i)]``, less its constant: >= 0, and 0 for a perfect fit.
 
     With eps the expected background counts this is the exact likelihood of "signal + background".
 
     Args:
         projector: chemical projector A_c.
-        counts: b, (element, tilt, y, x) float32 >= 0.
+        counts: b, (element, tilt, y, x) float32 >= 0; this rank's columns.
         gain: counts per unit of projected concentration, (element,).
         eps: counts added to the model, (element,), > 0.
+        element_weights: v, (element,); 1 by default.
+        place: where the term is computed.
     """
 
-    def __init__(self, projector: Projector, counts: np.ndarray, gain: np.ndarray, eps: np.ndarray):
-        self.projector, self.counts = projector, np.ascontiguousarray(counts, dtype=np.float32)
-        self.gain, self.eps = gain.astype(np.float32), eps.astype(np.float32)
-        self._residual, self._back = np.empty_like(self.counts), None
-        self._sums = np.empty(self.counts.shape[:2], np.float64)
+    def __init__(
+        self,
+        projector: Projector,
+        counts: np.ndarray,
+        gain: np.ndarray,
+        eps: np.ndarray,
+        *,
+        element_weights: np.ndarray | None = None,
+        place: Placement = HERE,
+    ):
+        self.projector, self.counts, self.place = projector, place.put(counts), place
+        self.gain, self.eps = np.asarray(gain, np.float32), np.asarray(eps, np.float32)
+        self.element_weights = np.ones_like(self.gain) if element_weights is None else np.float32(element_weights)
+        self.mean_counts = mean_counts(self.counts, place)
+        self._residual = place.xp.empty_like(self.counts)
+        self._reading, self._row_sums = _Reading(place), None
 
-    def project(self, volume: np.ndarray) -> np.ndarray:
+    def project(self, volume: Array, out: Array | None = None) -> Array:
         """A x, (element, tilt, y, x)."""
-        return self.projector.forward(volume)
+        return self.projector.forward(self._reading(volume), out)
 
-    def value(self, projected: np.ndarray) -> float:
-        """The Kullback-Leibler divergence of the counts from the model."""
-        _poisson_numba.value(projected, self.counts, self.gain, self.eps, self._sums)
-        return float(self._sums.sum())
+    def value(self, projected: Array) -> float:
+        """The weighted Kullback-Leibler divergence of the counts from the model."""
+        columns = kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
+        return float(self.place.comm.total(columns) @ self.element_weights)
 
-    def add_gradient(self, projected, volume, weight, out):
-        """out += weight g A' (1 - b / (g A x + eps))."""
-        _poisson_numba.residual(projected, self.counts, self.gain, self.eps, np.float32(weight), self._residual)
-        for residual, target in zip(self._residual, out, strict=True):  # one channel's buffer, and that in the cache
-            self._back = self.projector.adjoint(residual, self._back)
-            target += self._back
+    def gradient(self, projected, volume, weight, out, *, add=False):
+        """weight v g A' (1 - b / (g A x + eps))."""
+        weights = np.float32(weight) * self.element_weights
+        kernels(projected).poisson.residual(projected, self.counts, self.gain, self.eps, weights, self._residual)
+        self.projector.adjoint(self._residual, out, add=add)
 
     def add_curvature(self, projected, volume, weight, out):
-        """out += weight g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
-        g, eps = self.gain[:, None, None, None], self.eps[:, None, None, None]
-        least = np.float32(_LEAST_MODEL) * mean_counts(self.counts).astype(np.float32)[:, None, None, None]
-        fisher = g * g * self.counts / np.maximum(g * projected + eps, least) ** 2
-        out += np.float32(weight) * self.projector.adjoint(fisher * _row_sums(self.projector, volume))
+        """out += weight v g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
+        if self._row_sums is None:
+            self._row_sums = row_sums(self.projector, volume)
+        for i, (g, eps, v) in enumerate(zip(self.gain, self.eps, self.element_weights, strict=True)):
+            least = np.float32(_LEAST_MODEL * self.mean_counts[i])
+            model = array_module(out).maximum(g * projected[i] + eps, least)
+            fisher = (np.float32(weight) * v * g * g) * self.counts[i] / (model * model) * self._row_sums
+            self.projector.adjoint(fisher, out[i], add=True)
 
 
 class ChemicalLeastSquares:
-    """``sum_i ||g_i A x_i + background_i - b_i||^2 / (2 mean b_i)``: the Poisson term's limit at high counts.
+    """``sum_i v_i ||g_i A x_i + background_i - b_i||^2 / (2 mean b_i)``: the Poisson term's limit at high counts.
 
     Arguments as for ChemicalPoisson, `background` in counts.
     """
 
-    def __init__(self, projector: Projector, counts: np.ndarray, gain: np.ndarray, background: np.ndarray):
-        self.projector, self.counts = projector, np.ascontiguousarray(counts, dtype=np.float32)
-        self.gain, self.background = (a.astype(np.float32)[:, None, None, None] for a in (gain, background))
-        self._precision = 1 / mean_counts(counts).astype(np.float32)[:, None, None, None]
+    def __init__(
+        self,
+        projector: Projector,
+        counts: np.ndarray,
+        gain: np.ndarray,
+        background: np.ndarray,
+        *,
+        element_weights: np.ndarray | None = None,
+        place: Placement = HERE,
+    ):
+        self.projector, self.place = projector, place
+        self.gain, background = np.asarray(gain, np.float32), np.asarray(background, np.float32)
+        self.mean_counts = mean_counts(place.put(counts), place)
+        weights = 1.0 if element_weights is None else np.asarray(element_weights)
+        self._precision = (weights / self.mean_counts).astype(np.float32)
+        self._signal = place.put(counts - background[:, None, None, None])
+        self._residual = place.xp.empty_like(self._signal)
+        self._reading, self._bound = _Reading(place), None
 
-    def project(self, volume: np.ndarray) -> np.ndarray:
+    def project(self, volume: Array, out: Array | None = None) -> Array:
         """A x, (element, tilt, y, x)."""
-        return self.projector.forward(volume)
+        return self.projector.forward(self._reading(volume), out)
 
-    def _misfit(self, projected: np.ndarray) -> np.ndarray:
-        return self.gain * projected + self.background - self.counts
+    def _misfit(self, projected: Array) -> Array:
+        for gain, p, signal, residual in zip(self.gain, projected, self._signal, self._residual, strict=True):
+            array_module(projected).multiply(p, gain, out=residual)
+            residual -= signal
+        return self._residual
 
-    def value(self, projected: np.ndarray) -> float:
+    def value(self, projected: Array) -> float:
         """Half the squared misfit in units of its variance."""
-        return 0.5 * float(np.sum(self._precision * self._misfit(projected) ** 2, dtype=np.float64))
+        pairs = zip(self._precision, self._misfit(projected), strict=True)
+        return 0.5 * sum(float(precision) * dot(misfit, misfit, self.place.comm) for precision, misfit in pairs)
 
-    def add_gradient(self, projected, volume, weight, out):
-        """out += weight g A' (g A x + background - b) / mean b."""
-        out += np.float32(weight) * self.projector.adjoint(self.gain * self._precision * self._misfit(projected))
+    def gradient(self, projected, volume, weight, out, *, add=False):
+        """weight v g A' (g A x + background - b) / mean b."""
+        for scale, misfit in zip(
+            np.float32(weight) * self.gain * self._precision, self._misfit(projected), strict=True
+        ):
+            misfit *= scale
+        self.projector.adjoint(self._residual, out, add=add)
 
     def add_curvature(self, projected, volume, weight, out):
-        """out += weight g^2 A'A 1 / mean b."""
-        sums = self.projector.adjoint(_row_sums(self.projector, volume))
-        out += np.float32(weight) * self.gain**2 * self._precision * sums
+        """out += weight v g^2 A'A 1 / mean b."""
+        if self._bound is None:  # the same wherever the volume is
+            self._bound = self.projector.adjoint(row_sums(self.projector, volume))
+        for scale, target in zip(np.float32(weight) * self.gain**2 * self._precision, out, strict=True):
+            target += scale * self._bound
 
 
 class HaadfLeastSquares:
@@ -115,69 +154,100 @@ class HaadfLeastSquares:
     Args:
         projector: HAADF projector A_h.
         contrast: the Z-contrast model.
-        signal: b, (tilt, y, x) float32, background subtracted.
-        variance: sigma^2, the noise variance of a pixel.
+        signal: b, (tilt, y, x) float32, background subtracted; this rank's columns.
+        variance: sigma^2, noise variance of a pixel.
+        place: where the term is computed.
     """
 
-    def __init__(self, projector: Projector, contrast: ZContrast, signal: np.ndarray, variance: float):
+    def __init__(
+        self,
+        projector: Projector,
+        contrast: ZContrast,
+        signal: np.ndarray,
+        variance: float,
+        *,
+        place: Placement = HERE,
+    ):
         self.projector, self.contrast, self.variance = projector, contrast, float(variance)
-        self.signal = np.ascontiguousarray(signal, dtype=np.float32)
-        self._square = dot(self.signal, self.signal)
-        self._scratch = None  # (z, y, x): the density, and later the back-projected misfit
+        self.signal, self.place = place.put(signal), place
+        self._square = dot(self.signal, self.signal, place.comm)
+        self._misfit = place.xp.empty_like(self.signal)
+        self._reading, self._scratch = _Reading(place), None  # (z, y, x): the density, then the back-projected misfit
 
-    def project(self, volume: np.ndarray) -> np.ndarray:
+    def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
         self._scratch = self.contrast.density(volume, self._scratch)
-        return self.projector.forward(self._scratch)
+        return self.projector.forward(self._reading(self._scratch), out)
 
-    def gain(self, projected: np.ndarray) -> float:
+    def gain(self, projected: Array) -> float:
         """The fitted HAADF gain s, in counts per unit of projected brightness; 0 for an empty volume."""
-        square = dot(projected, projected)
-        return dot(projected, self.signal) / square if square > 0 else 0.0
+        square = dot(projected, projected, self.place.comm)
+        return dot(projected, self.signal, self.place.comm) / square if square > 0 else 0.0
 
-    def value(self, projected: np.ndarray) -> float:
+    def value(self, projected: Array) -> float:
         """Half the squared misfit in units of its variance, ``(<b, b> - s <Ax, b>) / (2 sigma^2)`` at the fitted s."""
-        misfit = self._square - self.gain(projected) * dot(projected, self.signal)
+        square = dot(projected, projected, self.place.comm)
+        product = dot(projected, self.signal, self.place.comm)
+        misfit = self._square - product**2 / square if square > 0 else self._square
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
-    def add_gradient(self, projected, volume, weight, out):
-        """out_i += weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
+    def gradient(self, projected, volume, weight, out, *, add=False):
+        """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
         gain = self.gain(projected)
-        misfit = np.float32(gain) * projected
-        misfit -= self.signal
-        misfit *= np.float32(weight * gain / self.variance)
-        self._scratch = self.projector.adjoint(misfit, self._scratch)
-        self.contrast.add_pullback(volume, self._scratch, out)
+        array_module(projected).multiply(projected, np.float32(gain), out=self._misfit)
+        self._misfit -= self.signal
+        self._misfit *= np.float32(weight * gain / self.variance)
+        self._scratch = self.projector.adjoint(self._misfit, self._scratch)
+        self.contrast.pullback(volume, self._scratch, out, add=add)
 
     def add_curvature(self, projected, volume, weight, out):
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
-        derivative = np.zeros_like(volume)
-        self.contrast.add_pullback(volume, np.ones(volume.shape[1:], np.float32), derivative, floor=floor)
-        gain = self.gain(projected)
-        spread = self.projector.adjoint(self.projector.forward(derivative.sum(axis=0)))
-        out += np.float32(weight * gain**2 / self.variance) * derivative * spread
+        xp = array_module(volume)
+        derivative, total = xp.empty_like(volume), xp.empty_like(volume[0])
+        self.contrast.pullback(volume, xp.ones_like(volume[0]), derivative, floor=floor)
+        derivative.sum(axis=0, out=total)
+        spread = self.projector.adjoint(self.projector.forward(total), total)
+        spread *= np.float32(weight * self.gain(projected) ** 2 / self.variance)
+        derivative *= spread
+        out += derivative
 
 
-def mean_counts(counts: np.ndarray) -> np.ndarray:
+class _Reading:
+    """The volume as the projector reads it: itself, or its copy in half precision."""
+
+    def __init__(self, place: Placement):
+        self._half, self._copy = place.half, None
+
+    def __call__(self, volume: Array) -> Array:
+        if not self._half:
+            return volume
+        if self._copy is None:
+            self._copy = array_module(volume).empty(volume.shape, np.float16)
+        self._copy[:] = volume
+        return self._copy
+
+
+def mean_counts(counts: Array, place: Placement = HERE) -> np.ndarray:
     """Mean counts per pixel of every element, (element,) float64; an empty element has at least one count in all."""
-    means = counts.mean(axis=(1, 2, 3), dtype=np.float64)
-    return np.maximum(means, 1 / counts[0].size)
+    pixels = counts[0].size / counts.shape[-1] * float(place.comm.total(np.ones(counts.shape[-1])))
+    return np.maximum(means(counts, place.comm), 1 / pixels)
 
 
-def noise_variance(signal: np.ndarray) -> float:
+def noise_variance(signal: Array, place: Placement = HERE) -> float:
     """Noise variance of a HAADF stack (tilt, y, x) from differences of neighbours along x.
 
     The median absolute difference is blind to edges; the floor of 1 % of the root-mean-square signal stands for
-    what the linear model leaves out (interpolation, misalignment), which no dose removes.
+    what the linear model leaves out (interpolation, misalignment), which no dose removes. Large stacks are sampled.
     """
-    if signal.shape[-1] < 2:
-        return max(float(np.mean(np.abs(signal), dtype=np.float64)), 1e-12)
-    spread = np.median(np.abs(np.diff(signal, axis=-1))) / 0.6745
-    floor = 0.01 * np.sqrt(np.mean(np.square(signal, dtype=np.float64)))
+    rows = sample(signal, place.comm)
+    if rows.shape[-1] < 2:
+        return max(float(np.mean(np.abs(rows), dtype=np.float64)), 1e-12)
+    spread = np.median(np.abs(np.diff(rows, axis=-1))) / 0.6745
+    floor = 0.01 * np.sqrt(np.mean(np.square(rows, dtype=np.float64)))
     return max(float(spread) ** 2 / 2, float(floor) ** 2, 1e-12)
 
 
-def _row_sums(projector: Projector, volume: np.ndarray) -> np.ndarray:
+def row_sums(projector: Projector, volume: Array) -> Array:
     """A 1, the length of every ray in voxels, (tilt, y, x)."""
-    return projector.forward(np.ones(volume.shape[1:], np.float32))
+    return projector.forward(array_module(volume).ones(volume.shape[1:], np.float32))

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusedtomo.arrays import Array, to_host
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.placement import HERE, Placement
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.solvers.fista_tv import fista_tv
-from fusedtomo.solvers.fused import fused, poisson, poisson_tv
+from fusedtomo.solvers.fused import fista_tv, fused, poisson, poisson_tv
 from fusedtomo.solvers.gradient_descent import gradient_descent
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.sirt import sirt
 from fusedtomo.solvers.solution import Callback
-from fusedtomo.solvers.terms import volume_shape
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 
@@ -62,18 +63,23 @@ def reconstruct(
     *,
     initial: np.ndarray | None = None,
     truth: ChemicalVolume | None = None,
+    mask: np.ndarray | None = None,
+    place: Placement = HERE,
     callback: Callback | None = None,
 ) -> Reconstruction:
     """Reconstruct the concentrations of every element.
 
     Args:
-        dataset: the tilt series.
+        dataset: the tilt series; of several ranks, the columns of this rank.
         method: one of METHODS.
         weights: of the terms of Eq. 1; methods ignore those of terms that they do not have.
         settings: stopping rules and assumptions.
         initial: (element, z, y, x) to start from; by default a few iterations on the chemical data alone.
         truth: when given, NRMSE is recorded at every iteration.
-        callback: called after every iteration with its number and the volume.
+        mask: (z, y, x) bool, False where the volume is known to be empty.
+        place: the ranks and the device that compute it; `initial`, `truth` and `mask` are this rank's columns, too.
+        callback: called after every iteration with its number and the volume, whose memory is used again: copy it to
+            keep it.
 
     Raises:
         InputError: the method is unknown, or `initial` has another shape than the volume.
@@ -81,24 +87,44 @@ def reconstruct(
     weights, settings = weights or Weights(), settings or SolverSettings()
     if method not in METHODS:
         raise InputError(f"there is no method '{method}'; {nearest(method, METHODS)}")
-    shape = (len(dataset.elements), *volume_shape(dataset, settings))
-    if initial is not None and initial.shape != shape:
-        raise InputError(f"initial volume has shape {initial.shape}, but the data set's is {shape} (element, z, y, x)")
-    if initial is not None and not np.isfinite(initial).all():
-        raise InputError("initial volume holds NaN or infinity; replace those voxels first")
+    problem = Problem(dataset, weights, settings, place, mask)
+    _check_start(initial, problem.shape)
+    _check_mask(mask, problem.shape[1:])
     began = time.perf_counter()
-    observe = _observer(dataset, truth, callback)
-    solution = METHODS[method](dataset, weights, settings, initial=initial, callback=observe)
-    volume = ChemicalVolume(solution.volume, dataset.elements, dataset.pixel_nm)
+    start = None if initial is None else place.put(initial)
+    observe = _observer(dataset, truth, place, callback)
+    solution = METHODS[method](problem, initial=start, callback=observe)
+    volume = ChemicalVolume(to_host(solution.volume), dataset.elements, dataset.pixel_nm)
     seconds = time.perf_counter() - began
     return Reconstruction(volume, solution.history, solution.stopped, method, weights, settings, seconds)
 
 
-def _observer(dataset: FusedDataset, truth: ChemicalVolume | None, callback: Callback | None) -> Callback:
-    def observe(iteration: int, data: np.ndarray) -> Mapping[str, float]:
+def _check_start(initial: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    if initial is None:
+        return
+    if initial.shape != shape:
+        raise InputError(f"initial volume has shape {initial.shape}, but the data set's is {shape} (element, z, y, x)")
+    if not np.isfinite(initial).all():
+        raise InputError("initial volume holds NaN or infinity; replace those voxels first")
+
+
+def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    if mask is None:
+        return
+    if mask.shape != shape or mask.dtype != bool:
+        raise InputError(f"mask is {mask.dtype} of shape {mask.shape}; give a bool array of shape {shape} (z, y, x)")
+    if not mask.any():
+        raise InputError("mask is False everywhere; give one that leaves the specimen some room")
+
+
+def _observer(
+    dataset: FusedDataset, truth: ChemicalVolume | None, place: Placement, callback: Callback | None
+) -> Callback:
+    def observe(iteration: int, data: Array) -> Mapping[str, float]:
         extra = dict(callback(iteration, data) or {}) if callback else {}
         if truth is not None:
-            extra["nrmse"] = score(ChemicalVolume(data, dataset.elements, dataset.pixel_nm), truth).nrmse
+            estimate = ChemicalVolume(to_host(data), dataset.elements, dataset.pixel_nm)
+            extra["nrmse"] = score(estimate, truth, comm=place.comm).nrmse
         return extra
 
     return observe

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusedtomo.errors import InputError
+from fusedtomo.kernels.numba.sums import fold
+from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.volume import ChemicalVolume
 
 _SPECIMEN = 0.5  # a voxel at least half filled belongs to the specimen
@@ -31,8 +33,11 @@ class Score:
         return float(np.mean(list(self.nrmse_by_element.values())))
 
 
-def score(reconstruction: ChemicalVolume, truth: ChemicalVolume) -> Score:
-    """Compare a reconstruction with the truth, element by element; elements are matched by symbol."""
+def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm = SERIAL) -> Score:
+    """Compare a reconstruction with the truth, element by element; elements are matched by symbol.
+
+    Of several ranks, each gives its columns of both volumes, and all get the same answer.
+    """
     if set(reconstruction.elements) != set(truth.elements):
         raise InputError(
             f"reconstruction holds {', '.join(reconstruction.elements)} but the truth {', '.join(truth.elements)}; "
@@ -42,35 +47,48 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume) -> Score:
         raise InputError(
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
-    pairs = [(element, reconstruction[element], truth[element]) for element in truth.elements]
-    estimate = np.stack([pair[1] for pair in pairs])
+    pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
+    estimate = np.stack([x for x, _ in pairs.values()])
     return Score(
-        {element: nrmse(x, y) for element, x, y in pairs},
-        {element: float(np.sqrt(np.mean(np.square(x - y, dtype=np.float64)))) for element, x, y in pairs},
-        stoichiometry_error(estimate, truth.data),
+        {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
+        {element: rmse(x, y, comm) for element, (x, y) in pairs.items()},
+        stoichiometry_error(estimate, truth.data, comm),
     )
 
 
-def nrmse(x: np.ndarray, y: np.ndarray) -> float:
+def nrmse(x: np.ndarray, y: np.ndarray, comm: Comm = SERIAL) -> float:
     """sqrt(sum (y - x)^2 / sum y^2) of x and the truth y, each normalised with zero mean and unit deviation.
 
     A constant volume has no deviation: it is taken as zero, which makes its NRMSE 1.
     """
-    difference = _normalised(y) - _normalised(x)
-    scale = np.sum(_normalised(y) ** 2)
-    return float(np.sqrt(np.sum(difference**2) / scale)) if scale > 0 else 0.0 if not difference.any() else 1.0
+    x, y = _normalised(x, comm), _normalised(y, comm)
+    error, scale = _sum((y - x) ** 2, comm), _sum(y**2, comm)
+    return float(np.sqrt(error / scale)) if scale > 0 else float(error > 0)
 
 
-def stoichiometry_error(estimate: np.ndarray, truth: np.ndarray) -> float:
+def rmse(x: np.ndarray, y: np.ndarray, comm: Comm = SERIAL) -> float:
+    """Root mean square difference."""
+    return float(np.sqrt(_sum((x - y).astype(np.float64) ** 2, comm) / _sum(np.ones(x.shape), comm)))
+
+
+def stoichiometry_error(estimate: np.ndarray, truth: np.ndarray, comm: Comm = SERIAL) -> float:
     """RMS error of atomic fractions where the truth (element, z, y, x) is specimen; nan when there is none."""
     inside = truth.sum(axis=0) >= _SPECIMEN
-    difference = _fractions(estimate[:, inside]) - _fractions(truth[:, inside])
-    return float(np.sqrt(np.mean(difference**2))) if difference.size else float("nan")
+    error = np.where(inside, _fractions(estimate) - _fractions(truth), 0.0) ** 2
+    n_values = len(truth) * _sum(inside.astype(np.float64), comm)
+    return float(np.sqrt(_sum(error, comm) / n_values)) if n_values else float("nan")
 
 
-def _normalised(volume: np.ndarray) -> np.ndarray:
-    centred = volume.astype(np.float64) - volume.mean(dtype=np.float64)
-    deviation = centred.std()
+def _sum(values: np.ndarray, comm: Comm) -> float:
+    """Over all ranks, column by column first: the same whatever the number of ranks."""
+    return float(comm.total(fold(values.reshape(1, -1, values.shape[-1]))[0]))
+
+
+def _normalised(volume: np.ndarray, comm: Comm) -> np.ndarray:
+    n_voxels = _sum(np.ones(volume.shape), comm)
+    centred = volume.astype(np.float64)
+    centred -= _sum(centred, comm) / n_voxels
+    deviation = np.sqrt(_sum(centred**2, comm) / n_voxels)
     return centred / deviation if deviation > 0 else np.zeros_like(centred)
 
 

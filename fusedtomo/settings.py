@@ -75,12 +75,17 @@ class Acquisition(Settings):
     seed: int = Field(0, ge=0, description="seed of the Poisson noise")
 
 
+NonNegative = Annotated[float, Field(ge=0)]
+
+
 class Weights(Settings):
     """Weights of the three terms of Eq. 1, in the scaling of docs/solver.md where 1 is natural for each."""
 
     haadf: float = Field(0.1, ge=0, description="lambda_1, weight of the HAADF term")
     chemical: float = Field(1.0, ge=0, description="lambda_2, weight of the chemical term")
     tv: float = Field(1.0, ge=0, description="lambda_3, weight of total variation")
+    chemical_by_element: dict[str, NonNegative] = Field({}, description="factors on single elements' chemical terms")
+    tv_by_element: dict[str, NonNegative] = Field({}, description="factors on single elements' total variation")
 
 
 class SolverSettings(Settings):
@@ -96,7 +101,18 @@ class SolverSettings(Settings):
     tolerance: float = Field(
         1e-3, ge=0, description="stop when the volume moves by less than this fraction of itself in an iteration"
     )
-    tv_iterations: int = Field(5, ge=1, description="inner iterations of the TV prox, warm-started")
+    tv_iterations: int | None = Field(
+        None,
+        ge=1,
+        description="inner iterations of the TV prox, warm-started; default: as the fall of the cost asks for",
+    )
+    tv: Literal["isotropic", "anisotropic"] = Field("isotropic", description="the length of gradients, or of each part")
+    chemical_term: Literal["poisson", "least-squares"] = Field(
+        "poisson", description="likelihood of the chemical counts; least-squares suits high counts"
+    )
+    mask: Literal["none", "cylinder"] = Field(
+        "none", description="keep the volume empty outside the cylinder that every projection sees"
+    )
     depth: int | None = Field(None, ge=1, description="voxels along the beam; default: as many as the detector is wide")
     initial_iterations: int = Field(
         5, ge=0, description="Poisson iterations on the chemical data for the initial volume"

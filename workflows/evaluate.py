@@ -20,9 +20,10 @@ import numpy as np
 from fusedtomo.errors import InputError
 from fusedtomo.reconstruct import Reconstruction, reconstruct
 from fusedtomo.score import score
-from fusedtomo.settings import Acquisition, SolverSettings
+from fusedtomo.settings import Acquisition, SolverSettings, Weights
 from fusedtomo.simulate import simulate
-from fusedtomo.solvers.fused import initial_volume
+from fusedtomo.solvers.initial import initial_volume
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
@@ -137,7 +138,7 @@ def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettin
 
 @lru_cache(maxsize=2)
 def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings: SolverSettings) -> np.ndarray:
-    return initial_volume(_cached_dataset(spec, acquisition_json), settings)
+    return initial_volume(Problem(_cached_dataset(spec, acquisition_json), Weights(), settings))
 
 
 def main(path: str) -> None:

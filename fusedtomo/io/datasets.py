@@ -20,9 +20,9 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import naming, read_array, read_number
+from fusedtomo.hdf5 import member, naming, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
-from fusedtomo.io.volumes import get_elements, get_volume, put_elements, put_volume
+from fusedtomo.io.volumes import Columns, get_elements, get_volume, put_elements, put_volume, read_columns
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
 
@@ -47,21 +47,28 @@ def write_dataset(
             put_volume(file, "truth", truth)
 
 
-def read_dataset(path: str | Path) -> FusedDataset:
-    """Return both modalities of a data set file."""
+def read_dataset(path: str | Path, columns: Columns = None) -> FusedDataset:
+    """Return both modalities of a data set file, or some columns of them.
+
+    Args:
+        path: the file.
+        columns: x columns to read: a slice, or a function from the width to one, such as ``comm.columns``.
+    """
     with open_file(path, "dataset") as file:
+        if columns is not None:
+            _check_widths(file)
         return FusedDataset(
-            haadf=_read_haadf(file),
-            chemical=_read_chemical(file),
+            haadf=_read_haadf(file, columns),
+            chemical=_read_chemical(file, columns),
             pixel_nm=read_number(file, "/", "pixel_nm"),
             gamma=read_number(file, "/", "gamma", required=False),
         )
 
 
-def read_truth(path: str | Path) -> ChemicalVolume | None:
-    """Return the phantom inside a data set file; None where it has none, as measured data does."""
+def read_truth(path: str | Path, columns: Columns = None) -> ChemicalVolume | None:
+    """Return the phantom inside a data set file, or some columns of it; None where it has none, as measured data."""
     with open_file(path, "dataset") as file:
-        return get_volume(file, "truth") if "truth" in file else None
+        return get_volume(file, "truth", columns) if "truth" in file else None
 
 
 def _write_haadf(group: h5py.Group, series: TiltSeries) -> None:
@@ -72,8 +79,8 @@ def _write_haadf(group: h5py.Group, series: TiltSeries) -> None:
             group.attrs[name] = float(getattr(series, name))
 
 
-def _read_haadf(file: h5py.File) -> TiltSeries:
-    counts, scheme = read_array(file, "haadf/counts", 3), _read_scheme(file, "haadf/angles_deg")
+def _read_haadf(file: h5py.File, columns: Columns) -> TiltSeries:
+    counts, scheme = read_columns(file, "haadf/counts", 3, columns), _read_scheme(file, "haadf/angles_deg")
     background = read_number(file, "haadf", "background")
     gain, snr = (read_number(file, "haadf", name, required=False) for name in ("gain", "snr"))
     with naming("/haadf/counts"):
@@ -88,8 +95,8 @@ def _write_chemical(group: h5py.Group, dataset: FusedDataset) -> None:
         group[name] = np.array([np.nan if value is None else value for value in known], dtype=np.float64)
 
 
-def _read_chemical(file: h5py.File) -> tuple[TiltSeries, ...]:
-    counts, scheme = read_array(file, "chemical/counts", 4), _read_scheme(file, "chemical/angles_deg")
+def _read_chemical(file: h5py.File, columns: Columns) -> tuple[TiltSeries, ...]:
+    counts, scheme = read_columns(file, "chemical/counts", 4, columns), _read_scheme(file, "chemical/angles_deg")
     elements = get_elements(file, "chemical")
     if len(counts) != len(elements) or len(set(elements)) != len(elements):
         raise InputError(
@@ -116,6 +123,16 @@ def _read_per_element(file: h5py.File, name: str, n_elements: int) -> list[float
 
 def _known(background: float | None) -> float:
     return np.nan if background is None else background  # TiltSeries refuses NaN with a message of its own
+
+
+def _check_widths(file: h5py.File) -> None:
+    """Compare the full widths of both modalities, which nobody sees in the columns that are read."""
+    haadf, chemical = (member(file, name).shape or (0,) for name in ("haadf/counts", "chemical/counts"))
+    if haadf[-1] != chemical[-1]:
+        raise InputError(
+            f"HAADF images are {haadf[-1]} pixels wide (x) but chemical maps {chemical[-1]}; "
+            f"resample them to one pixel size and crop them alike"
+        )
 
 
 def _write_counts(group: h5py.Group, counts: np.ndarray, scheme: TiltScheme) -> None:

@@ -24,13 +24,22 @@ def sparse_matrix(angles: np.ndarray, depth: int, width: int):
     return matrix
 
 
-def kernels(angles: np.ndarray, depth: int, width: int):
-    """The forward and adjoint kernels, with the signatures of the numba ones."""
-    matrix = sparse_matrix(angles, depth, width)
-    transpose = matrix.T.tocsr()
+class Kernels:
+    """The forward and adjoint kernels, with the signatures of our own; the angles are inside."""
 
-    def apply(operator, channels: np.ndarray, out: np.ndarray) -> None:
+    def __init__(self, angles: np.ndarray, depth: int, width: int):
+        self._matrix = sparse_matrix(angles, depth, width)
+        self._transpose = self._matrix.T.tocsr()
+
+    def forward(self, volume, cos, sin, out):
+        """Line integrals: volume (channel, z, y, x) -> out (channel, tilt, t, x)."""
+        self._apply(self._matrix, volume, out, add=False)
+
+    def adjoint(self, stack, cos, sin, out, add):
+        """Back-projection: stack (channel, tilt, t, x) -> out (channel, z, y, x)."""
+        self._apply(self._transpose, stack, out, add)
+
+    def _apply(self, operator, channels: np.ndarray, out: np.ndarray, add: bool) -> None:
         for source, target in zip(channels, out, strict=True):
-            target[:] = (operator @ source.reshape(-1, source.shape[-1])).reshape(target.shape)
-
-    return (lambda channels, out: apply(matrix, channels, out)), (lambda channels, out: apply(transpose, channels, out))
+            result = (operator @ source.reshape(-1, source.shape[-1])).reshape(target.shape)
+            target[:] = target + result if add else result

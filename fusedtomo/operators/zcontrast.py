@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fusedtomo.arrays import Array, array_module, kernels
 from fusedtomo.errors import InputError
-from fusedtomo.operators import _zcontrast_numba
 
 
 class ZContrast:
@@ -20,19 +20,19 @@ class ZContrast:
     def __init__(self, atomic_numbers: tuple[int, ...], gamma: float):
         if not 1.0 <= gamma <= 2.0:
             raise InputError(f"gamma is {gamma:g}; HAADF contrast exponents lie between 1 and 2")
-        self.gamma = np.float32(gamma)
+        self.gamma = float(gamma)
         self.zeta = (np.array(atomic_numbers) / max(atomic_numbers)).astype(np.float32)
 
-    def density(self, volume: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def density(self, volume: Array, out: Array | None = None) -> Array:
         """Brightness per voxel: volume (element, z, y, x) >= 0 -> (z, y, x) float32."""
-        out = np.empty(volume.shape[1:], np.float32) if out is None else out
-        _zcontrast_numba.density(volume, self.zeta, self.gamma, out)
+        out = array_module(volume).empty(volume.shape[1:], np.float32) if out is None else out
+        kernels(volume).zcontrast.density(volume, self.zeta, self.gamma, out)
         return out
 
-    def add_pullback(self, volume: np.ndarray, cotangent: np.ndarray, out: np.ndarray, *, floor: float = 0.0) -> None:
-        """Add the transposed derivative at `volume` applied to `cotangent` (z, y, x) to out (element, z, y, x).
+    def pullback(self, volume: Array, cotangent: Array, out: Array, *, floor: float = 0.0, add: bool = False) -> None:
+        """The transposed derivative at `volume` applied to `cotangent` (z, y, x), into out (element, z, y, x).
 
         Concentrations below `floor` count as `floor`: for gamma > 1 the derivative vanishes at 0, which a
-        curvature bound must not.
+        curvature bound must not. With `add` the result is added to what `out` holds.
         """
-        _zcontrast_numba.add_pullback(volume, self.zeta, self.gamma, cotangent, np.float32(floor), out)
+        kernels(volume).zcontrast.add_pullback(volume, self.zeta, self.gamma, cotangent, floor, out, add)

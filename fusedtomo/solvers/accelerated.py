@@ -1,10 +1,10 @@
 """Accelerated proximal gradient in a diagonal metric: the solver behind fused, poisson, poisson-tv and fista-tv."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from fusedtomo.arrays import descend, extrapolate, model_change, relative_change
+from fusedtomo.arrays import Array, array_module, kernels, relative_change
 from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.objective import Objective
 from fusedtomo.solvers.solution import Callback, History, Solution
@@ -15,30 +15,80 @@ _OUTDATED = 4.0  # a bound that had to grow beyond this was made at a place left
 _RENEWALS = 2  # each start over costs steps that are too long; a bound that stays too small is left to its scale
 _STILL = 3  # iterations running within the tolerance; a single short step may only mean a steep place
 _MAX_TESTS = 40  # 1.6^40 is 1e8: by then the step is below float32 rounding
+_GAP = 3.0  # of the last fall of the cost: how far from its minimum a prox may end
+_LEAST_GAP = 0.3  # the same, of the tolerance times the cost
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Point:
-    """A volume, what the model makes of it, and the weighted smooth terms there: evaluated once, used thrice."""
+    """A volume, what the model makes of it, and its terms: evaluated once, used thrice; its memory is used again."""
 
-    volume: np.ndarray
-    projected: dict[str, np.ndarray]
-    terms: dict[str, float]
+    volume: Array
+    projected: dict[str, Array] | None = None
+    terms: dict[str, float] = field(default_factory=dict)
 
     @property
-    def value(self) -> float:
+    def smooth(self) -> float:
         return sum(self.terms.values())
 
+    def evaluated(self, objective: Objective) -> "_Point":
+        """Project the volume and take the smooth terms there."""
+        self.projected = objective.project(self.volume, self.projected)
+        self.terms = objective.smooth(self.projected)
+        return self
 
-class _Buffers:
-    """Volumes that every iteration writes anew."""
 
-    def __init__(self, like: np.ndarray):
-        self.ahead, self.gradient, self.inverse, self.noisy = (np.empty_like(like) for _ in range(4))
+class _Descent:
+    """The state of a minimisation; no array is allocated once it is made."""
+
+    def __init__(self, objective: Objective, start: Array):
+        self.objective, self.x = objective, _Point(objective.supported(start)).evaluated(objective)
+        self.y, self.scale = self.x, _FIRST_SCALE
+        self.inverse = objective.inverse_curvature(self.x.projected, self.x.volume)
+        xp = array_module(self.x.volume)
+        self._gradient, self._noisy = (xp.empty_like(self.x.volume) for _ in range(2))
+        self._points = [self.x, *(_Point(xp.empty_like(self.x.volume)) for _ in range(2))]
+
+    def step(self, allowed_gap: float) -> tuple[_Point, float]:
+        """A proximal step from y, its metric grown until the quadratic model lies above the smooth part.
+
+        Returns the new point and its total variation.
+        """
+        objective, y, sums = self.objective, self.y, kernels(self.y.volume).sums
+        objective.gradient(y.projected, y.volume, self._gradient)
+        slack = 1e-6 * abs(y.smooth)  # what float32 projections cannot resolve
+        new = self._free()
+        for _ in range(_MAX_TESTS):
+            sums.descend(y.volume, self._gradient, self.inverse, 1 / self.scale, self._noisy)
+            tv = objective.tv.prox(self._noisy, self.inverse, 1 / self.scale, new.volume, allowed_gap=allowed_gap)
+            new.evaluated(objective)
+            columns = sums.model_change(self._gradient, self.inverse, self.scale, new.volume, y.volume)
+            model = y.smooth + float(objective.place.comm.total(columns))
+            # a value that is not finite fails every comparison: hand it on, the caller stops
+            if not new.smooth > model + slack or not np.isfinite(new.smooth):
+                break
+            self.scale *= _TIGHTEN
+        return new, tv
+
+    def advance(self, new: _Point, momentum: float) -> None:
+        """Take the new point, and extrapolate beyond it to where the next step starts."""
+        old, self.x, self.y = self.x, new, new
+        self.scale *= _RELAX
+        if momentum:
+            ahead = next(point for point in self._points if point is not old and point is not new)
+            kernels(new.volume).sums.extrapolate(new.volume, old.volume, momentum, ahead.volume)
+            self.y = ahead.evaluated(self.objective)
+
+    def renew(self, new: _Point) -> None:
+        """Make the diagonal anew where the iteration has come to."""
+        self.inverse, self.scale = self.objective.inverse_curvature(new.projected, new.volume), _FIRST_SCALE
+
+    def _free(self) -> _Point:
+        return next(point for point in self._points if point is not self.x and point is not self.y)
 
 
 def minimise(
-    objective: Objective, start: np.ndarray, settings: SolverSettings, *, callback: Callback | None = None
+    objective: Objective, start: Array, settings: SolverSettings, *, callback: Callback | None = None
 ) -> Solution:
     """Minimise a cost function over x >= 0, from `start` (element, z, y, x).
 
@@ -46,49 +96,28 @@ def minimise(
     backtracking, with a restart whenever the cost rises (O'Donoghue and Candes 2015); docs/solver.md has the
     equations. Stops when the volume moved by less than `settings.tolerance` of itself three times running.
     """
-    history = History(callback)
-    x = y = _evaluate(objective, start.astype(np.float32, order="C"))
-    total = history.record({**x.terms, "tv": objective.tv.value(x.volume)}, x.volume)
-    metric, work = objective.curvature(x.projected, x.volume), _Buffers(x.volume)
-    t, scale, still, renewals = 1.0, _FIRST_SCALE, 0, _RENEWALS
+    history, descent = History(callback), _Descent(objective, start)
+    total = history.record({**descent.x.terms, "tv": objective.tv.value(descent.x.volume)}, descent.x.volume)
+    t, still, renewals, fall = 1.0, 0, _RENEWALS, abs(total)
     for _ in range(settings.max_iterations):
-        objective.gradient(y.projected, y.volume, work.gradient)
-        new, scale = _backtrack(objective, y, metric, scale, work)
-        previous, total = total, history.record({**new.terms, "tv": objective.tv.value(new.volume)}, new.volume)
+        new, tv = descent.step(max(_GAP * fall, _LEAST_GAP * settings.tolerance * abs(total)))
+        previous, total = total, history.record({**new.terms, "tv": tv}, new.volume)
         if not np.isfinite(total):
-            return Solution(x.volume, history.values, "not finite")
-        still = still + 1 if relative_change(new.volume, x.volume) <= settings.tolerance else 0
+            return Solution(descent.x.volume, history.values, "not finite")
+        moved = relative_change(new.volume, descent.x.volume, objective.place.comm)
+        still = still + 1 if moved <= settings.tolerance else 0
         if still == _STILL:
             return Solution(new.volume, history.values, "tolerance")
-        if scale > _OUTDATED and renewals:
-            metric, scale, renewals = objective.curvature(new.projected, new.volume), _FIRST_SCALE, renewals - 1
-        t, step = _momentum(1.0 if total > previous else t)
-        y = _evaluate(objective, extrapolate(new.volume, x.volume, step, work.ahead)) if step else new
-        x, scale = new, scale * _RELAX
-    return Solution(x.volume, history.values, "max_iterations")
-
-
-def _evaluate(objective: Objective, volume: np.ndarray) -> _Point:
-    projected = objective.project(volume)
-    return _Point(volume, projected, objective.smooth(projected))
+        if descent.scale > _OUTDATED and renewals:
+            descent.renew(new)
+            renewals -= 1
+        t, momentum = _momentum(1.0 if total > previous else t)
+        descent.advance(new, momentum)
+        fall = max(previous - total, 0.0)
+    return Solution(descent.x.volume, history.values, "max_iterations")
 
 
 def _momentum(t: float) -> tuple[float, float]:
     """The next t of FISTA and the extrapolation step (t - 1) / t_next."""
     t_next = (1 + np.sqrt(1 + 4 * t * t)) / 2
     return t_next, (t - 1) / t_next
-
-
-def _backtrack(objective: Objective, y: _Point, metric: np.ndarray, scale: float, work: _Buffers):
-    """A proximal step from y, its metric grown until the quadratic model lies above the smooth part."""
-    slack = 1e-6 * abs(y.value)  # what float32 projections cannot resolve
-    volume = np.empty_like(y.volume)  # not a buffer: callbacks may keep it
-    for _ in range(_MAX_TESTS):
-        descend(y.volume, work.gradient, metric, scale, work.inverse, work.noisy)
-        new = _evaluate(objective, objective.tv.prox(work.noisy, work.inverse, volume))
-        model = y.value + model_change(work.gradient, metric, scale, volume, y.volume)
-        # a value that is not finite fails every comparison: hand it on, the caller stops
-        if not new.value > model + slack or not np.isfinite(new.value):
-            break
-        scale *= _TIGHTEN
-    return new, scale

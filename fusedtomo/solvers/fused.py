@@ -1,65 +1,43 @@
-"""Fused multi-modal reconstruction (Eq. 1) and the two rows below it: Poisson + TV, and Poisson alone."""
+"""Fused multi-modal reconstruction (Eq. 1) and the rows below it: Poisson + TV, Poisson alone, least squares + TV."""
 
-import numpy as np
+from dataclasses import replace
 
-from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.solvers import terms
+from fusedtomo.arrays import Array
 from fusedtomo.solvers.accelerated import minimise
-from fusedtomo.solvers.initial import lifted, maximum_likelihood
+from fusedtomo.solvers.initial import initial_volume, lifted
 from fusedtomo.solvers.objective import Objective, Term
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Callback, Solution
-from fusedtomo.tilts import FusedDataset
 
 
-def initial_volume(dataset: FusedDataset, settings: SolverSettings) -> np.ndarray:
-    """A few maximum-likelihood iterations on the chemical data, (element, z, y, x)."""
-    loss = terms.chemical_poisson(dataset, settings)
-    return maximum_likelihood(loss, terms.volume_shape(dataset, settings), settings.initial_iterations)
-
-
-def fused(
-    dataset: FusedDataset,
-    weights: Weights,
-    settings: SolverSettings,
-    *,
-    initial: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> Solution:
+def fused(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
     """Minimise all three terms of Eq. 1."""
-    start = initial_volume(dataset, settings) if initial is None else initial
-    objective = Objective(
-        {
-            "haadf": Term(terms.haadf_least_squares(dataset, settings), weights.haadf),
-            "chemical": Term(terms.chemical_poisson(dataset, settings), weights.chemical),
-        },
-        terms.total_variation(dataset, weights.tv, settings),
-    )
-    return minimise(objective, lifted(start), settings, callback=callback)
+    terms = {
+        "chemical": Term(problem.chemical(), problem.weights.chemical),
+        "haadf": Term(problem.haadf(), problem.weights.haadf),
+    }
+    start = initial_volume(problem) if initial is None else initial
+    return _minimise(problem, terms, lifted(start, problem.place.comm), callback)
 
 
-def poisson_tv(
-    dataset: FusedDataset,
-    weights: Weights,
-    settings: SolverSettings,
-    *,
-    initial: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> Solution:
-    """Compressed sensing: Poisson likelihood and TV, without the HAADF term (Supplement 9)."""
-    start = initial_volume(dataset, settings) if initial is None else initial
-    chemical = Term(terms.chemical_poisson(dataset, settings), weights.chemical)
-    objective = Objective({"chemical": chemical}, terms.total_variation(dataset, weights.tv, settings))
-    return minimise(objective, start, settings, callback=callback)
+def poisson_tv(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
+    """Compressed sensing: chemical likelihood and TV, without the HAADF term (Supplement 9)."""
+    terms = {"chemical": Term(problem.chemical(), problem.weights.chemical)}
+    return _minimise(problem, terms, initial_volume(problem) if initial is None else initial, callback)
 
 
-def poisson(
-    dataset: FusedDataset,
-    weights: Weights,
-    settings: SolverSettings,
-    *,
-    initial: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> Solution:
-    """Conventional chemical tomography: Poisson maximum likelihood, element by element; needs no weight."""
-    without = weights.model_copy(update={"chemical": 1.0, "tv": 0.0})
-    return poisson_tv(dataset, without, settings, initial=initial, callback=callback)
+def poisson(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
+    """Conventional chemical tomography: maximum likelihood, element by element; needs no weight."""
+    alone = problem.weights.model_copy(update={"chemical": 1.0, "tv": 0.0})
+    return poisson_tv(replace(problem, weights=alone), initial=initial, callback=callback)
+
+
+def fista_tv(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
+    """FISTA with least squares and TV on the chemical data (Supplement 21d); suits high counts."""
+    settings = problem.settings.model_copy(update={"chemical_term": "least-squares"})
+    return poisson_tv(replace(problem, settings=settings), initial=initial, callback=callback)
+
+
+def _minimise(problem: Problem, terms: dict[str, Term], start: Array, callback: Callback | None) -> Solution:
+    objective = Objective(terms, problem.total_variation(), problem.place, problem.support)
+    return minimise(objective, start, problem.settings, callback=callback)

@@ -8,15 +8,11 @@ without eps, and so the counts come in with their background subtracted.
 
 import numpy as np
 
-from fusedtomo.arrays import relative_change
+from fusedtomo.arrays import Array, array_module, relative_change
 from fusedtomo.losses import ChemicalPoisson
-from fusedtomo.proximal import TotalVariation
-from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.solvers import terms
-from fusedtomo.solvers.fused import initial_volume
-from fusedtomo.solvers.initial import lifted
+from fusedtomo.solvers.initial import initial_volume, lifted
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Callback, History, Solution
-from fusedtomo.tilts import FusedDataset
 
 EPS = 0.1  # counts, Algorithm 1 line 7
 
@@ -24,56 +20,53 @@ EPS = 0.1  # counts, Algorithm 1 line 7
 class _PrintedPoisson(ChemicalPoisson):
     """The chemical term with the printed gradient, g A' ((g A x - b) / (g A x + eps))."""
 
-    def add_gradient(self, projected, volume, weight, out):
-        model = self.gain[:, None, None, None] * projected
-        ratio = (model - self.counts) / (model + self.eps[:, None, None, None])
-        out += np.float32(weight) * self.gain[:, None, None, None] * self.projector.adjoint(ratio)
+    def gradient(self, projected, volume, weight, out, *, add=False):
+        for gain, eps, v, p, b, r in zip(
+            self.gain, self.eps, self.element_weights, projected, self.counts, self._residual, strict=True
+        ):
+            model = gain * p
+            r[:] = (np.float32(weight) * v * gain) * (model - b) / (model + eps)
+        self.projector.adjoint(self._residual, out, add=add)
 
 
-def gradient_descent(
-    dataset: FusedDataset,
-    weights: Weights,
-    settings: SolverSettings,
-    *,
-    initial: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> Solution:
+def gradient_descent(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
     """x <- tv_fgp(x - lambda_1 grad_1 / L_1 - lambda_2 grad_2 / L_2, lambda_3)."""
-    x = lifted(initial_volume(dataset, settings) if initial is None else initial)
-    losses = {"haadf": terms.haadf_least_squares(dataset, settings), "chemical": _chemical(dataset, settings)}
+    comm, weights, settings = problem.place.comm, problem.weights, problem.settings
+    x = lifted(initial_volume(problem) if initial is None else problem.place.put(initial), comm)
+    losses = {"haadf": problem.haadf(), "chemical": _chemical(problem)}
     lambdas = {"haadf": weights.haadf, "chemical": weights.chemical}
-    largest = {name: _largest_curvature(loss, x) for name, loss in losses.items()}
-    steps = {name: lambdas[name] / largest[name] for name in losses}
-    thresholds = weights.tv * terms.gradient_noise(dataset) / largest["chemical"]
-    history, unit_metric = History(callback), np.ones_like(x)
-    _record(history, losses, lambdas, thresholds, x)
+    largest = {name: _largest_curvature(loss, x, comm) for name, loss in losses.items()}
+    thresholds = weights.tv * problem.gradient_noise / largest["chemical"]
+    history, unit_metric = History(callback), array_module(x).ones_like(x)
+    tv = problem.total_variation_of(thresholds).value(x)
+    _record(history, losses, lambdas, tv, x)
     for _ in range(settings.max_iterations):
-        before, gradient = x, np.zeros_like(x)
+        before, gradient = x, array_module(x).zeros_like(x)
         for name, loss in losses.items():
-            loss.add_gradient(loss.project(x), x, steps[name], gradient)
-        tv = TotalVariation(thresholds, x.shape[1:], iterations=settings.tv_iterations)
-        x = tv.prox(x - gradient, unit_metric, np.empty_like(x))
-        if not np.isfinite(_record(history, losses, lambdas, thresholds, x)):
+            loss.gradient(loss.project(x), x, lambdas[name] / largest[name], gradient, add=True)
+        prox, x = problem.total_variation_of(thresholds), array_module(x).empty_like(x)
+        tv = prox.prox(before - gradient, unit_metric, 1.0, x)
+        if problem.support is not None:
+            x *= problem.support
+        if not np.isfinite(_record(history, losses, lambdas, tv, x)):
             return Solution(before, history.values, "not finite")
-        if relative_change(x, before) <= settings.tolerance:
+        if relative_change(x, before, comm) <= settings.tolerance:
             return Solution(x, history.values, "tolerance")
     return Solution(x, history.values, "max_iterations")
 
 
-def _chemical(dataset: FusedDataset, settings: SolverSettings) -> _PrintedPoisson:
-    background = terms.chemical_background(dataset)
-    signal = np.maximum(dataset.chemical_counts - background[:, None, None, None], 0)
-    eps = np.full_like(background, settings.eps or EPS)
-    return _PrintedPoisson(terms.chemical_projector(dataset, settings), signal, terms.chemical_gain(dataset), eps)
+def _chemical(problem: Problem) -> _PrintedPoisson:
+    signal = np.maximum(problem.dataset.chemical_counts - problem.background[:, None, None, None], 0)
+    eps = np.full_like(problem.background, problem.settings.eps or EPS)
+    return _PrintedPoisson(problem.chemical_projector, signal, problem.gain, eps, place=problem.place)
 
 
-def _largest_curvature(loss, x: np.ndarray) -> float:
-    bound = np.zeros_like(x)
+def _largest_curvature(loss, x: Array, comm) -> float:
+    bound = array_module(x).zeros_like(x)
     loss.add_curvature(loss.project(x), x, 1.0, bound)
-    return max(float(bound.max()), 1e-12)
+    return max(float(comm.gather(np.array([bound.max()], np.float64)).max()), 1e-12)
 
 
-def _record(history: History, losses, lambdas, thresholds: np.ndarray, x: np.ndarray) -> float:
+def _record(history: History, losses, lambdas, tv: float, x: Array) -> float:
     values = {name: lambdas[name] * loss.value(loss.project(x)) for name, loss in losses.items()}
-    tv = TotalVariation(thresholds, x.shape[1:]).value(x)
     return history.record({**values, "tv": tv}, x)

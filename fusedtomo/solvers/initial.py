@@ -2,39 +2,57 @@
 
 import numpy as np
 
+from fusedtomo.arrays import Array, array_module, means, sample
 from fusedtomo.losses import ChemicalPoisson
+from fusedtomo.parallel import SERIAL, Comm
+from fusedtomo.solvers.problem import Problem
 
 _FLOOR = 0.2
 
 
-def maximum_likelihood(loss: ChemicalPoisson, shape: tuple[int, int, int], iterations: int) -> np.ndarray:
+def initial_volume(problem: Problem) -> Array:
+    """A few maximum-likelihood iterations on the chemical data, (element, z, y, x)."""
+    return maximum_likelihood(problem.chemical_poisson(), problem.shape[1:], problem.settings.initial_iterations)
+
+
+def maximum_likelihood(loss: ChemicalPoisson, shape: tuple[int, int, int], iterations: int) -> Array:
     """Expectation maximisation (Shepp and Vardi 1982) from a flat volume: (element, z, y, x) float32, > 0.
 
     Early iterates are smooth and positive everywhere, which accelerated iterates of so noisy a problem are not.
     """
+    xp, projector = array_module(loss.counts), loss.projector
     volume = _flat(loss, shape)
-    sensitivity = np.maximum(loss.projector.adjoint(np.ones(loss.counts.shape[1:], np.float32)), 1e-3)
-    gain, eps = loss.gain[:, None, None, None], loss.eps[:, None, None, None]
+    sensitivity = projector.adjoint(xp.ones(loss.counts.shape[1:], np.float32))
+    xp.maximum(sensitivity, np.float32(1e-3), out=sensitivity)
+    ratio, back = xp.empty_like(loss.counts), xp.empty_like(volume)
     for _ in range(iterations):
-        ratio = loss.counts / (gain * loss.project(volume) + eps)
-        volume *= loss.projector.adjoint(ratio) / sensitivity
+        projector.forward(volume, ratio)
+        for i, (gain, eps) in enumerate(zip(loss.gain, loss.eps, strict=True)):
+            ratio[i] *= gain
+            ratio[i] += eps
+        xp.divide(loss.counts, ratio, out=ratio)
+        projector.adjoint(ratio, back)
+        back /= sensitivity
+        volume *= back
     return volume
 
 
-def lifted(volume: np.ndarray) -> np.ndarray:
+def lifted(volume: Array, comm: Comm = SERIAL) -> Array:
     """The volume raised to a fifth of its peak (99.9 %) everywhere, for a start of the fused solver.
 
     The derivative of x^gamma vanishes at x = 0 for gamma > 1, so that a voxel that starts empty would not hear
     from the HAADF term again.
     """
-    peak = np.quantile(volume, 0.999, axis=(1, 2, 3), keepdims=True)
-    return np.maximum(volume, np.float32(_FLOOR) * peak).astype(np.float32)
+    peaks = [np.quantile(sample(channel, comm), 0.999) for channel in volume]
+    floors = (_FLOOR * np.array(peaks)).astype(np.float32)
+    xp = array_module(volume)
+    return xp.stack([xp.maximum(channel, floor) for channel, floor in zip(volume, floors, strict=True)])
 
 
-def _flat(loss: ChemicalPoisson, shape: tuple[int, int, int]) -> np.ndarray:
-    ones = np.ones((len(loss.counts), *shape), np.float32)
-    signal = np.maximum(
-        loss.counts.mean(axis=(1, 2, 3)) - loss.eps, 0.01 * np.maximum(loss.counts.mean(axis=(1, 2, 3)), 0.01)
-    )
-    level = signal / (loss.gain * loss.project(ones[:1]).mean())
-    return ones * level.astype(np.float32)[:, None, None, None]
+def _flat(loss: ChemicalPoisson, shape: tuple[int, int, int]) -> Array:
+    """Every element as much as explains its counts, spread evenly."""
+    xp, comm = array_module(loss.counts), loss.place.comm
+    ones = xp.ones((1, *shape), np.float32)
+    signal = np.maximum(loss.mean_counts - loss.eps, 0.01 * np.maximum(loss.mean_counts, 0.01))
+    level = signal / (loss.gain * means(loss.projector.forward(ones), comm))
+    return xp.concatenate([ones * value for value in level.astype(np.float32)])

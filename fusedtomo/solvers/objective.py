@@ -5,8 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusedtomo.arrays import Array, array_module, means
 from fusedtomo.losses import Loss
+from fusedtomo.placement import HERE, Placement
 from fusedtomo.proximal import TotalVariation
+
+_LEAST_CURVATURE = 0.05  # of an element's mean: voxels that hardly any ray sees get no unbounded step
+_FROZEN = np.float32(1e-30)  # the inverse curvature of a voxel that must stay empty
 
 
 @dataclass(frozen=True)
@@ -24,33 +29,46 @@ class Objective:
     Attributes:
         terms: the smooth terms by name ("haadf", "chemical").
         tv: total variation with its weights inside.
+        place: the ranks and the device.
+        support: (z, y, x) bool, False where x is 0; None for no such constraint.
     """
 
     terms: Mapping[str, Term]
     tv: TotalVariation
+    place: Placement = HERE
+    support: Array | None = None
 
-    def project(self, volume: np.ndarray) -> dict[str, np.ndarray]:
+    def project(self, volume: Array, out: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """The model's projections of a volume (element, z, y, x), term by term."""
-        return {name: term.loss.project(volume) for name, term in self.terms.items()}
+        return {name: term.loss.project(volume, out and out[name]) for name, term in self.terms.items()}
 
-    def smooth(self, projected: Mapping[str, np.ndarray]) -> dict[str, float]:
+    def smooth(self, projected: Mapping[str, Array]) -> dict[str, float]:
         """The weighted smooth terms by name."""
         return {name: term.weight * term.loss.value(projected[name]) for name, term in self.terms.items()}
 
-    def gradient(self, projected: Mapping[str, np.ndarray], volume: np.ndarray, out: np.ndarray) -> np.ndarray:
+    def gradient(self, projected: Mapping[str, Array], volume: Array, out: Array) -> Array:
         """The gradient of the smooth part, into out (element, z, y, x)."""
-        out[:] = 0
-        for name, term in self.terms.items():
-            term.loss.add_gradient(projected[name], volume, term.weight, out)
+        for k, (name, term) in enumerate(self.terms.items()):
+            term.loss.gradient(projected[name], volume, term.weight, out, add=k > 0)
         return out
 
-    def curvature(self, projected: Mapping[str, np.ndarray], volume: np.ndarray) -> np.ndarray:
-        """A positive diagonal (element, z, y, x) that bounds the curvature of the smooth part near `volume`.
-
-        Voxels that hardly any ray sees get a twentieth of their element's mean, so that no step is unbounded.
-        """
-        out = np.zeros_like(volume)
+    def inverse_curvature(self, projected: Mapping[str, Array], volume: Array) -> Array:
+        """1 / D with D a positive diagonal (element, z, y, x) that bounds the curvature of the smooth part nearby."""
+        xp = array_module(volume)
+        out = xp.zeros_like(volume)
         for name, term in self.terms.items():
             term.loss.add_curvature(projected[name], volume, term.weight, out)
-        means = out.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
-        return np.maximum(out, np.maximum(0.05 * means, 1e-12).astype(np.float32), out=out)
+        least = np.maximum(_LEAST_CURVATURE * means(out, self.place.comm), 1e-12).astype(np.float32)
+        for channel, floor in zip(out, least, strict=True):
+            xp.maximum(channel, floor, out=channel)
+            xp.divide(np.float32(1), channel, out=channel)
+            if self.support is not None:
+                channel[~self.support] = _FROZEN
+        return out
+
+    def supported(self, volume: Array) -> Array:
+        """The volume as C-ordered float32 of its own, empty outside the support."""
+        volume = array_module(volume).array(volume, dtype=np.float32, order="C")
+        if self.support is not None:
+            volume *= self.support
+        return volume

@@ -2,45 +2,47 @@
 
 import numpy as np
 
-from fusedtomo.arrays import relative_change
-from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.solvers import terms
+from fusedtomo.arrays import Array, array_module, dot, relative_change
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Callback, History, Solution
-from fusedtomo.tilts import FusedDataset
 
 
-def sirt(
-    dataset: FusedDataset,
-    weights: Weights,
-    settings: SolverSettings,
-    *,
-    initial: np.ndarray | None = None,
-    callback: Callback | None = None,
-) -> Solution:
+def sirt(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
     """x <- max(0, x + C A' R (b - A x)), with R and C the inverse row and column sums; no weight enters.
 
     b is the counts without background, over the gain. The cost recorded is half the squared residual weighted by R.
     """
-    projector = terms.chemical_projector(dataset, settings)
-    shape = (len(dataset.elements), *terms.volume_shape(dataset, settings))
-    gain, background = (
-        a[:, None, None, None] for a in (terms.chemical_gain(dataset), terms.chemical_background(dataset))
-    )
-    measured = (dataset.chemical_counts - background) / gain
-    per_row = 1 / np.maximum(projector.forward(np.ones(shape[1:], np.float32)), 1e-3)
-    per_column = 1 / np.maximum(projector.adjoint(np.ones(measured.shape[1:], np.float32)), 1e-3)
+    projector, comm, xp = problem.chemical_projector, problem.place.comm, problem.place.xp
+    gain, background = (a[:, None, None, None] for a in (problem.gain, problem.background))
+    measured = problem.place.put((problem.dataset.chemical_counts - background) / gain)
+    per_row = _inverse(projector.forward(xp.ones(problem.shape[1:], np.float32)))
+    per_column = _inverse(projector.adjoint(xp.ones(measured.shape[1:], np.float32)))
     history = History(callback)
-    x = np.zeros(shape, np.float32) if initial is None else initial.astype(np.float32)
-    residual = measured - projector.forward(x)
-    history.record({"chemical": _cost(residual, per_row)}, x)
-    for _ in range(settings.max_iterations):
-        before, x = x, np.maximum(x + per_column * projector.adjoint(per_row * residual), 0)
-        residual = measured - projector.forward(x)
-        history.record({"chemical": _cost(residual, per_row)}, x)
-        if relative_change(x, before) <= settings.tolerance:
+    x = xp.zeros(problem.shape, np.float32) if initial is None else xp.array(initial, dtype=np.float32, order="C")
+    before, update, residual = xp.empty_like(x), xp.empty_like(x), xp.empty_like(measured)
+    _residual(projector, measured, x, residual)
+    history.record({"chemical": _cost(residual, per_row, comm)}, x)
+    for _ in range(problem.settings.max_iterations):
+        before[:] = x
+        residual *= per_row
+        x += xp.multiply(projector.adjoint(residual, update), per_column, out=update)
+        xp.maximum(x, np.float32(0), out=x)
+        if problem.support is not None:
+            x *= problem.support
+        _residual(projector, measured, x, residual)
+        history.record({"chemical": _cost(residual, per_row, comm)}, x)
+        if relative_change(x, before, comm) <= problem.settings.tolerance:
             return Solution(x, history.values, "tolerance")
     return Solution(x, history.values, "max_iterations")
 
 
-def _cost(residual: np.ndarray, per_row: np.ndarray) -> float:
-    return 0.5 * float(np.sum(per_row * residual**2, dtype=np.float64))
+def _residual(projector, measured: Array, x: Array, out: Array) -> None:
+    array_module(x).subtract(measured, projector.forward(x, out), out=out)
+
+
+def _inverse(sums: Array) -> Array:
+    return 1 / array_module(sums).maximum(sums, np.float32(1e-3))
+
+
+def _cost(residual: Array, per_row: Array, comm) -> float:
+    return 0.5 * dot(residual * per_row, residual, comm)

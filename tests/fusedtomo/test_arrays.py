@@ -1,25 +1,26 @@
-"""Sums in float64 and the elementwise steps of a solver, against NumPy at sizes around the kernels' chunks."""
+"""Column sums, and what is made of them: against NumPy, and the same for any number of threads and any cut."""
 
 import numba
 import numpy as np
 import pytest
 
-from fusedtomo.arrays import descend, dot, extrapolate, model_change, relative_change
+from fusedtomo.arrays import dot, kernels, means, relative_change, sample, totals
 
-SIZES = (1, 5, 1000, 2**15 - 1, 2**15, 2**15 + 1, 200_003)  # whole chunks, one more, one less
-SUM = 1e-6  # of the sum of magnitudes: products may be rounded to float32 before they are summed
+SHAPES = [(1, 1, 1, 1), (2, 3, 4, 5), (1, 40, 41, 43), (3, 1, 1, 130)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_sums_equal_float64_numpy(size, rng):
-    a, b, g = rng.normal(size=(3, size)).astype(np.float32)
-    metric = rng.uniform(0.5, 2, size).astype(np.float32)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sums_equal_float64_numpy(shape, rng):
+    a, b, g = rng.normal(size=(3, *shape)).astype(np.float32)
+    inverse = rng.uniform(0.5, 2, shape).astype(np.float32)
     x, y, d = a.astype(np.float64), b.astype(np.float64), a.astype(np.float64) - b
-    assert dot(a, b) == pytest.approx(x @ y, abs=SUM * np.abs(x * y).sum())
+    assert dot(a, b) == pytest.approx((x * y).sum(), rel=1e-12, abs=1e-12 * np.abs(x * y).sum())
     assert relative_change(a, b) == pytest.approx(np.linalg.norm(d) / np.linalg.norm(x), rel=1e-5)
-    expected = g @ d + 0.35 * (metric * d) @ d
-    size_of_it = np.abs(g * d).sum() + np.abs(metric * d * d).sum()
-    assert model_change(g, metric, 0.7, a, b) == pytest.approx(expected, abs=SUM * size_of_it)
+    np.testing.assert_allclose(totals(a), x.sum(axis=(1, 2, 3)), atol=1e-9)
+    np.testing.assert_allclose(means(a), x.mean(axis=(1, 2, 3)), atol=1e-12)
+    terms = g * d + 0.35 * d * d / inverse
+    found = kernels(a).sums.model_change(g, inverse, 0.7, a, b)
+    np.testing.assert_allclose(found, terms.sum(axis=(0, 1, 2)), atol=1e-6 * np.abs(terms).sum())
 
 
 def test_change_of_nothing_is_nothing():
@@ -27,26 +28,45 @@ def test_change_of_nothing_is_nothing():
     assert relative_change(nothing, nothing) == 0
 
 
+def _column_sums(a, b):
+    sums = kernels(a).sums
+    return [sums.dot(a, b), *sums.squared_change(a, b), sums.model_change(a, np.abs(b) + 1, 0.3, b, a), *sums.totals(a)]
+
+
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread here")
 def test_sums_have_the_same_bits_with_one_and_two_threads(rng):
-    a, b = rng.normal(size=(2, 200_003)).astype(np.float32)
-    before, sums = numba.get_num_threads(), []
+    a, b = rng.normal(size=(2, 3, 30, 31, 29)).astype(np.float32)
+    before, found = numba.get_num_threads(), []
     try:
         for threads in (1, 2):
             numba.set_num_threads(threads)
-            sums.append((dot(a, b), relative_change(a, b), model_change(a, b, 0.3, b, a)))
+            found.append(np.stack(_column_sums(a, b)))
     finally:
         numba.set_num_threads(before)
-    assert sums[0] == sums[1]
+    np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 4, 5), (1, 40, 41, 43)])
+@pytest.mark.parametrize("cut", [1, 7, 16, 28])
+def test_the_columns_of_a_slab_have_the_bits_of_the_whole(cut, rng):
+    a, b = rng.normal(size=(2, 3, 30, 31, 29)).astype(np.float32)
+    whole = np.stack(_column_sums(a, b))
+    for part in (slice(None, cut), slice(cut, None)):
+        slab = [np.ascontiguousarray(one[..., part]) for one in (a, b)]
+        np.testing.assert_array_equal(np.stack(_column_sums(*slab)), whole[:, part])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_steps_equal_numpy(shape, rng):
     x, g, old = rng.normal(size=(3, *shape)).astype(np.float32)
-    metric = rng.uniform(0.5, 2, shape).astype(np.float32)
-    inverse, out = np.empty_like(x), np.empty_like(x)
-    descend(x, g, metric, 0.7, inverse, out)
-    np.testing.assert_allclose(inverse, 1 / (0.7 * metric), rtol=1e-6)
-    np.testing.assert_allclose(out, x - g / (0.7 * metric), atol=1e-5)
-    assert extrapolate(x, old, 0.4, out) is out
+    inverse, out = rng.uniform(0.5, 2, shape).astype(np.float32), np.empty_like(x)
+    kernels(x).sums.descend(x, g, inverse, 0.7, out)
+    np.testing.assert_allclose(out, x - 0.7 * inverse * g, atol=1e-6)
+    kernels(x).sums.extrapolate(x, old, 0.4, out)
     np.testing.assert_allclose(out, np.maximum(x + 0.4 * (x - old), 0), atol=1e-6)
+
+
+def test_a_sample_is_all_of_a_small_array_and_rows_of_a_large_one(rng):
+    a = rng.normal(size=(6, 5, 7)).astype(np.float32)
+    np.testing.assert_array_equal(sample(a), a.reshape(-1, 7))
+    few = sample(a, size=50)
+    np.testing.assert_array_equal(few, a.reshape(-1, 7)[::5])

@@ -1,5 +1,6 @@
 """HDF5 files: bit-exact round trips, atomic writing, and one message for every kind of bad file."""
 
+import dataclasses
 import os
 import resource
 from pathlib import Path
@@ -16,6 +17,7 @@ from fusedtomo.errors import InputError
 from fusedtomo.io import datasets, volumes
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
+from tests.mpi import check_script, needs_mpi
 
 ANY_ARRAY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -69,6 +71,17 @@ def refusal(action, *arguments, **options) -> str:
     with pytest.raises(InputError) as caught:
         action(*arguments, **options)
     return str(caught.value)
+
+
+def spoil(path, name, values=None):
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        if values is not None:
+            file[name] = values
+
+
+NAN, NEGATIVE = np.zeros((2, 3, 5, 7)), np.zeros((2, 3, 5, 7))
+NAN[0, 0, 0, 0], NEGATIVE[1, 2, 4, 6] = np.nan, -1.0
 
 
 # -------------------------------------------------------------------------------- round trips
@@ -148,6 +161,171 @@ def test_layout_is_the_documented_one(dataset_file):
         assert file.attrs["fusedtomo_kind"] == "dataset"
         assert set(file["haadf"].attrs) == {"background", "snr"}  # no gain: unknown
         assert np.isnan(file["chemical/gain"][0])
+
+
+# -------------------------------------------------------------------------------- columns
+
+
+@pytest.mark.parametrize("columns", [slice(0, 3), slice(3, 7), slice(6, None), lambda nx: slice(nx - 5, nx - 3)])
+def test_columns_are_those_of_the_whole_file(dataset_file, dataset, volume, columns):
+    x = columns(7) if callable(columns) else columns
+    read, truth = io.read_dataset(dataset_file, columns), io.read_truth(dataset_file, columns)
+    assert truth.data.tobytes() == volume.data[..., x].tobytes()
+    for part, whole in zip((read.haadf, *read.chemical), (dataset.haadf, *dataset.chemical), strict=True):
+        assert part.counts.flags.c_contiguous
+        assert same_series(part, dataclasses.replace(whole, counts=whole.counts[..., x]))
+
+
+def test_columns_of_a_volume(tmp_path, volume):
+    io.write_volume(volume, tmp_path / "v.h5")
+    assert io.read_volume(tmp_path / "v.h5", slice(2, 5)).data.tobytes() == volume.data[..., 2:5].tobytes()
+    assert io.read_volume(tmp_path / "v.h5", lambda nx: slice(0, nx)).data.tobytes() == volume.data.tobytes()
+
+
+@pytest.mark.parametrize("columns", [slice(5, 9), slice(3, 3), slice(7, 8), slice(0, 7, 2), slice(4, 2)])
+def test_columns_outside_the_file_are_named(dataset_file, columns):
+    for read in (io.read_dataset, io.read_truth):
+        message = refusal(read, dataset_file, columns)
+        assert message.startswith(f"{dataset_file}: columns {columns.start}:{columns.stop} were asked for but x has 7")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("haadf/counts", None, "data set '/haadf/counts' is missing; the file holds /chemical/angles_deg"),
+        ("chemical", None, "data set '/chemical/counts' is missing"),
+        (
+            "haadf/counts",
+            np.zeros((5, 7)),
+            "'/haadf/counts' holds float64 values of shape (5, 7); it needs numbers in 3",
+        ),
+        ("haadf/counts", np.zeros((0, 5, 7)), "(0, 5, 7)"),
+        ("haadf/counts", np.zeros((4, 5, 8)), "HAADF images are 8 pixels wide (x) but chemical maps 7"),
+        ("haadf/counts", np.zeros((4, 6, 7)), "HAADF images are (6, 2) but chemical maps (5, 2)"),
+        ("haadf/counts", np.zeros((3, 5, 7)), "/haadf/counts: tilt series 'HAADF' has 3 projections"),
+        ("haadf/counts", np.full((4, 5, 7), "text", object), "holds object values"),
+        ("haadf/counts", h5py.Empty("f4"), "HAADF images are 0 pixels wide"),
+        ("chemical/counts", NAN, "'/chemical/counts' holds NaN"),
+        ("chemical/counts", NEGATIVE, "'O' has negative counts (down to -1)"),
+        ("chemical/counts", np.zeros((3, 3, 5, 7)), "names Co, O for 3 entries"),
+        ("truth/data", np.zeros((5, 7)), "'/truth/data' holds float64 values of shape (5, 7)"),
+        ("truth/data", np.zeros((3, 6, 5, 7)), "/truth: volume holds 3 channels but 2 elements"),
+        ("truth/elements", ["Co", "Q"], "/truth: element 'Q'"),
+    ],
+)
+def test_bad_content_is_named_when_columns_are_read(dataset_file, name, values, told):
+    spoil(dataset_file, name, values)
+    read = io.read_truth if name.startswith("truth") else io.read_dataset
+    columns = slice(0, 2) if values is NAN else slice(5, 7)
+    message = refusal(read, dataset_file, columns)
+    assert message.startswith(f"{dataset_file}: ")
+    assert told in message
+
+
+# -------------------------------------------------------------------------------- several ranks
+
+RANKS = """
+import os
+from pathlib import Path
+from fusedtomo import io
+from fusedtomo.io import volumes
+from fusedtomo.volume import ChemicalVolume
+volumes._CHUNK_BYTES = 4 * 5 * 10 * 2  # 2 of 7 z planes
+path = Path(sys.argv[1])
+whole = ChemicalVolume(np.random.default_rng(0).random((2, 7, 5, 10), dtype=np.float32), ("Co", "O"), 3.1)
+part = ChemicalVolume(whole.data[..., comm.columns(10)], whole.elements, whole.voxel_nm)
+history = {"cost": [3.0, 1.0]} if comm.rank == 0 else {}
+def refused(action, *arguments):
+    try:
+        action(*arguments, comm=comm)
+    except InputError as error:
+        return str(error)
+    raise AssertionError("no error")
+"""
+
+
+@needs_mpi
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_ranks_write_the_file_of_one_rank_and_read_their_columns(tmp_path, n):
+    check_script(
+        n,
+        RANKS
+        + """
+for write, name in ((io.write_volume, "v.h5"), (io.write_reconstruction, "r.h5")):
+    order = (lambda volume, file: (volume, file)) if name == "v.h5" else (lambda volume, file: (file, volume, history))
+    write(*order(part, path / name), {"seed": 7}, comm=comm)
+    if comm.rank == 0:
+        write(*order(whole, path / "one.h5"), {"seed": 7}, True)
+        assert (path / "one.h5").read_bytes() == (path / name).read_bytes()
+    comm.any(False)
+    read = io.read_volume(path / name, comm.columns)
+    assert read.data.tobytes() == part.data.tobytes() and read.elements == part.elements
+""",
+        str(tmp_path),
+    )
+    assert sorted(os.listdir(tmp_path)) == ["one.h5", "r.h5", "v.h5"]
+    assert io.read_history(tmp_path / "r.h5")["cost"].tolist() == [3.0, 1.0]
+
+
+@needs_mpi
+def test_what_the_first_rank_cannot_write_is_told_to_all(tmp_path):
+    check_script(
+        3,
+        RANKS
+        + """
+assert "none does not exist" in refused(io.write_volume, part, path / "none" / "v.h5")
+assert "is a folder" in refused(io.write_reconstruction, path, part, history)
+io.write_volume(part, path / "v.h5", comm=comm)
+assert "v.h5: exists" in refused(io.write_volume, part, path / "v.h5")
+attributes = {"a": None} if comm.rank == 0 else {}
+assert "attribute 'a'" in refused(io.write_volume, part, path / "w.h5", attributes)
+if comm.rank == 2:
+    part.data[1, 6, 4, 1] = np.nan
+assert "w.h5: volume holds NaN" in refused(io.write_volume, part, path / "w.h5")
+if comm.rank == 0:
+    history["a/b"] = [1.0]
+part.data[:] = 0
+assert "'a/b'" in refused(io.write_reconstruction, path / "w.h5", part, history)  # long after the last block
+""",
+        str(tmp_path),
+    )
+    assert os.listdir(tmp_path) == ["v.h5"]
+
+
+@needs_mpi
+@pytest.mark.parametrize("limit", [1000, 10_000])
+def test_full_disk_of_the_first_rank_is_told_to_all(tmp_path, limit):
+    check_script(
+        2,
+        RANKS
+        + f"""
+import resource
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit} if comm.rank == 0 else hard, hard))
+large = ChemicalVolume(np.ones((2, 20, 20, 20), np.float32), ("Co", "O"), 1.0)
+assert "v.h5: cannot be written (File too large)" in refused(io.write_volume, large, path / "v.h5")
+""",
+        str(tmp_path),
+    )
+    assert os.listdir(tmp_path) == []
+
+
+@needs_mpi
+def test_more_ranks_than_columns_are_told_with_the_file(tmp_path, dataset):
+    narrow = [dataclasses.replace(s, counts=s.counts[..., :2]) for s in (dataset.haadf, *dataset.chemical)]
+    io.write_dataset(FusedDataset(narrow[0], tuple(narrow[1:]), 1.0), tmp_path / "d.h5")
+    check_script(
+        3,
+        """
+from fusedtomo import io
+try:
+    io.read_dataset(sys.argv[1], comm.columns)
+    raise AssertionError("no error")
+except InputError as error:
+    assert "d.h5: 3 ranks but the volume has 2 columns" in str(error), error
+""",
+        str(tmp_path / "d.h5"),
+    )
 
 
 # -------------------------------------------------------------------------------- writing
@@ -264,17 +442,6 @@ def test_wrong_kind_of_file_is_named(tmp_path, dataset_file, volume):
     assert "'volume', but a reconstruction file is wanted" in refusal(io.read_history, tmp_path / "v.h5")
     assert "'dataset', but a volume or reconstruction" in refusal(io.read_volume, dataset_file)
     assert "fusedtomo did not write this file" in refusal(io.read_volume, tmp_path / "foreign.h5")
-
-
-def spoil(path, name, values=None):
-    with h5py.File(path, "r+") as file:
-        del file[name]
-        if values is not None:
-            file[name] = values
-
-
-NAN, NEGATIVE = np.zeros((2, 3, 5, 7)), np.zeros((2, 3, 5, 7))
-NAN[0, 0, 0, 0], NEGATIVE[1, 2, 4, 6] = np.nan, -1.0
 
 
 @pytest.mark.parametrize(

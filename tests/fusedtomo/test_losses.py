@@ -1,5 +1,7 @@
 """The data terms of Eq. 1: value, gradient and curvature against float64 references on dense matrices."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -94,7 +96,7 @@ def pair(request, projector, matrix, counts, signal):
 
 def _gradient(loss, volume, weight=1.0):
     out = np.zeros_like(volume)
-    loss.add_gradient(loss.project(volume), volume, weight, out)
+    loss.gradient(loss.project(volume), volume, weight, out)
     return out
 
 
@@ -118,12 +120,41 @@ def test_gradient_equals_finite_differences(pair, volume):
 
 def test_gradient_and_curvature_are_added_with_their_weight(pair, volume):
     loss, _ = pair
-    for add in (loss.add_gradient, loss.add_curvature):
+    for add in (partial(loss.gradient, add=True), loss.add_curvature):
         once, out = np.zeros_like(volume), np.ones_like(volume)
         projected = loss.project(volume)
         add(projected, volume, 1.0, once)
         add(projected, volume, 0.25, out)
         np.testing.assert_allclose(out, 1 + 0.25 * once, rtol=ROUNDING, atol=ROUNDING * np.abs(once).max())
+
+
+def test_a_gradient_that_is_not_added_replaces_what_was_there(pair, volume):
+    loss, _ = pair
+    out = np.full_like(volume, np.nan)
+    loss.gradient(loss.project(volume), volume, 1.0, out)
+    np.testing.assert_array_equal(out, _gradient(loss, volume))
+
+
+def test_projections_go_into_the_array_that_the_caller_gives(pair, volume):
+    loss, _ = pair
+    expected = loss.project(volume)
+    out = np.full_like(expected, np.nan)
+    assert loss.project(volume, out) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("kind", [ChemicalPoisson, ChemicalLeastSquares])
+def test_elements_have_weights_of_their_own(kind, projector, counts, volume):
+    weights = np.array([0.3, 2.0])
+    whole = kind(projector, counts, GAIN, EPS, element_weights=weights)
+    parts = [kind(projector, counts[i : i + 1], GAIN[i : i + 1], EPS[i : i + 1]) for i in range(2)]
+    values = [part.value(part.project(volume[i : i + 1])) for i, part in enumerate(parts)]
+    assert whole.value(whole.project(volume)) == pytest.approx(weights @ values, rel=ROUNDING)
+    for measure in (_gradient, _curvature):
+        expected = np.concatenate(
+            [w * measure(part, volume[i : i + 1]) for i, (w, part) in enumerate(zip(weights, parts, strict=True))]
+        )
+        np.testing.assert_allclose(measure(whole, volume), expected, atol=ROUNDING * np.abs(expected).max())
 
 
 def test_values_are_never_negative(pair, rng):

@@ -8,7 +8,7 @@ from fusedtomo.operators.projector import Projector
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers.gradient_descent import gradient_descent
 from fusedtomo.solvers.initial import lifted
-from fusedtomo.solvers.terms import gradient_noise
+from fusedtomo.solvers.problem import Problem
 from tests.fusedtomo.reference import dense, project, prox_by_dual_ascent
 
 LARGE, SMALL = (slice(None), None, None, None), (slice(None), None, None)
@@ -51,11 +51,11 @@ def _haadf_step(dataset, x, gamma):
 def test_one_iteration_is_line_12_then_line_15(tiny_dataset, rng, weights):
     initial = rng.uniform(0.05, 1, (3, 8, 8, 6)).astype(np.float32)
     settings = SolverSettings(max_iterations=1, tolerance=0.0, tv_iterations=400, gamma=1.7)
-    found = gradient_descent(tiny_dataset, weights, settings, initial=initial).volume
+    found = gradient_descent(Problem(tiny_dataset, weights, settings), initial=initial).volume
     x = lifted(initial).astype(np.float64)
     chemical, largest = _chemical_step(tiny_dataset, x, 0.1)
     x = x - weights.haadf * _haadf_step(tiny_dataset, x, 1.7) - weights.chemical * chemical
-    thresholds = weights.tv * gradient_noise(tiny_dataset) / largest
+    thresholds = weights.tv * Problem(tiny_dataset, weights, settings).gradient_noise / largest
     if weights.tv:
         pairs = zip(x, thresholds, strict=True)
         expected = np.stack([prox_by_dual_ascent(c, threshold, np.ones_like(c), 400)[0] for c, threshold in pairs])
@@ -70,12 +70,15 @@ def test_its_weights_are_step_sizes(tiny_dataset, rng):
     initial = rng.uniform(0.4, 1, (3, 8, 8, 6)).astype(np.float32)
     settings = SolverSettings(max_iterations=1, tolerance=0.0)
     moves = [
-        gradient_descent(tiny_dataset, Weights(haadf=w, chemical=w, tv=0), settings, initial=initial).volume - initial
+        gradient_descent(Problem(tiny_dataset, Weights(haadf=w, chemical=w, tv=0), settings), initial=initial).volume
+        - initial
         for w in (0.1, 0.2)
     ]
     np.testing.assert_allclose(moves[1], 2 * moves[0], atol=1e-5)
 
 
 def test_its_cost_falls_with_the_largest_safe_step(tiny_dataset):
-    totals = gradient_descent(tiny_dataset, Weights(haadf=0.2, chemical=0.2, tv=0), SolverSettings()).history["total"]
+    totals = gradient_descent(Problem(tiny_dataset, Weights(haadf=0.2, chemical=0.2, tv=0), SolverSettings())).history[
+        "total"
+    ]
     assert totals[-1] < 0.5 * totals[0]

@@ -6,13 +6,18 @@ import numpy as np
 
 from fusedtomo.operators.projector import Projector
 from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.sirt import sirt
 from tests.fusedtomo.reference import dense, project
 
 
+def _problem(dataset, iterations):
+    return Problem(dataset, Weights(), SolverSettings(max_iterations=iterations, tolerance=0.0))
+
+
 def test_weighted_residual_falls_in_every_iteration(tiny_dataset):
     """A projected gradient step in the metric of the column sums, which majorises A'RA."""
-    costs = sirt(tiny_dataset, Weights(), SolverSettings(max_iterations=60, tolerance=0.0)).history["chemical"]
+    costs = sirt(_problem(tiny_dataset, 60)).history["chemical"]
     # 1e-6 is the rounding of a float32 residual
     assert all(after <= before * (1 + 1e-6) for before, after in pairwise(costs))
     assert costs[-1] < 0.5 * costs[0]
@@ -20,7 +25,7 @@ def test_weighted_residual_falls_in_every_iteration(tiny_dataset):
 
 def test_one_iteration_from_nothing_is_the_scaled_back_projection(tiny_dataset):
     matrix = dense(Projector(tiny_dataset.chemical_scheme.angles_deg, 8, 8))
-    found = sirt(tiny_dataset, Weights(), SolverSettings(max_iterations=1, tolerance=0.0)).volume
+    found = sirt(_problem(tiny_dataset, 1)).volume
     for channel, series in enumerate(tiny_dataset.chemical):
         b = (series.counts.reshape(-1, 6) - series.background) / series.gain
         rows, columns = np.maximum(matrix.sum(axis=1), 1e-3), np.maximum(matrix.sum(axis=0), 1e-3)
@@ -36,7 +41,7 @@ def test_noise_free_data_is_fitted(tiny_phantom, tiny_dataset):
     clean = Projector(angles.angles_deg, 8, 8).forward(tiny_phantom.data)
     series = tuple(TiltSeries(e, 9 * s, angles, gain=9.0) for e, s in zip(tiny_phantom.elements, clean, strict=True))
     dataset = FusedDataset(tiny_dataset.haadf, series, 2.0)
-    x = sirt(dataset, Weights(), SolverSettings(max_iterations=300, tolerance=0.0)).volume
+    x = sirt(_problem(dataset, 300)).volume
     matrix = dense(Projector(angles.angles_deg, 8, 8))
     misfit = project(matrix, x) - clean.reshape(3, -1, 6)
     assert np.linalg.norm(misfit) < 0.05 * np.linalg.norm(clean)

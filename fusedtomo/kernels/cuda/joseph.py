@@ -1,0 +1,82 @@
+"""GPU kernels of the projector; arguments as in `fusedtomo.kernels.numba.joseph`, the sources in joseph.cu."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fusedtomo.kernels.cuda import launch
+
+_BLOCK = (32, 8)
+_RAYS, _TILTS, _VOXELS = 4, 2, 4  # work of a thread or block, see joseph.cu
+_ONE = 2.0**32  # the unit of fixed-point positions
+
+
+def forward(volume: Any, cos: np.ndarray, sin: np.ndarray, out: Any) -> None:
+    """Line integrals, in voxels: volume (channel, z, y, x) float32 or float16 -> out (channel, tilt, t, x) float32.
+
+    cos, sin: float64 host arrays (tilt,).
+    """
+    n_channels, nz, ny, nx = volume.shape
+    n_tilts, nt = out.shape[1:3]
+    lines, inverse_h = _crossings(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
+    columns = _columns(nx)
+    defines = (f"COLUMNS={columns}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
+    if volume.dtype == np.float16:
+        defines += ("FUSEDTOMO_HALF_VOLUME",)
+    t_blocks = launch.blocks(nt, _BLOCK[1] // _TILTS * _RAYS)
+    grid = (launch.blocks(n_tilts, _TILTS) * t_blocks, launch.blocks(nx, 32 * columns), n_channels)
+    sizes = map(np.int32, (n_tilts, nt, nz, ny, nx))
+    args = (volume, launch.upload(lines), launch.upload(inverse_h), out, *sizes)
+    launch.launch("joseph", "forward", grid, _BLOCK, args, defines)
+
+
+def adjoint(stack: Any, cos: np.ndarray, sin: np.ndarray, out: Any, add: bool) -> None:
+    """Back-projection, the transpose of `forward`: stack (channel, tilt, t, x) -> out (channel, z, y, x); add: +=."""
+    n_channels, n_tilts, nt, nx = stack.shape
+    nz, ny = out.shape[1:3]
+    steps, weights = _shadows(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
+    columns = _columns(nx)
+    grid = (
+        launch.blocks(ny, _BLOCK[1]),
+        launch.blocks(nz, _VOXELS),
+        launch.blocks(nx, 32 * columns) * n_channels,
+    )
+    sizes = map(np.int32, (n_tilts, nt, nz, ny, nx, add))
+    args = (stack, launch.upload(steps), launch.upload(weights), out, *sizes)
+    launch.launch("joseph", "adjoint", grid, _BLOCK, args, (f"COLUMNS={columns}", f"VOXELS={_VOXELS}"))
+
+
+def _columns(nx: int) -> int:
+    """How many x a thread works on; a narrow slab has no use for a second one."""
+    return 1 if nx <= 32 else 2
+
+
+@lru_cache(maxsize=64)
+def _crossings(cos: bytes, sin: bytes, nz: int, ny: int, nt: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every tilt's fixed-point steps of a ray over the planes it crosses, int64 (tilt, 4), and 1/h, float32 (tilt,).
+
+    A ray crosses plane k where ``t - t_centre = (m - m_centre) c + (k - k_centre) s``, at row m.
+    """
+    c, s = np.frombuffer(cos), np.frombuffer(sin)
+    along_z = np.abs(c) >= np.abs(s)
+    k_centre, m_centre = np.where(along_z, (nz - 1) / 2, (ny - 1) / 2), np.where(along_z, (ny - 1) / 2, (nz - 1) / 2)
+    c, s = np.where(along_z, c, s), np.where(along_z, s, c)
+    start = (k_centre * s - (nt - 1) / 2) / c + m_centre
+    lines = np.stack([_fixed(1 / c), _fixed(-s / c), _fixed(start), along_z.astype(np.int64)], axis=1)
+    return lines, (1 / np.abs(c)).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _shadows(cos: bytes, sin: bytes, nz: int, ny: int, nt: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every tilt's fixed-point steps of a voxel's t, int64 (tilt, 3), and 1/h with 1/h^2, float32 (tilt, 2)."""
+    c, s = np.frombuffer(cos), np.frombuffer(sin)
+    start = (nt - 1) / 2 - c * (ny - 1) / 2 - s * (nz - 1) / 2
+    h = np.maximum(np.abs(c), np.abs(s))
+    return np.stack([_fixed(c), _fixed(s), _fixed(start)], axis=1), np.stack([1 / h, h**-2.0], axis=1).astype(
+        np.float32
+    )
+
+
+def _fixed(position: np.ndarray) -> np.ndarray:
+    return np.rint(position * _ONE).astype(np.int64)

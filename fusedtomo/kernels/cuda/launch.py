@@ -1,0 +1,103 @@
+"""How a .cu file beside this module becomes a running kernel, and the only place that touches CuPy.
+
+A kernel is compiled on its first launch for the device at hand, by NVRTC, without any header; CuPy keeps the binary on
+disk. Launches go to CuPy's current stream; nothing waits for them but `download` and the first `upload` of a table.
+Tests replace `launch`, `empty`, `upload` and `download` by their NumPy twins and run the same sources on the CPU.
+"""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+OPTIONS = ("--std=c++14",)
+_FOLDER = Path(__file__).parent
+_LARGEST_GRID = (2**31 - 1, 65535, 65535)  # CUDA's limits
+
+
+def launch(
+    source: str,
+    name: str,
+    grid: Sequence[int],
+    block: Sequence[int],
+    args: Sequence[Any],
+    defines: tuple[str, ...] = (),
+) -> None:
+    """Run a kernel.
+
+    Args:
+        source: which .cu file, without its ending.
+        name: the kernel in it.
+        grid, block: blocks, and threads of a block, along up to three axes.
+        args: C-contiguous CuPy arrays and NumPy scalars of exactly the types that the kernel declares.
+        defines: macros that the source is compiled with, "NAME" or "NAME=value".
+    """
+    check(name, grid, args)
+    if 0 not in grid:  # else there is nothing to write
+        _kernel(source, name, defines)(tuple(grid), tuple(block), tuple(args))
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Any:
+    """An uninitialised array on the device."""
+    import cupy
+
+    return cupy.empty(shape, dtype)
+
+
+def upload(table: np.ndarray) -> Any:
+    """A small read-only host array on the device; the same content is copied only once."""
+    import cupy
+
+    return _uploaded(cupy.cuda.runtime.getDevice(), table.dtype.str, table.shape, table.tobytes())
+
+
+def upload_floats(values: Any) -> Any:
+    """Host numbers, one for every channel, as float32 on the device."""
+    return upload(np.ascontiguousarray(values, np.float32))
+
+
+def download(array: Any) -> np.ndarray:
+    """An array's copy on the host, after everything launched before it."""
+    return array.get()
+
+
+def blocks(n: int, size: int) -> int:
+    """How many blocks of a size cover n."""
+    return -(-n // size)
+
+
+@cache
+def source_text(source: str) -> str:
+    """What is compiled: common.cuh in front of the .cu file, as CuPy's cache of binaries does not follow #include."""
+    return "\n".join((_FOLDER / name).read_text() for name in ("common.cuh", f"{source}.cu"))
+
+
+def check(name: str, grid: Sequence[int], args: Sequence[Any]) -> None:
+    """Raise for what CUDA would refuse without saying why, or read wrongly."""
+    if any(size > limit for size, limit in zip(grid, _LARGEST_GRID, strict=False)):
+        raise ValueError(
+            f"kernel '{name}' would need {tuple(grid)} blocks, CUDA allows {_LARGEST_GRID}; use more slabs."
+        )
+    for position, value in enumerate(args):
+        if hasattr(value, "flags") and value.ndim and not value.flags.c_contiguous:
+            raise ValueError(f"argument {position} of kernel '{name}' is not C-contiguous; copy it first.")
+
+
+@cache
+def _kernel(source: str, name: str, defines: tuple[str, ...]) -> Any:
+    """A CuPy RawKernel, which compiles and keeps one binary for every device that it runs on."""
+    import cupy
+
+    options = OPTIONS + tuple(f"-D{define}" for define in defines)
+    return cupy.RawModule(code=source_text(source), options=options).get_function(name)
+
+
+@lru_cache(maxsize=256)
+def _uploaded(device: int, dtype: str, shape: tuple[int, ...], content: bytes) -> Any:
+    import cupy
+
+    array = cupy.asarray(np.frombuffer(content, dtype).reshape(shape))
+    cupy.cuda.get_current_stream().synchronize()  # later calls may run on another stream
+    return array

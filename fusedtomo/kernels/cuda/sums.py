@@ -1,0 +1,82 @@
+"""GPU kernels of column sums and of the solver's elementwise steps; the sources are in sums.cu.
+
+Sums come back as float64 host arrays, one value for every x. They have the same bits in a volume and in a slab of it.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fusedtomo.kernels.cuda import launch
+
+_BLOCK = (32, 8)
+_CHUNK = 64  # rows of a partial sum
+_FLAT_BLOCK, _PER_THREAD = 256, 4  # elementwise kernels
+
+
+def dot(a: Any, b: Any) -> np.ndarray:
+    """Sums of a * b over all axes but the last: float32 arrays (..., x) -> (x,)."""
+    return column_sums("sums", "dot", (a, b), a.shape)[0, 0]
+
+
+def totals(a: Any) -> np.ndarray:
+    """Sums over the middle axes: float32 array (n, ..., x) -> (n, x)."""
+    return column_sums("sums", "totals", (a,), a.shape, groups=a.shape[0])[0]
+
+
+def squared_change(new: Any, old: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of (new - old)^2 and of new^2: float32 arrays (..., x) -> (x,), (x,)."""
+    change, square = column_sums("sums", "squared_change", (new, old), new.shape, n_sums=2)
+    return change[0], square[0]
+
+
+def model_change(gradient: Any, inverse: Any, scale: float, new: Any, old: Any) -> np.ndarray:
+    """Sums of g d + scale/2 d^2 / inverse, d = new - old: float32 arrays (..., x) -> (x,)."""
+    args = (gradient, inverse, np.float64(scale), new, old)
+    return column_sums("sums", "model_change", args, new.shape)[0, 0]
+
+
+def descend(volume: Any, gradient: Any, inverse: Any, step: float, out: Any) -> None:
+    """out = volume - step * inverse * gradient; float32 arrays of one shape, out may be one of them."""
+    _elementwise("descend", (volume, gradient, inverse, np.float32(step), out), out.size)
+
+
+def extrapolate(new: Any, old: Any, step: float, out: Any) -> None:
+    """out = max(new + step * (new - old), 0); float32 arrays of one shape, out may be one of them."""
+    _elementwise("extrapolate", (new, old, np.float32(step), out), out.size)
+
+
+def column_sums(
+    source: str, name: str, args: tuple[Any, ...], shape: tuple[int, ...], *, groups: int = 1, n_sums: int = 1
+) -> np.ndarray:
+    """Run a kernel that writes one partial sum for every column of every chunk of rows, and add the chunks.
+
+    args: the kernel's first arguments; shape: what it reads, (..., x), whose leading axes hold `groups` equal groups of
+    rows. Returns float64 sums (n_sums, groups, x).
+    """
+    rows, nx = prod(shape[:-1]) // groups, shape[-1]
+    partial = launch.empty((n_sums * groups, launch.blocks(rows, _CHUNK), nx), np.float64)
+    grid = _grid(partial.shape[1], nx, groups)
+    launch.launch(source, name, grid, _BLOCK, (*args, partial, *map(np.int32, (rows, _CHUNK, nx))))
+    return fold(partial).reshape(n_sums, groups, nx)
+
+
+def fold(partial: Any) -> np.ndarray:
+    """Sums over the middle axis in a fixed order: device float64 (groups, rows, x) -> host (groups, x)."""
+    groups, rows, nx = partial.shape
+    while rows > 1:
+        out = launch.empty((groups, launch.blocks(rows, _CHUNK), nx), np.float64)
+        sizes = map(np.int32, (rows, _CHUNK, nx))
+        launch.launch("sums", "fold", _grid(out.shape[1], nx, groups), _BLOCK, (partial, out, *sizes))
+        partial, rows = out, out.shape[1]
+    return launch.download(partial).reshape(groups, nx)
+
+
+def _grid(chunks: int, nx: int, groups: int) -> tuple[int, int, int]:
+    return launch.blocks(nx, _BLOCK[0]), launch.blocks(chunks, _BLOCK[1]), groups
+
+
+def _elementwise(name: str, args: tuple[Any, ...], size: int) -> None:
+    grid = (launch.blocks(size, _FLAT_BLOCK * _PER_THREAD), 1, 1)
+    launch.launch("sums", name, grid, (_FLAT_BLOCK, 1), (*args, np.int64(size)))

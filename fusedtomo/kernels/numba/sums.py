@@ -1,0 +1,136 @@
+"""CPU kernels over float32 arrays: column sums, and the elementwise steps of the solver, each in one pass.
+
+A column sum adds, in float64 and in a fixed order, everything at one x. So it does not depend on how many threads
+there are, nor on how many columns an array holds: a slab of a volume gives the same sums as the whole.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+_CHUNKS = 64  # jobs that the rows are divided into, whatever the number of threads
+
+
+@njit(inline="always")
+def _rows(chunk, n_rows):
+    return chunk * n_rows // _CHUNKS, (chunk + 1) * n_rows // _CHUNKS
+
+
+@njit(cache=True, nogil=True)
+def fold(parts):
+    """Add float64 parts (channel, part, x) over their middle axis, one after the other: (channel, x).
+
+    NumPy's own sum takes another order where x has one column only.
+    """
+    total = np.zeros((parts.shape[0], parts.shape[2]), np.float64)
+    for channel in range(parts.shape[0]):
+        for part in range(parts.shape[1]):
+            for x in range(parts.shape[2]):
+                total[channel, x] += parts[channel, part, x]
+    return total
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _dot(a, b, sums):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, a.shape[0])
+        total = sums[chunk]
+        for row in range(first, last):
+            u, v = a[row], b[row]
+            for x in range(u.size):
+                total[x] += np.float64(u[x]) * np.float64(v[x])
+
+
+def dot(a, b):
+    """Column sums of a b: two arrays (..., x) -> (x,) float64."""
+    sums = np.zeros((1, _CHUNKS, a.shape[-1]), np.float64)
+    _dot(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), sums[0])
+    return fold(sums)[0]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _totals(a, sums):
+    n_channels, n_rows = a.shape[:2]
+    for job in prange(n_channels * _CHUNKS):
+        channel, chunk = job // _CHUNKS, job % _CHUNKS
+        first, last = _rows(chunk, n_rows)
+        total = sums[channel, chunk]
+        for row in range(first, last):
+            u = a[channel, row]
+            for x in range(u.size):
+                total[x] += np.float64(u[x])
+
+
+def totals(a):
+    """Column sums of every channel: (channel, ..., x) -> (channel, x) float64."""
+    sums = np.zeros((len(a), _CHUNKS, a.shape[-1]), np.float64)
+    _totals(a.reshape(len(a), -1, a.shape[-1]), sums)
+    return fold(sums)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _squared_change(new, old, changes, squares):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, new.shape[0])
+        change, square = changes[chunk], squares[chunk]
+        for row in range(first, last):
+            u, v = new[row], old[row]
+            for x in range(u.size):
+                move = np.float64(u[x] - v[x])
+                change[x] += move * move
+                square[x] += np.float64(u[x]) * np.float64(u[x])
+
+
+def squared_change(new, old):
+    """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> twice (x,) float64."""
+    sums = np.zeros((2, _CHUNKS, new.shape[-1]), np.float64)
+    _squared_change(new.reshape(-1, new.shape[-1]), old.reshape(-1, old.shape[-1]), sums[0], sums[1])
+    change, square = fold(sums)
+    return change, square
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _model_change(gradient, inverse, scale, new, old, sums):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, new.shape[0])
+        total = sums[chunk]
+        for row in range(first, last):
+            g, i, u, v = gradient[row], inverse[row], new[row], old[row]
+            for x in range(u.size):
+                move = u[x] - v[x]
+                total[x] += np.float64(move) * (np.float64(g[x]) + 0.5 * scale * np.float64(move / i[x]))
+
+
+def model_change(gradient, inverse, scale, new, old):
+    """Column sums of g d + scale / 2 d^2 / inverse, d = new - old: arrays (..., x) -> (x,) float64."""
+    sums = np.zeros((1, _CHUNKS, new.shape[-1]), np.float64)
+    flat = [a.reshape(-1, a.shape[-1]) for a in (gradient, inverse, new, old)]
+    _model_change(flat[0], flat[1], float(scale), flat[2], flat[3], sums[0])
+    return fold(sums)[0]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _descend(volume, gradient, inverse, step, out):
+    for row in prange(volume.shape[0]):
+        v, g, i, o = volume[row], gradient[row], inverse[row], out[row]
+        for x in range(v.size):
+            o[x] = v[x] - step * i[x] * g[x]
+
+
+def descend(volume, gradient, inverse, step, out):
+    """out = volume - step inverse gradient; all (..., x) of one shape."""
+    flat = [a.reshape(-1, a.shape[-1]) for a in (volume, gradient, inverse, out)]
+    _descend(*flat[:3], np.float32(step), flat[3])
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _extrapolate(new, old, step, out):
+    for row in prange(new.shape[0]):
+        u, v, o = new[row], old[row], out[row]
+        for x in range(u.size):
+            o[x] = max(u[x] + step * (u[x] - v[x]), np.float32(0.0))
+
+
+def extrapolate(new, old, step, out):
+    """out = max(new + step (new - old), 0); all (..., x) of one shape."""
+    flat = [a.reshape(-1, a.shape[-1]) for a in (new, old, out)]
+    _extrapolate(*flat[:2], np.float32(step), flat[2])

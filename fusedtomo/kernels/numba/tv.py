@@ -1,0 +1,218 @@
+"""CPU kernels of total variation: its value, an inner iteration of its prox in one pass, and the prox's end.
+
+Forward differences with a zero difference at the last plane of each axis (Neumann), as in Supplement 24. A dual
+field is (channel, 3, z, y, x): its components along z, y and x, zero on the last plane of their axis. L is minus
+the divergence, the transposed gradient: the prox of a dual p is ``x = max(0, noisy - weight inverse L p)``.
+
+The primal volume lives for two planes only, in the cache, and the dual is updated where it lies. A job owns a band of
+planes; what it needs of its neighbours' planes is copied before any job starts. Sums are float64, one for each
+column of x and band, so that they do not depend on threads or on how a volume is cut along x.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from fusedtomo.kernels.numba.simd import LANES, following, load, magnitude, maximum, preceding, root, splat, store
+from fusedtomo.kernels.numba.sums import fold
+
+_BAND = 16  # planes of a job; of each, a plane and a third are copied for the neighbours
+_RELAXATION = 1.75  # of the dual step; a projected gradient may take up to twice the safe one
+
+
+@njit(inline="always")
+def _band(job, nz):
+    bands = -(-nz // _BAND)
+    first = job % bands * _BAND
+    return job // bands, first, min(first + _BAND, nz)
+
+
+def spare(dual):
+    """Room for the planes that bands show each other: (channel, band, 4, y, x)."""
+    n_channels, _, nz, ny, nx = dual.shape
+    return np.empty((n_channels, -(-nz // _BAND), 4, ny, nx), np.float32)
+
+
+@njit(inline="always")
+def _from_dual(v, weight_inverse, z_1, z0, y_1, y0, x_1, x0):
+    return maximum(v - v, v - weight_inverse * ((z0 - z_1) + (y0 - y_1) + (x0 - x_1)))
+
+
+@njit
+def _primal(noisy, inverse, weight, pz_1, pz, py, px, out):
+    """One plane of max(0, noisy - weight inverse L p); pz_1 is the plane before, all (y, x)."""
+    ny, nx = noisy.shape
+    whole, w = nx - nx % LANES, splat(weight)
+    edge = np.zeros(nx, np.float32)
+    for y in range(ny):
+        v, i, o, z_1, z0, y0, x0 = noisy[y], inverse[y], out[y], pz_1[y], pz[y], py[y], px[y]
+        y_1 = py[y - 1] if y > 0 else edge
+        for x in range(0, whole, LANES):
+            ours = load(x0, x)
+            left = load(x0, x - 1) if x > 0 else preceding(ours)
+            step = w * load(i, x)
+            store(o, x, _from_dual(load(v, x), step, load(z_1, x), load(z0, x), load(y_1, x), load(y0, x), left, ours))
+        for x in range(whole, nx):
+            left = x0[x - 1] if x > 0 else np.float32(0.0)
+            o[x] = _from_dual(v[x], weight * i[x], z_1[x], z0[x], y_1[x], y0[x], left, x0[x])
+
+
+@njit(inline="always")
+def _projected(room, a, b, c, anisotropic):
+    """p r / max(r, |p r|) is p projected on its dual ball; r = 1 / tau saves a division."""
+    if anisotropic:
+        return a / maximum(room, magnitude(a)), b / maximum(room, magnitude(b)), c / maximum(room, magnitude(c))
+    length = maximum(room, root(a * a + b * b + c * c))
+    return a / length, b / length, c / length
+
+
+@njit
+def _ascend_plane(here, ahead, inverse, inverse_ahead, step, anisotropic, pz, py, px):
+    """One plane of p - tau grad x, projected on the dual ball, in place; here and ahead: planes z and z + 1 of x.
+
+    tau = step / (inverse here + largest inverse ahead): the block form of Pock and Chambolle's diagonal
+    preconditioner (ICCV 2011, lemma 2).
+    """
+    ny, nx = here.shape
+    whole, s = nx - nx % LANES, splat(step)
+    for y in range(ny):
+        y1 = min(y + 1, ny - 1)
+        row, below, beside, i, ib, iy = here[y], ahead[y], here[y1], inverse[y], inverse_ahead[y], inverse[y1]
+        z, v, u = pz[y], py[y], px[y]
+        for x in range(0, whole, LANES):
+            r, j = load(row, x), load(i, x)
+            r1, j1 = (load(row, x + 1), load(i, x + 1)) if x + LANES < nx else (following(r), following(j))
+            room = j + maximum(maximum(load(ib, x), load(iy, x)), j1)
+            a, b = load(z, x) * room - s * (load(below, x) - r), load(v, x) * room - s * (load(beside, x) - r)
+            a, b, c = _projected(room, a, b, load(u, x) * room - s * (r1 - r), anisotropic)
+            store(z, x, a)
+            store(v, x, b)
+            store(u, x, c)
+        for x in range(whole, nx):
+            e = min(x + 1, nx - 1)
+            room = i[x] + maximum(maximum(ib[x], iy[x]), i[e])
+            a, b = z[x] * room - step * (below[x] - row[x]), v[x] * room - step * (beside[x] - row[x])
+            z[x], v[x], u[x] = _projected(room, a, b, u[x] * room - step * (row[e] - row[x]), anisotropic)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _ascend(noisy, inverse, weight, dual, border, anisotropic):
+    n_channels, nz, ny, nx = noisy.shape
+    n_bands = border.shape[1]
+    for job in prange(n_channels * n_bands):
+        channel, first, _ = _band(job, nz)
+        if weight[channel] > 0:
+            planes = border[channel, first // _BAND]  # as they were before the jobs: p_z before, p at the band's start
+            planes[0] = np.float32(0.0)
+            if first > 0:
+                planes[0] = dual[channel, 0, first - 1]
+            for k in range(3):
+                planes[k + 1] = dual[channel, k, first]
+    for job in prange(n_channels * n_bands):
+        channel, first, last = _band(job, nz)
+        w = weight[channel]
+        if w > 0:
+            step = np.float32(_RELAXATION / 6.0) / w
+            v, i, p, start = noisy[channel], inverse[channel], dual[channel], border[channel, first // _BAND]
+            here, ahead = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
+            _primal(v[first], i[first], w, start[0], p[0, first], p[1, first], p[2, first], here)
+            for z in range(first, last):
+                if z + 1 < last:
+                    _primal(v[z + 1], i[z + 1], w, p[0, z], p[0, z + 1], p[1, z + 1], p[2, z + 1], ahead)
+                elif z + 1 < nz:
+                    b = border[channel, last // _BAND]
+                    _primal(v[z + 1], i[z + 1], w, p[0, z], b[1], b[2], b[3], ahead)
+                else:
+                    ahead[:] = here
+                after = i[min(z + 1, nz - 1)]
+                _ascend_plane(here, ahead, i[z], after, step, anisotropic, p[0, z], p[1, z], p[2, z])
+                here, ahead = ahead, here
+
+
+def ascend(noisy, inverse, weight, dual, spare, anisotropic):
+    """One inner iteration of the prox: p <- p - tau grad(primal(p)), projected on the dual ball, over-relaxed.
+
+    noisy, inverse (channel, z, y, x); weight (channel,), channels of weight 0 are left alone; dual
+    (channel, 3, z, y, x) is updated in place. Returns dual and spare; an implementation may have swapped them.
+    """
+    _ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    return dual, spare
+
+
+@njit(inline="always")
+def _length(dz, dy, dx, anisotropic):
+    if anisotropic:
+        return magnitude(dz) + magnitude(dy) + magnitude(dx)
+    return root(dz * dz + dy * dy + dx * dx)
+
+
+@njit
+def _sum_plane(here, ahead, pz, py, px, anisotropic, total, paired):
+    """Add |grad x| and -<grad x, p> of one plane to the columns' sums."""
+    ny, nx = here.shape
+    whole = nx - nx % LANES
+    lengths, products = np.empty(nx, np.float32), np.empty(nx, np.float32)
+    for y in range(ny):
+        row, below, beside, z, v, u = here[y], ahead[y], here[min(y + 1, ny - 1)], pz[y], py[y], px[y]
+        for x in range(0, whole, LANES):
+            r = load(row, x)
+            r1 = load(row, x + 1) if x + LANES < nx else following(r)
+            dz, dy, dx = load(below, x) - r, load(beside, x) - r, r1 - r
+            store(lengths, x, _length(dz, dy, dx, anisotropic))
+            store(products, x, dz * load(z, x) + dy * load(v, x) + dx * load(u, x))
+        for x in range(whole, nx):
+            dz, dy, dx = below[x] - row[x], beside[x] - row[x], row[min(x + 1, nx - 1)] - row[x]
+            lengths[x] = _length(dz, dy, dx, anisotropic)
+            products[x] = dz * z[x] + dy * v[x] + dx * u[x]
+        for x in range(nx):
+            total[x] += np.float64(lengths[x])
+            paired[x] -= np.float64(products[x])
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired):
+    n_channels, nz, ny, nx = noisy.shape
+    n_bands = total.shape[1]
+    for job in prange(n_channels * n_bands):
+        channel, first, last = _band(job, nz)
+        v, i, p, w = noisy[channel], inverse[channel], dual[channel], weight[channel]
+        nothing, beyond = np.zeros((ny, nx), np.float32), np.empty((ny, nx), np.float32)
+        sums = total[channel, first // _BAND], paired[channel, first // _BAND]
+        for z in range(first, min(last + 1, nz)):
+            before, place = p[0, z - 1] if z > 0 else nothing, out[channel, z] if z < last else beyond
+            _primal(v[z], i[z], w, before, p[0, z], p[1, z], p[2, z], place)
+            if z > first:
+                _sum_plane(out[channel, z - 1], place, p[0, z - 1], p[1, z - 1], p[2, z - 1], anisotropic, *sums)
+        if last == nz:
+            e, end = out[channel, nz - 1], nz - 1
+            _sum_plane(e, e, p[0, end], p[1, end], p[2, end], anisotropic, *sums)
+
+
+def finish(noisy, inverse, weight, dual, out, anisotropic):
+    """The prox that a dual stands for, into out (channel, z, y, x), and two column sums, (channel, x) float64.
+
+    They are its total variation TV(x) and the pairing ``<x, L p> = -<grad x, p>``; weight (TV - pairing) >= 0 is the
+    duality gap, by which the prox's cost may exceed its least.
+    """
+    n_channels, nz, _, nx = noisy.shape
+    total, paired = np.zeros((2, n_channels, -(-nz // _BAND), nx), np.float64)
+    _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired)
+    return fold(total), fold(paired)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _total_variation(volume, anisotropic, total):
+    n_channels, nz, ny, nx = volume.shape
+    for job in prange(n_channels * total.shape[1]):
+        channel, first, last = _band(job, nz)
+        flat, unused = np.zeros((ny, nx), np.float32), np.zeros(nx, np.float64)
+        for z in range(first, last):
+            here, ahead = volume[channel, z], volume[channel, min(z + 1, nz - 1)]
+            _sum_plane(here, ahead, flat, flat, flat, anisotropic, total[channel, first // _BAND], unused)
+
+
+def total_variation(volume, anisotropic):
+    """Total variation of volume (channel, z, y, x) as column sums, (channel, x) float64."""
+    n_channels, nz, _, nx = volume.shape
+    total = np.zeros((n_channels, -(-nz // _BAND), nx), np.float64)
+    _total_variation(volume, anisotropic, total)
+    return fold(total)

@@ -1,0 +1,328 @@
+"""Ranks: who owns which columns of a volume, and how do their parts become one sum, one edge and one file?
+
+A volume is cut into slabs along x, its last axis; projections need no communication then. Kernels return column sums,
+and `total` adds the columns of all ranks in their global order: a result is the same bit by bit on any number of ranks.
+Where a method says "on all ranks", every rank must call it, as with any MPI collective.
+"""
+
+import logging
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+import numpy as np
+
+from fusedtomo.errors import InputError
+
+Blocks = Iterable[tuple[object, np.ndarray]]
+
+_log = logging.getLogger("fusedtomo")
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # Open MPI and IBM's jsrun; MPICH, Intel MPI, PALS, srun --mpi=pmi2
+_RANKS_OF_SRUN = ("PMIX_RANK", "PALS_RANKID")  # srun --mpi=pmix and --mpi=cray_shasta name the rank, not the size
+_LOCAL_RANKS = (
+    *("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "PMI_LOCAL_RANK", "PALS_LOCAL_RANKID"),
+    "SLURM_LOCALID",  # the last: an mpiexec inside a Slurm job may be at 0 for every rank of a node
+)
+
+
+class SerialComm:
+    """The one rank of a program that runs alone; every method as in `MPIComm`."""
+
+    rank, size, device_aware = 0, 1, False
+
+    def columns(self, nx: int) -> slice:
+        """All columns."""
+        return slice(0, nx)
+
+    def widths(self, nx_local: int) -> tuple[int, ...]:
+        """The one width."""
+        return (nx_local,)
+
+    def total(self, columns: np.ndarray) -> np.ndarray:
+        """Sum float64 (..., nx) over its columns: (...)."""
+        return _sum(_host(columns))
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """Return the array (..., nx) on the host."""
+        return _host(array)
+
+    def neighbours(self, to_left, to_right) -> tuple[None, None]:
+        """There are none."""
+        return None, None
+
+    def collect(self, array: np.ndarray, cuts: Sequence, write: Callable[[Blocks], None]) -> None:
+        """Call ``write`` with an iterator over ``(cut, array[cut])``."""
+        write((cut, _host(array[cut])) for cut in cuts)
+
+    def any(self, flag: bool) -> bool:
+        """Return the flag."""
+        return bool(flag)
+
+    def bcast_text(self, text: str) -> str:
+        """Return the text."""
+        return text
+
+    def agree(self, error: InputError | None) -> None:
+        """Raise the error, where there is one."""
+        if error is not None:
+            raise error
+
+    def abort(self, message: str, code: int = 1) -> NoReturn:
+        """Print a message to stderr and leave the program."""
+        print(message, file=sys.stderr, flush=True)
+        raise SystemExit(code)
+
+
+SERIAL = SerialComm()
+
+
+class MPIComm:
+    """The ranks of an MPI communicator; only upper-case calls of mpi4py, which copy memory and pickle nothing.
+
+    CuPy arrays: `neighbours` hands them to a CUDA-aware MPI, after a wait for their stream, and stages them through the
+    host with any other; all other methods, which move little, always stage. That path has not run on a GPU yet.
+
+    Args:
+        comm: an mpi4py communicator.
+        widths: columns of every rank; by default they are split evenly, the first ranks getting one more.
+    """
+
+    def __init__(self, comm, widths: Sequence[int] | None = None):
+        from mpi4py import MPI
+
+        if widths is not None and (len(widths) != comm.size or min(widths) < 1):
+            raise InputError(f"slab widths {tuple(widths)} do not suit {comm.size} ranks; give each one column or more")
+        self.rank, self.size = comm.rank, comm.size
+        self.device_aware = _is_device_aware(comm)
+        self._comm, self._bytes, self._logical_or = comm, MPI.BYTE, MPI.LOR
+        self._widths = None if widths is None else tuple(int(width) for width in widths)
+        self._left = comm.rank - 1 if comm.rank > 0 else MPI.PROC_NULL
+        self._right = comm.rank + 1 if comm.rank < comm.size - 1 else MPI.PROC_NULL
+
+    def columns(self, nx: int) -> slice:
+        """This rank's columns of a volume nx wide; InputError when there are more ranks than columns."""
+        widths = self._widths or _even_widths(nx, self.size)
+        if sum(widths) != nx:
+            raise InputError(f"slab widths {widths} make {sum(widths)} columns but the volume has {nx}; give others")
+        start = sum(widths[: self.rank])
+        return slice(start, start + widths[self.rank])
+
+    def widths(self, nx_local: int) -> tuple[int, ...]:
+        """The number of columns of every rank, from this rank's number; on all ranks."""
+        widths = np.empty(self.size, np.int64)
+        self._comm.Allgather(np.array([nx_local], np.int64), widths)
+        return tuple(widths.tolist())
+
+    def total(self, columns: np.ndarray) -> np.ndarray:
+        """Sum float64 (..., nx_local) over the columns of all ranks, in their order: (...) on all ranks."""
+        return _sum(self.gather(columns))
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """Join (..., nx_local) to (..., nx), C order, on all ranks. For what is small; volumes go through `collect`."""
+        return self._joined(array, on_all=True)
+
+    def neighbours(self, to_left, to_right) -> tuple:
+        """Send an array to each neighbour and return ``(from_left, from_right)``, None at an end; on all ranks.
+
+        Both arrays have the same shape and dtype on all ranks. None, on all ranks, sends nothing that way:
+        ``neighbours(plane, None)`` returns ``(None, from_right)``.
+        """
+        from_right = self._shifted(to_left, self._left, self._right)
+        from_left = self._shifted(to_right, self._right, self._left)
+        return from_left, from_right
+
+    def collect(self, array: np.ndarray, cuts: Sequence, write: Callable[[Blocks], None]) -> None:
+        """Bring an array (..., nx_local) to rank 0 block by block, so that it is whole nowhere; on all ranks.
+
+        Args:
+            array: this rank's columns.
+            cuts: indices into the axes before the last, the same on all ranks; blocks of some MiB are best.
+            write: called on rank 0 with an iterator over ``(cut, block)``, block being (..., nx) of all ranks.
+
+        Raises:
+            InputError: on all ranks, when `write` raised one. Any other error is rank 0's alone: see `guarded`.
+        """
+        blocks = ((cut, self._joined(array[cut], on_all=False)) for cut in cuts)
+        error = None
+        try:
+            if self.rank == 0:
+                write(blocks)
+        except InputError as raised:
+            error = raised
+        for _ in blocks:  # the others' part; and rank 0 must take what it left, or they would wait for ever
+            pass
+        self.agree(error)
+
+    def any(self, flag: bool) -> bool:
+        """Is the flag set on any rank? On all ranks."""
+        result = np.empty(1, bool)
+        self._comm.Allreduce(np.array([flag], bool), result, op=self._logical_or)
+        return bool(result[0])
+
+    def bcast_text(self, text: str) -> str:
+        """Return the text of rank 0 on all ranks."""
+        content = np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+        length = np.array([content.size], np.int64)
+        self._comm.Bcast(length)
+        buffer = content.copy() if self.rank == 0 else np.empty(length[0], np.uint8)
+        self._comm.Bcast(buffer)
+        return buffer.tobytes().decode(errors="surrogateescape")
+
+    def agree(self, error: InputError | None) -> None:
+        """Raise the error of rank 0, where it has one, on all ranks."""
+        text = self.bcast_text("" if error is None else str(error))
+        if text:
+            raise InputError(text)
+
+    def abort(self, message: str, code: int = 1) -> NoReturn:
+        """Print a message to stderr and end all ranks."""
+        sys.stdout.flush()
+        print(message, file=sys.stderr, flush=True)
+        self._comm.Abort(code)
+        raise SystemExit(code)  # Abort does not return
+
+    def _joined(self, array: np.ndarray, *, on_all: bool) -> np.ndarray | None:
+        """The columns of all ranks side by side: on all ranks, or on rank 0 and None elsewhere."""
+        local = _host(array)
+        shapes = [(*local.shape[:-1], width) for width in self.widths(local.shape[-1])]
+        sizes = [math.prod(shape) for shape in shapes]
+        sent = [local, self._bytes]
+        if self.rank > 0 and not on_all:
+            self._comm.Gatherv(sent, None)
+            return None
+        parts = np.empty(sum(sizes), local.dtype)
+        received = [parts, [size * local.itemsize for size in sizes], self._bytes]
+        self._comm.Allgatherv(sent, received) if on_all else self._comm.Gatherv(sent, received)
+        pieces = zip(np.split(parts, np.cumsum(sizes[:-1])), shapes, strict=True)
+        return np.ascontiguousarray(np.concatenate([piece.reshape(shape) for piece, shape in pieces], axis=-1))
+
+    def _shifted(self, array, to: int, source: int):
+        """Send an array to one rank and return what comes from another, on the device where the array is."""
+        if array is None:
+            return None
+        sent = self._sendable(array)
+        arrived = np.empty_like(sent)
+        message, answer = [sent, self._bytes], [arrived, self._bytes]  # bytes: MPI has no type for half precision
+        self._comm.Sendrecv(message, dest=to, recvbuf=answer, source=source)
+        return None if source < 0 else _like(array, arrived)
+
+    def _sendable(self, array):
+        """An array as MPI can read it: contiguous, complete, and on the host unless MPI reads the device too."""
+        if isinstance(array, np.ndarray) or not self.device_aware:
+            return _host(array)
+        import cupy
+
+        contiguous = cupy.ascontiguousarray(array)
+        cupy.cuda.get_current_stream().synchronize()  # MPI knows nothing of streams
+        return contiguous
+
+
+Comm = SerialComm | MPIComm
+
+
+def world() -> Comm:
+    """All ranks that an MPI launcher started this program with, else `SERIAL`; only then is MPI initialised.
+
+    Decided by what launchers put into the environment, which children inherit: a worker that a launcher started for
+    another purpose, such as Parsl's, passes SERIAL and never asks here.
+    """
+    size = _launched()
+    if size == 1:
+        return SERIAL
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there but no MPI library
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"an MPI launcher started {size} ranks but mpi4py cannot be used ({reason}); install fusedtomo[mpi], "
+            f"or start the command without an MPI launcher"
+        ) from None
+    if MPI.COMM_WORLD.size != size:
+        raise InputError(
+            f"the launcher started {size} ranks but mpi4py's {MPI.get_vendor()[0]} sees {MPI.COMM_WORLD.size}; use the "
+            f"mpiexec of that MPI, or point MPI4PY_LIBMPI at the launcher's library"
+        )
+    comm = MPIComm(MPI.COMM_WORLD)
+    if comm.rank == 0:
+        _log.debug("arrays on a GPU go to MPI %s", "directly" if comm.device_aware else "through the host")
+    return comm
+
+
+def local_rank() -> int:
+    """The number of this rank among those of its node, for one rank a GPU; 0 without MPI. On all ranks."""
+    if _launched() == 1:
+        return 0
+    for name in _LOCAL_RANKS:
+        if name in os.environ:
+            return int(os.environ[name])
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED).rank
+
+
+@contextmanager
+def guarded(comm: Comm) -> Iterator[None]:
+    """An error on one rank of several ends all of them with one message, where the others would wait for ever."""
+    try:
+        yield
+    except BaseException as error:
+        if comm.size == 1 or (isinstance(error, SystemExit) and not error.code):
+            raise
+        time.sleep(0.1 * min(comm.rank, 20))  # what fails on all ranks at once is told by the first alone
+        comm.abort(f"rank {comm.rank} of {comm.size}: {_told(error)}")
+
+
+def _told(error: BaseException) -> str:
+    """An error as its reader needs it: a traceback only for what is our fault."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended with {error.code}"
+    return "".join(traceback.format_exception(error)).strip()
+
+
+def _launched() -> int:
+    """The number of ranks that an MPI launcher started; 1 when none did.
+
+    SLURM_NTASKS says nothing: a plain program in a job script sees it too. The size of a job step counts only
+    together with what an MPI plugin of srun sets.
+    """
+    names = [*_SIZES, *(["SLURM_STEP_NUM_TASKS"] if any(name in os.environ for name in _RANKS_OF_SRUN) else [])]
+    return max(int(os.environ.get(name) or 1) for name in names)
+
+
+def _is_device_aware(comm) -> bool:
+    """Does MPI read CUDA memory? Cray's switch, Open MPI's, or the kinds of memory that MPI 4.1 reports."""
+    switches = ("MPICH_GPU_SUPPORT_ENABLED", "OMPI_MCA_opal_cuda_support")
+    kinds = comm.Get_info().get("mpi_memory_alloc_kinds") or ""
+    return "cuda" in kinds or any(os.environ.get(switch, "").lower() in ("1", "true") for switch in switches)
+
+
+def _even_widths(nx: int, size: int) -> tuple[int, ...]:
+    if size > nx:
+        raise InputError(f"{size} ranks but the volume has {nx} columns (x); start at most {nx} ranks")
+    return tuple(nx // size + (rank < nx % size) for rank in range(size))
+
+
+def _host(array) -> np.ndarray:
+    """A C-contiguous array of the host; a GPU's is copied there, which waits for its stream."""
+    return np.ascontiguousarray(array.get() if hasattr(array, "get") else array)
+
+
+def _like(array, arrived):
+    """An array that arrived, where `array` is: on the host, or on its device."""
+    if isinstance(array, np.ndarray) or not isinstance(arrived, np.ndarray):
+        return arrived
+    import cupy
+
+    return cupy.asarray(arrived)
+
+
+def _sum(columns: np.ndarray) -> np.ndarray:
+    """The one sum over columns (..., nx), C-contiguous, that all results rest on."""
+    return columns.astype(np.float64, copy=False).sum(axis=-1)

@@ -75,17 +75,15 @@ class Acquisition(Settings):
     seed: int = Field(0, ge=0, description="seed of the Poisson noise")
 
 
-NonNegative = Annotated[float, Field(ge=0)]
-
-
 class Weights(Settings):
     """Weights of the three terms of Eq. 1, in the scaling of docs/solver.md where 1 is natural for each."""
 
     haadf: float = Field(0.1, ge=0, description="lambda_1, weight of the HAADF term")
     chemical: float = Field(1.0, ge=0, description="lambda_2, weight of the chemical term")
     tv: float = Field(1.0, ge=0, description="lambda_3, weight of total variation")
-    chemical_by_element: dict[str, NonNegative] = Field({}, description="factors on single elements' chemical terms")
-    tv_by_element: dict[str, NonNegative] = Field({}, description="factors on single elements' total variation")
+
+
+Factor = Annotated[float, Field(ge=0)]
 
 
 class SolverSettings(Settings):
@@ -110,6 +108,8 @@ class SolverSettings(Settings):
     chemical_term: Literal["poisson", "least-squares"] = Field(
         "poisson", description="likelihood of the chemical counts; least-squares suits high counts"
     )
+    chemical_by_element: dict[str, Factor] = Field({}, description="factors on the chemical terms of single elements")
+    tv_by_element: dict[str, Factor] = Field({}, description="factors on the total variation of single elements")
     mask: Literal["none", "cylinder"] = Field(
         "none", description="keep the volume empty outside the cylinder that every projection sees"
     )

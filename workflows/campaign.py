@@ -44,6 +44,9 @@ class Search(Settings):
     baseline_evaluations: int = Field(8, ge=1, le=1000, description="trials in total per Poisson + TV condition")
     initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
     pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
+    warm_start: bool = Field(
+        False, description="start every trial from the solution of its condition's first one, not from the chemistry"
+    )
     space: dict[Literal[SEARCHABLE], Dimension] = Field(
         min_length=1, description="what is searched, and over which range"
     )

@@ -121,8 +121,18 @@ def reconstruct(
     gamma: Annotated[float | None, typer.Option(help="HAADF exponent; default: the data set's, else 1.7")] = None,
     eps: Annotated[float | None, typer.Option(help="counts inside the logarithm; default: the background")] = None,
     iterations: Annotated[int, typer.Option(help="cap on outer iterations")] = 200,
-    tolerance: Annotated[float, typer.Option(help="stop when the volume moves by less than this fraction")] = 1e-3,
+    tolerance: Annotated[float, typer.Option(help="stop when the volume moves by less than this fraction")] = 3e-4,
     depth: Annotated[int | None, typer.Option(help="voxels along the beam; default: as many as across")] = None,
+    tv_kind: Annotated[str, typer.Option(help="isotropic or anisotropic total variation")] = "isotropic",
+    tv_iterations: Annotated[int | None, typer.Option(help="inner TV iterations; default: as many as needed")] = None,
+    chemical_term: Annotated[str, typer.Option(help="poisson, or least-squares for high counts")] = "poisson",
+    factors: Annotated[
+        list[str] | None, typer.Option("--factor", help="on one element's term, such as Au.tv=2 or O.chemical=0.5")
+    ] = None,
+    mask: Annotated[str, typer.Option(help="none, cylinder, or a volume file that is 0 where nothing is")] = "none",
+    initial: Annotated[Path | None, typer.Option(help="volume file to start from")] = None,
+    device: Annotated[str, typer.Option(help="cpu or gpu")] = "cpu",
+    half: Annotated[bool, typer.Option("--half", help="keep TV's dual field in half precision (GPU)")] = False,
     picture: Annotated[bool, typer.Option(help="also write slices and cost curves as PNG beside the file")] = True,
     compare: Annotated[bool, typer.Option("--compare", help="show Poisson alone beside it in the slices")] = False,
     overwrite: Overwrite = False,
@@ -131,8 +141,19 @@ def reconstruct(
     from workflows import commands
 
     weights = {"haadf": haadf, "chemical": chemical, "tv": tv}
-    settings = {"gamma": gamma, "eps": eps, "max_iterations": iterations, "tolerance": tolerance, "depth": depth}
-    commands.reconstruct(say, data, method, weights, atlas, settings, out, overwrite, picture, compare)
+    settings = {
+        "gamma": gamma,
+        "eps": eps,
+        "max_iterations": iterations,
+        "tolerance": tolerance,
+        "depth": depth,
+        "tv": tv_kind,
+        "tv_iterations": tv_iterations,
+        "chemical_term": chemical_term,
+        **commands.factors_of(factors or []),
+    }
+    start = commands.Start(mask, initial, device, half)
+    commands.reconstruct(say, data, method, weights, atlas, settings, start, out, overwrite, picture, compare)
 
 
 @app.command(epilog=example("fusedtomo score fused.h5 data.h5"))

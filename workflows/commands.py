@@ -1,16 +1,20 @@
 """What the commands do: read, call one function of the library, write, say what was done."""
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, nearest
 from fusedtomo.importing import import_dataset, read_recipe
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_dataset, write_reconstruction, write_volume
+from fusedtomo.placement import Placement
 from fusedtomo.reconstruct import METHODS, Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score as compare_volumes
@@ -115,6 +119,28 @@ def describe(dataset: FusedDataset) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a reconstruction starts and runs, as the options say it."""
+
+    mask: str = "none"
+    initial: Path | None = None
+    device: str = "cpu"
+    half: bool = False
+
+
+def factors_of(given: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Settings from factors on single elements' terms, each such as ``Au.tv=2``."""
+    found: dict[str, dict[str, float]] = {"chemical_by_element": {}, "tv_by_element": {}}
+    for text in given:
+        match = re.fullmatch(r"([A-Z][a-z]?)\.(tv|chemical)=([0-9.eE+-]+)", text)
+        try:
+            found[f"{match[2]}_by_element"][match[1]] = float(match[3])
+        except (TypeError, ValueError):
+            raise InputError(f"factor '{text}' is not ELEMENT.tv=NUMBER or ELEMENT.chemical=NUMBER") from None
+    return found
+
+
 def reconstruct(
     say: Console,
     path: Path,
@@ -122,6 +148,7 @@ def reconstruct(
     weights: Mapping[str, float | None],
     atlas: Path | None,
     settings: Mapping,
+    start: Start,
     out: Path,
     overwrite: bool,
     picture: bool,
@@ -131,8 +158,14 @@ def reconstruct(
     check_target(out, overwrite)
     dataset, truth = read_dataset(path), read_truth(path)
     chosen = _weights(say, dataset, weights, atlas)
-    solver = validated(SolverSettings, dict(settings), "reconstruct")
-    result = _with_progress(say, dataset, method, chosen, solver, truth)
+    named = {"mask": start.mask} if start.mask in ("none", "cylinder") else {}
+    solver = validated(SolverSettings, {**settings, **named}, "reconstruct")
+    more = {
+        "mask": None if named else read_volume(Path(start.mask)).data.any(axis=0),
+        "initial": None if start.initial is None else _initial(start.initial, dataset),
+        "place": _placement(start),
+    }
+    result = _with_progress(say, dataset, method, chosen, solver, truth, **more)
     attributes = {
         "method": method,
         "weights": chosen.model_dump_json(),
@@ -149,7 +182,7 @@ def reconstruct(
     if picture:
         others = {}
         if compare and method != "poisson":
-            others["poisson"] = _with_progress(say, dataset, "poisson", chosen, solver, truth)
+            others["poisson"] = _with_progress(say, dataset, "poisson", chosen, solver, truth, **more)
         _pictures(say, out, truth, {**others, method: result})
 
 
@@ -173,7 +206,23 @@ def _weights(say: Console, dataset: FusedDataset, given: Mapping[str, float | No
     return weights
 
 
-def _with_progress(say: Console, dataset, method: str, weights, solver, truth) -> Reconstruction:
+def _initial(path: Path, dataset: FusedDataset) -> np.ndarray:
+    volume = read_volume(path)
+    if volume.elements != dataset.elements:
+        raise InputError(
+            f"{path}: holds {', '.join(volume.elements)} but the data set {', '.join(dataset.elements)}; "
+            f"start from a volume of the same elements in the same order"
+        )
+    return volume.data
+
+
+def _placement(start: Start) -> Placement:
+    if start.device not in ("cpu", "gpu"):
+        raise InputError(f"there is no device '{start.device}'; {nearest(start.device, ['cpu', 'gpu'])}")
+    return Placement(device=start.device, half=start.half)
+
+
+def _with_progress(say: Console, dataset, method: str, weights, solver, truth, **more) -> Reconstruction:
     if method not in METHODS:  # before the bar appears
         return run_method(dataset, method, weights, solver)
     columns = (
@@ -189,7 +238,7 @@ def _with_progress(say: Console, dataset, method: str, weights, solver, truth) -
             progress.update(task, completed=iteration)
             return {}
 
-        return run_method(dataset, method, weights, solver, truth=truth, callback=advance)
+        return run_method(dataset, method, weights, solver, truth=truth, callback=advance, **more)
 
 
 def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction]) -> None:

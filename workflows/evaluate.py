@@ -39,6 +39,7 @@ class Trial:
     condition: Condition
     number: int
     point: dict[str, float]
+    start: dict[str, float] | None = None  # the point whose solution it starts from
 
 
 def evaluate(trial: Trial) -> TrialResult:
@@ -53,6 +54,7 @@ def evaluate(trial: Trial) -> TrialResult:
         condition=trial.condition.key,
         trial=trial.number,
         point=trial.point,
+        start=trial.start,
         weights=weights.model_dump(),
         seconds=round(time.perf_counter() - began, 4),
         started=round(started, 3),
@@ -66,8 +68,21 @@ def reconstruct_trial(trial: Trial, **changes) -> Reconstruction:
     weights, settings = trial.config.parameters(trial.condition, trial.point)
     settings = settings.model_copy(update=changes)
     dataset = dataset_of(trial.config, trial.condition)
-    start = _initial(trial.config.phantom, trial.config.acquisition_of(trial.condition), settings_of_start(settings))
+    start = _chemistry_alone(trial.config, trial.condition, settings)
+    if trial.start is not None:
+        start = _solution(trial.config.model_dump_json(), trial.condition, json.dumps(trial.start, sort_keys=True))
     return reconstruct(dataset, trial.condition.method, weights, settings, initial=start)
+
+
+def _chemistry_alone(config: CampaignConfig, condition: Condition, settings: SolverSettings) -> np.ndarray:
+    return _initial(config.phantom, config.acquisition_of(condition), settings_of_start(settings))
+
+
+@lru_cache(maxsize=1)
+def _solution(config_json: str, condition: Condition, point_json: str) -> np.ndarray:
+    """What the condition's trial at a point ends with; another worker that needs it finds it anew, and the same."""
+    config = CampaignConfig.model_validate_json(config_json)
+    return reconstruct_trial(Trial(config, condition, 0, json.loads(point_json))).volume.data
 
 
 def truth_of(config: CampaignConfig) -> ChemicalVolume:
@@ -133,11 +148,12 @@ def _cached_dataset(spec: PhantomSpec, acquisition_json: str) -> FusedDataset:
 
 
 def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings) -> np.ndarray:
-    return _cached_initial(spec, acquisition.model_dump_json(), settings)
+    return _cached_initial(spec, acquisition.model_dump_json(), settings.model_dump_json())
 
 
 @lru_cache(maxsize=2)
-def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings: SolverSettings) -> np.ndarray:
+def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings_json: str) -> np.ndarray:
+    settings = SolverSettings.model_validate_json(settings_json)
     return initial_volume(Problem(_cached_dataset(spec, acquisition_json), Weights(), settings))
 
 

@@ -20,6 +20,7 @@ class TrialResult:
         trial: its number within the condition, from 0.
         status: "ok", or "failed" with a reason.
         point: the searched parameters of this trial, by name.
+        start: the point whose solution it started from (`search.warm_start`); None for a start from the chemistry.
         weights: all three weights as used (searched or fixed).
         nrmse: mean over the elements (paper, Methods); None when failed.
         nrmse_by_element, rmse_by_element, stoichiometry_error: beside it; see fusedtomo.score.
@@ -34,6 +35,7 @@ class TrialResult:
     trial: int
     status: Literal["ok", "failed"]
     point: dict[str, float]
+    start: dict[str, float] | None = None
     weights: dict[str, float] = field(default_factory=dict)
     nrmse: float | None = None
     nrmse_by_element: dict[str, float] = field(default_factory=dict)

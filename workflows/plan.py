@@ -15,6 +15,7 @@ from workflows.machines import Machine, load_machine
 
 _PROBE_SIZE = 32
 _PROBE_ITERATIONS = 10
+_TYPICAL_INNER = 10  # TV iterations where their number follows the duality gap
 # measured on 2 cores: a GP proposal at 10 to 20 points, kernels loaded from the cache
 _PROPOSAL_S = 0.35
 # volumes of all elements that the solver holds at once, besides six of dual variables (docs/solver.md)
@@ -71,7 +72,7 @@ def work(config: CampaignConfig, condition: Condition) -> float:
     """Units of work of a trial: voxels times channels passed over, as the projector and TV do, at the iteration cap."""
     elements = _elements(config)
     per_iteration = 4 * elements * condition.chemical_tilts + 3 * condition.haadf_tilts
-    per_iteration += 8 * elements * config.solver.tv_iterations
+    per_iteration += 8 * elements * (config.solver.tv_iterations or _TYPICAL_INNER)
     return config.phantom.size**3 * per_iteration * config.solver.max_iterations
 
 

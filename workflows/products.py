@@ -90,7 +90,7 @@ def _slices(path: Path, config: CampaignConfig, trials: list[TrialResult], condi
         winner = best(by_condition(trials).get(one.key, []))
         if winner is None:
             continue
-        result = reconstruct_trial(Trial(config, one, winner.trial, winner.point))
+        result = reconstruct_trial(Trial(config, one, winner.trial, winner.point, winner.start))
         volumes[label], histories = result.volume, result.history
         errors[label] = score(result.volume, truth).nrmse
     if len(volumes) == 1:

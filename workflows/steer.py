@@ -77,7 +77,12 @@ class Sequence:
         t = self.asked
         self.asked += 1
         self.proposals[t] = proposal
-        return None if t in self.results else Trial(self.config, self.condition, t, proposal.point)
+        return None if t in self.results else Trial(self.config, self.condition, t, proposal.point, self._start(t))
+
+    def _start(self, t: int) -> dict[str, float] | None:
+        """The point of trial 0, where trial t starts from its solution: known to t whatever the number of workers."""
+        known = self.config.search.warm_start and t >= self.config.search.pending and t > 0
+        return self.results[0].point if known and self.results[0].ok else None
 
     def _point(self, t: int) -> dict[str, float]:
         return self.results[t].point if t in self.results else self.proposals[t].point
@@ -225,6 +230,7 @@ def _lost(trial: Trial, error: BaseException, seconds: float) -> TrialResult:
         trial=trial.number,
         status="failed",
         point=trial.point,
+        start=trial.start,
         weights=weights.model_dump(),
         reason=f"{type(error).__name__}: {error}"[:500],
         seconds=round(seconds, 4),

@@ -73,7 +73,7 @@ class Problem:
             self.dataset.chemical_counts,
             self.gain,
             eps,
-            element_weights=self._by_element(self.weights.chemical_by_element),
+            element_weights=self._by_element(self.settings.chemical_by_element),
             place=self.place,
         )
 
@@ -84,7 +84,7 @@ class Problem:
             self.dataset.chemical_counts,
             self.gain,
             self.background,
-            element_weights=self._by_element(self.weights.chemical_by_element),
+            element_weights=self._by_element(self.settings.chemical_by_element),
             place=self.place,
         )
 
@@ -114,7 +114,7 @@ class Problem:
     def total_variation_of(self, weights: np.ndarray) -> TotalVariation:
         """TV of these weights, (element,), times those by element."""
         return TotalVariation(
-            weights * self._by_element(self.weights.tv_by_element),
+            weights * self._by_element(self.settings.tv_by_element),
             iterations=self.settings.tv_iterations,
             anisotropic=self.settings.tv == "anisotropic",
             place=self.place,

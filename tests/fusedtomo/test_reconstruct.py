@@ -1,11 +1,13 @@
 """One call from data to volume: what every method keeps, and what the fused one gains."""
 
+import importlib.util
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from fusedtomo.errors import InputError
+from fusedtomo.placement import Placement
 from fusedtomo.reconstruct import METHODS, reconstruct
 from fusedtomo.score import score
 from fusedtomo.settings import Acquisition, SolverSettings, Weights
@@ -257,3 +259,80 @@ def test_a_truth_of_other_elements_is_refused(tiny_dataset, tiny_phantom):
     other = ChemicalVolume(tiny_phantom.data, ("Co", "O", "Pt"), 2.0)
     with pytest.raises(InputError, match="Co, O, Au but the truth Co, O, Pt"):
         reconstruct(tiny_dataset, "fused", truth=other)
+
+
+ITERATIVE = pytest.mark.parametrize("method", ["fused", "poisson-tv", "fista-tv", "sirt", "gradient-descent"])
+
+
+@ITERATIVE
+def test_outside_a_mask_the_volume_stays_empty(tiny_dataset, method):
+    mask = np.zeros((8, 8, 6), bool)
+    mask[1:7, 1:7] = True
+    inside = reconstruct(tiny_dataset, method, settings=_short(), mask=mask).volume.data
+    assert not inside[:, ~mask].any()
+    assert inside[:, mask].any()
+    assert reconstruct(tiny_dataset, method, settings=_short()).volume.data[:, ~mask].any()  # or this shows nothing
+
+
+def test_the_cylinder_is_what_every_projection_sees_whole(tiny_dataset):
+    z, y, _ = np.ogrid[:8, :8, :6]
+    cylinder = np.broadcast_to(np.hypot(z - 3.5, y - 3.5) <= 4, (8, 8, 6))
+    upper = np.broadcast_to(z < 4, (8, 8, 6))
+    named = reconstruct(tiny_dataset, settings=_short(mask="cylinder")).volume.data
+    np.testing.assert_array_equal(named, reconstruct(tiny_dataset, settings=_short(), mask=cylinder).volume.data)
+    both = reconstruct(tiny_dataset, settings=_short(mask="cylinder"), mask=upper).volume.data
+    np.testing.assert_array_equal(both, reconstruct(tiny_dataset, settings=_short(), mask=cylinder & upper).volume.data)
+
+
+@pytest.mark.parametrize("mask", [np.ones((8, 8, 5), bool), np.ones((8, 8, 6)), np.zeros((8, 8, 6), bool)])
+def test_masks_that_cannot_be_one_are_refused(tiny_dataset, mask):
+    with pytest.raises(InputError, match="mask is"):
+        reconstruct(tiny_dataset, settings=_short(), mask=mask)
+
+
+def test_least_squares_chemistry_is_what_fista_tv_minimises(tiny_dataset):
+    settings = _short(chemical_term="least-squares")
+    ours, theirs = (reconstruct(tiny_dataset, m, PAPER_WEIGHTS, settings) for m in ("poisson-tv", "fista-tv"))
+    np.testing.assert_array_equal(ours.volume.data, theirs.volume.data)
+    poisson = reconstruct(tiny_dataset, "poisson-tv", PAPER_WEIGHTS, _short())
+    assert np.abs(poisson.volume.data - theirs.volume.data).max() > 1e-3
+
+
+def test_anisotropic_total_variation_is_another(tiny_dataset):
+    one, other = (
+        reconstruct(tiny_dataset, settings=_short(tv=kind)).volume.data for kind in ("isotropic", "anisotropic")
+    )
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_a_factor_smooths_one_element_alone(tiny_dataset):
+    """Without the HAADF term elements do not know of each other."""
+    smooth = reconstruct(tiny_dataset, "poisson-tv", settings=_short(tv_by_element={"O": 5.0}, tv_iterations=5))
+    base = reconstruct(tiny_dataset, "poisson-tv", settings=_short(tv_iterations=5))
+
+    def roughness(found, element):
+        return np.abs(np.diff(found.volume[element], axis=0)).sum()
+
+    assert roughness(smooth, "O") < 0.7 * roughness(base, "O")
+    with pytest.raises(InputError, match="no element 'Ag' to weigh; did you mean 'Au'"):
+        reconstruct(tiny_dataset, settings=_short(chemical_by_element={"Ag": 2.0}))
+
+
+def test_an_element_weight_is_a_weight(tiny_dataset):
+    """All elements' chemical terms doubled are the chemical weight doubled."""
+    by_element = _short(chemical_by_element=dict.fromkeys(tiny_dataset.elements, 2.0), tv_iterations=5)
+    one = reconstruct(tiny_dataset, "fused", Weights(chemical=1.0), by_element)
+    two = reconstruct(tiny_dataset, "fused", Weights(chemical=2.0), _short(tv_iterations=5))
+    assert one.history["total"] == pytest.approx(two.history["total"], rel=1e-5)
+
+
+def test_half_precision_and_unknown_hardware_are_refused_at_the_door(tiny_dataset):
+    with pytest.raises(InputError, match="half precision is for GPUs"):
+        Placement(half=True)
+    if not _has_cupy():
+        with pytest.raises(InputError, match=r"device 'gpu' needs CuPy .*fusedtomo\[gpu12\]"):
+            reconstruct(tiny_dataset, settings=_short(), place=Placement(device="gpu"))
+
+
+def _has_cupy():
+    return importlib.util.find_spec("cupy") is not None

@@ -1,6 +1,7 @@
 """The command: the way of the data from phantom to atlas, and one message for every bad input."""
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -87,6 +88,7 @@ def test_from_phantom_to_the_reconstruction_by_the_atlas(fusedtomo, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     _make_data(fusedtomo)
     _reconstruct_and_score(fusedtomo, tmp_path)
+    _reconstruct_with_every_option(fusedtomo, tmp_path)
     _run_and_report(fusedtomo, tmp_path)
     _reconstruct_by_atlas(fusedtomo, tmp_path)
     assert not list(tmp_path.rglob("*.tmp*"))
@@ -116,6 +118,30 @@ def _reconstruct_and_score(fusedtomo, folder):
     final = read_history("fused.h5")["nrmse"][-1]
     assert f"mean {final:.3f}" in said
     assert said == fusedtomo("score", "fused.h5", "phantom.h5")[1]
+
+
+def _reconstruct_with_every_option(fusedtomo, folder):
+    options = [
+        "--tv-kind",
+        "anisotropic",
+        "--tv-iterations",
+        2,
+        "--chemical-term",
+        "least-squares",
+        "--mask",
+        "cylinder",
+    ]
+    factors = ["--factor", "Co.tv=2", "--factor", "O.chemical=0.5", "--initial", "fused.h5", "--no-picture"]
+    code, said = fusedtomo("reconstruct", "data.h5", "--iterations", 2, *options, *factors, "--out", "options.h5")
+    assert code == 0, said
+    settings = json.loads(read_attributes("options.h5")["settings"])
+    assert settings["tv_by_element"] == {"Co": 2.0}
+    assert settings["chemical_by_element"] == {"O": 0.5}
+    found = (settings["tv"], settings["tv_iterations"], settings["chemical_term"], settings["mask"])
+    assert found == ("anisotropic", 2, "least-squares", "cylinder")
+    code, said = fusedtomo("reconstruct", "data.h5", "--iterations", 1, "--mask", "phantom.h5", "--out", "mask.h5")
+    assert code == 0, said
+    assert not read_volume("mask.h5").data[:, ~read_volume("phantom.h5").data.any(axis=0)].any()
 
 
 def _run_and_report(fusedtomo, folder):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fusedtomo.reconstruct import METHODS
@@ -90,6 +91,19 @@ def test_an_infinite_cost_is_a_failure(monkeypatch):
     assert "not finite after 2 iterations" in result.reason
 
 
+def test_a_warm_trial_starts_where_another_ended_and_says_so():
+    other = {"haadf": 0.3, "tv": 2.0}
+    warm = Trial(config(), FUSED, 5, POINT, other)
+    result = evaluate(warm)
+    assert result.start == other
+    assert result.nrmse != evaluate(trial()).nrmse
+    start = module.reconstruct_trial(Trial(config(), FUSED, 0, other)).volume.data
+    weights, settings = config().parameters(FUSED, POINT)
+    again = module.reconstruct(module.dataset_of(config(), FUSED), "fused", weights, settings, initial=start)
+    np.testing.assert_array_equal(module.reconstruct_trial(warm).volume.data, again.volume.data)
+    assert TrialResult.from_line(result.line()) == result
+
+
 def test_a_trial_does_not_depend_on_those_before_it():
     first = evaluate(trial())
     for other in (trial(Condition("fused", 2, 2)), trial(seed=9), trial(point={"eps": 2.0}), trial(phantom__seed=2)):
@@ -125,6 +139,19 @@ def test_as_a_command_it_prints_the_same_line_in_a_fresh_process(tmp_path):
     done = as_command(path)
     assert done.stdout.count("\n") == 1
     assert scores(TrialResult.from_line(done.stdout)) == scores(evaluate(trial()))  # bit by bit
+
+
+@pytest.mark.slow
+def test_compiled_on_the_spot_or_loaded_from_the_cache_a_trial_is_the_same_bit_by_bit(tmp_path, monkeypatch):
+    """Fast-math once let the two differ: numba compiles a cached kernel's parts together, and others apart."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "trial.json"
+    path.write_text(
+        json.dumps({"campaign": str(write_toml(tmp_path / "tiny.toml")), "condition": FUSED.key, "point": {}})
+    )
+    compiled, loaded = (scores(TrialResult.from_line(as_command(path).stdout)) for _ in range(2))
+    assert compiled == loaded
+    assert list((tmp_path / "cache").rglob("*.nbi"))  # or both compiled
 
 
 @pytest.mark.parametrize(

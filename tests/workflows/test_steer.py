@@ -113,6 +113,27 @@ def test_the_trials_are_the_same_on_1_2_and_5_workers(tmp_path, pending):
     assert found[1:] == found[:1] * 3
 
 
+@pytest.mark.parametrize("pending", [1, 3])
+def test_warm_trials_start_from_their_first_one_on_any_number_of_workers(tmp_path, pending):
+    for workers in (1, 5):
+        pool = Pool(workers, workers)
+        trials = steered(tmp_path / f"{workers}", tiny(pending, search__warm_start=True), pool=pool, workers=workers)
+        first = {trial.condition: trial for trial in trials if trial.trial == 0}
+        starts = {
+            (trial.condition.key, trial.number): trial.start for trial in pool.submitted if hasattr(trial, "start")
+        }
+        assert len(starts) == len(trials)
+        for (key, number), start in starts.items():
+            assert start == (first[key].point if number >= pending and number > 0 and first[key].ok else None)
+        assert any(starts.values())
+
+
+def test_without_warm_starts_all_start_alike(path):
+    pool = Pool(2)
+    steered(path, tiny(), pool=pool)
+    assert {trial.start for trial in pool.submitted if hasattr(trial, "start")} == {None}
+
+
 @pytest.mark.filterwarnings("ignore")  # scikit-optimize silences warnings in a way that threads undo
 def test_the_real_model_gives_the_same_trials_on_1_and_3_workers(tmp_path, monkeypatch):
     monkeypatch.undo()

@@ -1,7 +1,7 @@
 """HDF5 files of any layout: how is one written whole or not at all, and read so that a fault is named?"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -11,6 +11,8 @@ import numpy as np
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
+
+Columns = slice | Callable[[int], slice] | None  # of the last axis; called with its width, as comm.columns; None: all
 
 # What h5py raises for damaged files. Its OSError is HDF5's own error stack, of no help to a reader.
 _H5PY_ERRORS = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError)
@@ -103,12 +105,14 @@ def _check_source(source: Path) -> None:
         raise InputError("is not an HDF5 file; give one, or convert yours to HDF5 first")
 
 
-def read_array(file: h5py.File, name: str, ndim: int | None, dtype=np.float32, strict: bool = True) -> np.ndarray:
-    """Return the numbers of one data set as a C-ordered array of `dtype`.
+def read_array(
+    file: h5py.File, name: str, ndim: int | None, dtype=np.float32, strict: bool = True, columns: Columns = None
+) -> np.ndarray:
+    """Return the numbers of one data set, or some columns of them, as a C-ordered array of `dtype`.
 
     Raises:
         InputError: it is missing, has not `ndim` dimensions (None: any), or holds no numbers; if `strict`,
-            also when it is empty or holds NaN or infinity.
+            also when it is empty or what is read holds NaN or infinity.
     """
     dataset = member(file, name)
     if dataset.dtype.kind not in "fiu":
@@ -116,10 +120,20 @@ def read_array(file: h5py.File, name: str, ndim: int | None, dtype=np.float32, s
     if dataset.size is None or (strict and dataset.size == 0) or ndim not in (None, dataset.ndim):
         needs = "one value or more" if ndim is None else f"{ndim} dimensions, none empty"
         raise InputError(f"data set '/{name}' has shape {dataset.shape}; it needs {needs}")
-    values = dataset.astype(dtype)[()]
+    chosen = () if columns is None else (..., _chosen(columns, dataset.shape[-1]))
+    values = dataset.astype(dtype)[chosen]
     if strict and not np.isfinite(values).all():
         raise InputError(f"data set '/{name}' holds NaN or infinity; replace those values first")
     return values
+
+
+def _chosen(columns: Columns, nx: int) -> slice:
+    """The columns of a width, as a slice within it."""
+    chosen = columns(nx) if callable(columns) else columns
+    start, stop, step = chosen.indices(nx)
+    if step != 1 or start >= stop or (chosen.stop or 0) > nx:
+        raise InputError(f"columns {chosen.start}:{chosen.stop} were asked for but x has {nx}; ask for some of those")
+    return slice(start, stop)
 
 
 def read_number(file: h5py.File, group: str, name: str, required: bool = True) -> float | None:

@@ -60,6 +60,7 @@ class ChemicalPoisson:
         self.gain, self.eps = np.asarray(gain, np.float32), np.asarray(eps, np.float32)
         self.element_weights = np.ones_like(self.gain) if element_weights is None else np.float32(element_weights)
         self.mean_counts = mean_counts(self.counts, place)
+        self._met = self.counts  # what the gradient compares the model with
         self._residual = place.xp.empty_like(self.counts)
         self._reading, self._row_sums = _Reading(place), None
 
@@ -75,18 +76,24 @@ class ChemicalPoisson:
     def gradient(self, projected, volume, weight, out, *, add=False):
         """weight v g A' (1 - b / (g A x + eps))."""
         weights = np.float32(weight) * self.element_weights
-        kernels(projected).poisson.residual(projected, self.counts, self.gain, self.eps, weights, self._residual)
+        kernels(projected).poisson.residual(projected, self._met, self.gain, self.eps, weights, self._residual)
         self.projector.adjoint(self._residual, out, add=add)
 
     def add_curvature(self, projected, volume, weight, out):
         """out += weight v g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
         if self._row_sums is None:
             self._row_sums = row_sums(self.projector, volume)
-        for i, (g, eps, v) in enumerate(zip(self.gain, self.eps, self.element_weights, strict=True)):
-            least = np.float32(_LEAST_MODEL * self.mean_counts[i])
-            model = array_module(out).maximum(g * projected[i] + eps, least)
-            fisher = (np.float32(weight) * v * g * g) * self.counts[i] / (model * model) * self._row_sums
-            self.projector.adjoint(fisher, out[i], add=True)
+        xp, least = array_module(out), (_LEAST_MODEL * self.mean_counts).astype(np.float32)
+        scale = np.float32(weight) * self.element_weights * self.gain**2
+        for i, fisher in enumerate(self._residual):
+            xp.multiply(projected[i], self.gain[i], out=fisher)
+            fisher += self.eps[i]
+            xp.maximum(fisher, least[i], out=fisher)
+            fisher *= fisher
+            xp.divide(self.counts[i], fisher, out=fisher)
+            fisher *= scale[i]
+            fisher *= self._row_sums
+        self.projector.adjoint(self._residual, out, add=True)
 
 
 class ChemicalLeastSquares:
@@ -172,24 +179,32 @@ class HaadfLeastSquares:
         self.signal, self.place = place.put(signal), place
         self._square = dot(self.signal, self.signal, place.comm)
         self._misfit = place.xp.empty_like(self.signal)
-        self._reading, self._scratch = _Reading(place), None  # (z, y, x): the density, then the back-projected misfit
+        shape = (projector.depth, projector.width, self.signal.shape[-1])
+        self._scratch = place.xp.empty(shape, np.float32)  # the density, then the back-projected misfit
+        self._reading = _Reading(place)
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
-        self._scratch = self.contrast.density(volume, self._scratch)
+        self.contrast.density(volume, self._scratch)
         return self.projector.forward(self._reading(self._scratch), out)
 
     def gain(self, projected: Array) -> float:
         """The fitted HAADF gain s, in counts per unit of projected brightness; 0 for an empty volume."""
-        square = dot(projected, projected, self.place.comm)
-        return dot(projected, self.signal, self.place.comm) / square if square > 0 else 0.0
+        square, product = self._products(projected)
+        return product / square if square > 0 else 0.0
 
     def value(self, projected: Array) -> float:
         """Half the squared misfit in units of its variance, ``(<b, b> - s <Ax, b>) / (2 sigma^2)`` at the fitted s."""
-        square = dot(projected, projected, self.place.comm)
-        product = dot(projected, self.signal, self.place.comm)
+        square, product = self._products(projected)
         misfit = self._square - product**2 / square if square > 0 else self._square
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
+
+    def _products(self, projected: Array) -> tuple[float, float]:
+        """<Ax, Ax> and <Ax, b>, with one message between ranks."""
+        sums = kernels(projected).sums
+        columns = np.stack([sums.dot(projected, projected), sums.dot(projected, self.signal)])
+        square, product = self.place.comm.total(columns)
+        return float(square), float(product)
 
     def gradient(self, projected, volume, weight, out, *, add=False):
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
@@ -197,20 +212,17 @@ class HaadfLeastSquares:
         array_module(projected).multiply(projected, np.float32(gain), out=self._misfit)
         self._misfit -= self.signal
         self._misfit *= np.float32(weight * gain / self.variance)
-        self._scratch = self.projector.adjoint(self._misfit, self._scratch)
+        self.projector.adjoint(self._misfit, self._scratch)
         self.contrast.pullback(volume, self._scratch, out, add=add)
 
     def add_curvature(self, projected, volume, weight, out):
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
-        xp = array_module(volume)
-        derivative, total = xp.empty_like(volume), xp.empty_like(volume[0])
-        self.contrast.pullback(volume, xp.ones_like(volume[0]), derivative, floor=floor)
-        derivative.sum(axis=0, out=total)
-        spread = self.projector.adjoint(self.projector.forward(total), total)
-        spread *= np.float32(weight * self.gain(projected) ** 2 / self.variance)
-        derivative *= spread
-        out += derivative
+        scale = np.float32(weight * self.gain(projected) ** 2 / self.variance)
+        self.contrast.total_slope(volume, self._scratch, floor=floor)
+        self.projector.adjoint(self.projector.forward(self._scratch, self._misfit), self._scratch)
+        self._scratch *= scale
+        self.contrast.pullback(volume, self._scratch, out, floor=floor, add=True)
 
 
 class _Reading:

@@ -5,7 +5,6 @@ and `total` adds the columns of all ranks in their global order: a result is the
 Where a method says "on all ranks", every rank must call it, as with any MPI collective.
 """
 
-import logging
 import math
 import os
 import sys
@@ -21,13 +20,18 @@ from fusedtomo.errors import InputError
 
 Blocks = Iterable[tuple[object, np.ndarray]]
 
-_log = logging.getLogger("fusedtomo")
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # Open MPI and IBM's jsrun; MPICH, Intel MPI, PALS, srun --mpi=pmi2
 _RANKS_OF_SRUN = ("PMIX_RANK", "PALS_RANKID")  # srun --mpi=pmix and --mpi=cray_shasta name the rank, not the size
+_READ_S = 0.2  # a launcher reads what a rank printed within this time; at an Abort it drops what it has not read
+_HEADER = 8  # bytes in front of a rank's part of a message: how many columns it really has
 _LOCAL_RANKS = (
     *("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "PMI_LOCAL_RANK", "PALS_LOCAL_RANKID"),
     "SLURM_LOCALID",  # the last: an mpiexec inside a Slurm job may be at 0 for every rank of a node
 )
+
+
+class AgreedError(InputError):
+    """An InputError that all ranks raise at once, so that each can leave by itself and the first tell it."""
 
 
 class SerialComm:
@@ -63,7 +67,7 @@ class SerialComm:
         """Return the flag."""
         return bool(flag)
 
-    def bcast_text(self, text: str) -> str:
+    def bcast_text(self, text: str, root: int = 0) -> str:
         """Return the text."""
         return text
 
@@ -99,8 +103,9 @@ class MPIComm:
             raise InputError(f"slab widths {tuple(widths)} do not suit {comm.size} ranks; give each one column or more")
         self.rank, self.size = comm.rank, comm.size
         self.device_aware = _is_device_aware(comm)
-        self._comm, self._bytes, self._logical_or = comm, MPI.BYTE, MPI.LOR
+        self._comm, self._bytes, self._logical_or, self._minimum = comm, MPI.BYTE, MPI.LOR, MPI.MIN
         self._widths = None if widths is None else tuple(int(width) for width in widths)
+        self._expected: tuple[int, ...] | None = None  # of the array to come, the same guess on all ranks
         self._left = comm.rank - 1 if comm.rank > 0 else MPI.PROC_NULL
         self._right = comm.rank + 1 if comm.rank < comm.size - 1 else MPI.PROC_NULL
 
@@ -123,8 +128,16 @@ class MPIComm:
         return _sum(self.gather(columns))
 
     def gather(self, array: np.ndarray) -> np.ndarray:
-        """Join (..., nx_local) to (..., nx), C order, on all ranks. For what is small; volumes go through `collect`."""
-        return self._joined(array, on_all=True)
+        """Join (..., nx_local) to (..., nx), C order, on all ranks. For what is small; volumes go through `collect`.
+
+        One message where the widths are those of the array before; each part says its width, so all ranks see it where
+        they are not, and send again.
+        """
+        local = _host(array)
+        if self._expected is None:
+            self._expected = self.widths(local.shape[-1])
+        parts = self._attempted(local)
+        return _side_by_side(self._attempted(local) if parts is None else parts)
 
     def neighbours(self, to_left, to_right) -> tuple:
         """Send an array to each neighbour and return ``(from_left, from_right)``, None at an end; on all ranks.
@@ -147,7 +160,8 @@ class MPIComm:
         Raises:
             InputError: on all ranks, when `write` raised one. Any other error is rank 0's alone: see `guarded`.
         """
-        blocks = ((cut, self._joined(array[cut], on_all=False)) for cut in cuts)
+        widths = self.widths(array.shape[-1])
+        blocks = ((cut, self._on_first(array[cut], widths)) for cut in cuts)
         error = None
         try:
             if self.rank == 0:
@@ -164,42 +178,59 @@ class MPIComm:
         self._comm.Allreduce(np.array([flag], bool), result, op=self._logical_or)
         return bool(result[0])
 
-    def bcast_text(self, text: str) -> str:
-        """Return the text of rank 0 on all ranks."""
+    def bcast_text(self, text: str, root: int = 0) -> str:
+        """Return the text of one rank on all ranks."""
         content = np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
         length = np.array([content.size], np.int64)
-        self._comm.Bcast(length)
-        buffer = content.copy() if self.rank == 0 else np.empty(length[0], np.uint8)
-        self._comm.Bcast(buffer)
+        self._comm.Bcast(length, root)
+        buffer = content.copy() if self.rank == root else np.empty(length[0], np.uint8)
+        self._comm.Bcast(buffer, root)
         return buffer.tobytes().decode(errors="surrogateescape")
 
     def agree(self, error: InputError | None) -> None:
-        """Raise the error of rank 0, where it has one, on all ranks."""
-        text = self.bcast_text("" if error is None else str(error))
-        if text:
-            raise InputError(text)
+        """Raise an AgreedError on all ranks where any has an error: that of the first of them."""
+        first = np.empty(1, np.int64)
+        self._comm.Allreduce(np.array([self.size if error is None else self.rank]), first, op=self._minimum)
+        if first[0] < self.size:
+            raise AgreedError(self.bcast_text(str(error), int(first[0])))
 
     def abort(self, message: str, code: int = 1) -> NoReturn:
-        """Print a message to stderr and end all ranks."""
+        """Print a message to stderr, also where that was silenced, and end all ranks."""
         sys.stdout.flush()
-        print(message, file=sys.stderr, flush=True)
+        print(message, file=sys.__stderr__, flush=True)
+        time.sleep(_READ_S)
         self._comm.Abort(code)
         raise SystemExit(code)  # Abort does not return
 
-    def _joined(self, array: np.ndarray, *, on_all: bool) -> np.ndarray | None:
-        """The columns of all ranks side by side: on all ranks, or on rank 0 and None elsewhere."""
-        local = _host(array)
-        shapes = [(*local.shape[:-1], width) for width in self.widths(local.shape[-1])]
-        sizes = [math.prod(shape) for shape in shapes]
-        sent = [local, self._bytes]
-        if self.rank > 0 and not on_all:
-            self._comm.Gatherv(sent, None)
+    def _attempted(self, local: np.ndarray) -> list[np.ndarray] | None:
+        """The parts of all ranks; None on all of them, and their true widths noted, where those were not expected."""
+        shapes = [(*local.shape[:-1], width) for width in self._expected]
+        sizes = [_HEADER + math.prod(shape) * local.itemsize for shape in shapes]
+        sent, received = np.zeros(sizes[self.rank], np.uint8), np.empty(sum(sizes), np.uint8)
+        sent[:_HEADER].view(np.int64)[0] = local.shape[-1]
+        if local.shape[-1] == self._expected[self.rank]:
+            sent[_HEADER:] = local.reshape(-1).view(np.uint8)
+        self._comm.Allgatherv([sent, self._bytes], [received, sizes, self._bytes])
+        pieces = np.split(received, np.cumsum(sizes[:-1]))
+        widths = tuple(int.from_bytes(piece[:_HEADER].tobytes(), sys.byteorder) for piece in pieces)
+        if widths != self._expected:
+            self._expected = widths
             return None
+        bodies = zip(pieces, shapes, strict=True)
+        return [np.frombuffer(piece[_HEADER:], local.dtype).reshape(shape) for piece, shape in bodies]
+
+    def _on_first(self, array: np.ndarray, widths: tuple[int, ...]) -> np.ndarray | None:
+        """The columns of all ranks side by side on rank 0, None elsewhere."""
+        local = _host(array)
+        if self.rank > 0:
+            self._comm.Gatherv([local, self._bytes], None)
+            return None
+        shapes = [(*local.shape[:-1], width) for width in widths]
+        sizes = [math.prod(shape) for shape in shapes]
         parts = np.empty(sum(sizes), local.dtype)
-        received = [parts, [size * local.itemsize for size in sizes], self._bytes]
-        self._comm.Allgatherv(sent, received) if on_all else self._comm.Gatherv(sent, received)
+        self._comm.Gatherv([local, self._bytes], [parts, [size * local.itemsize for size in sizes], self._bytes])
         pieces = zip(np.split(parts, np.cumsum(sizes[:-1])), shapes, strict=True)
-        return np.ascontiguousarray(np.concatenate([piece.reshape(shape) for piece, shape in pieces], axis=-1))
+        return _side_by_side([piece.reshape(shape) for piece, shape in pieces])
 
     def _shifted(self, array, to: int, source: int):
         """Send an array to one rank and return what comes from another, on the device where the array is."""
@@ -247,10 +278,7 @@ def world() -> Comm:
             f"the launcher started {size} ranks but mpi4py's {MPI.get_vendor()[0]} sees {MPI.COMM_WORLD.size}; use the "
             f"mpiexec of that MPI, or point MPI4PY_LIBMPI at the launcher's library"
         )
-    comm = MPIComm(MPI.COMM_WORLD)
-    if comm.rank == 0:
-        _log.debug("arrays on a GPU go to MPI %s", "directly" if comm.device_aware else "through the host")
-    return comm
+    return MPIComm(MPI.COMM_WORLD)
 
 
 def local_rank() -> int:
@@ -266,15 +294,35 @@ def local_rank() -> int:
 
 
 @contextmanager
+def agreed(comm: Comm) -> Iterator[None]:
+    """An InputError on any rank is raised on all of them at the end of the block, in which no rank waits for others."""
+    error = None
+    try:
+        yield
+    except InputError as raised:
+        error = raised
+    comm.agree(error)
+
+
+@contextmanager
 def guarded(comm: Comm) -> Iterator[None]:
-    """An error on one rank of several ends all of them with one message, where the others would wait for ever."""
+    """An error on one rank of several ends all of them with one message, where the others would wait for ever.
+
+    Exit codes: 2 for an InputError, 130 for Ctrl-C, a SystemExit's own, else 1. An AgreedError passes.
+    """
     try:
         yield
     except BaseException as error:
-        if comm.size == 1 or (isinstance(error, SystemExit) and not error.code):
+        agreed_upon = isinstance(error, AgreedError) or (isinstance(error, SystemExit) and not error.code)
+        if comm.size == 1 or agreed_upon:
             raise
-        time.sleep(0.1 * min(comm.rank, 20))  # what fails on all ranks at once is told by the first alone
-        comm.abort(f"rank {comm.rank} of {comm.size}: {_told(error)}")
+        in_turn(comm)
+        comm.abort(f"rank {comm.rank} of {comm.size}: {_told(error)}", _exit_code(error))
+
+
+def in_turn(comm: Comm) -> None:
+    """Wait a little, higher ranks longer: what fails on all ranks at once is told by the first, which ends the rest."""
+    time.sleep(2 * _READ_S * min(comm.rank, 20))
 
 
 def _told(error: BaseException) -> str:
@@ -284,6 +332,12 @@ def _told(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended with {error.code}"
     return "".join(traceback.format_exception(error)).strip()
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _launched() -> int:
@@ -312,6 +366,11 @@ def _even_widths(nx: int, size: int) -> tuple[int, ...]:
 def _host(array) -> np.ndarray:
     """A C-contiguous array of the host; a GPU's is copied there, which waits for its stream."""
     return np.ascontiguousarray(array.get() if hasattr(array, "get") else array)
+
+
+def _side_by_side(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """Pieces (..., width) as one C-contiguous array."""
+    return np.ascontiguousarray(np.concatenate(pieces, axis=-1))
 
 
 def _like(array, arrived):

@@ -39,8 +39,9 @@ class TotalVariation:
         """The weighted TV of volume (channel, z, y, x)."""
         if not self._active:
             return 0.0
-        columns = kernels(volume).tv.total_variation(self._halo.extended(volume), self.anisotropic)
-        return self._weighted(columns)
+        (room,) = self._halo.extended(volume)
+        columns = kernels(volume).tv.total_variation(room, self.anisotropic)
+        return float(self._weighted(columns[None])[0])
 
     def prox(self, noisy: Array, inverse: Array, step: float, out: Array, *, allowed_gap: float = 0.0) -> float:
         """argmin_{x >= 0} sum_v (x - noisy)^2 / (2 step inverse) + TV(x), into out; all (channel, z, y, x).
@@ -51,13 +52,10 @@ class TotalVariation:
         if not self._active:
             array_module(noisy).maximum(noisy, np.float32(0), out=out)
             return 0.0
+        weight = np.float32(step) * self.weights
+        noisy, inverse = self._halo.extended(noisy, inverse)
         if self._dual is None:
             self._allocate(noisy)
-        noisy, inverse, weight = (
-            self._halo.extended(noisy),
-            self._halo.extended(inverse),
-            np.float32(step) * self.weights,
-        )
         done = 0
         while True:
             for _ in range(self._inner):
@@ -71,8 +69,14 @@ class TotalVariation:
             self._inner = max(_FEWEST, self._inner * 3 // 4)
         return value
 
+    def forget(self) -> None:
+        """Drop the kept dual field: the next call of `prox` starts as the first one did."""
+        self._inner = self._iterations or _FEWEST
+        if self._dual is not None:
+            self._dual[:] = 0
+
     def _allocate(self, like: Array) -> None:
-        xp, (n_channels, *shape) = array_module(like), self._halo.extended(like).shape
+        xp, (n_channels, *shape) = array_module(like), like.shape
         self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
         self._spare = kernels(like).tv.spare(self._dual)
 
@@ -83,45 +87,62 @@ class TotalVariation:
 
     def _finish(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float]:
         """Write the prox of the dual as it is; return its weighted TV and the duality gap."""
-        target = out if noisy.shape == out.shape else array_module(out).empty_like(noisy)
+        target = self._halo.room_for(out)
         total, paired = kernels(noisy).tv.finish(noisy, inverse, weight, self._dual, target, self.anisotropic)
         if target is not out:
             out[:] = target[self._halo.own]
-        return self._weighted(total), self._weighted(total - paired)
+        value, gap = self._weighted(np.stack([total, total - paired]))
+        return float(value), float(gap)
 
-    def _weighted(self, columns: np.ndarray) -> float:
-        own = columns[self._halo.own]
-        return float(self.place.comm.total(np.ascontiguousarray(own)) @ self.weights.astype(np.float64))
+    def _weighted(self, columns: np.ndarray) -> np.ndarray:
+        """Column sums (sum, channel, x) over all ranks' own columns, channels weighted: (sum,)."""
+        own = np.ascontiguousarray(columns[self._halo.own])
+        return self.place.comm.total(own) @ self.weights.astype(np.float64)
 
 
 class _Halo:
     """A slab with one column of each neighbour beside it: with those in place, kernels need not know of slabs.
 
     What a kernel writes into the neighbours' columns is wrong, for it takes them for the volume's ends; `exchange`
-    puts the neighbours' own values there.
+    puts the neighbours' own values there. Differences look ahead, to the right; only the transposed one, of the dual's
+    component along x, looks back: the column to the left holds that component, and in volumes zeros.
     """
 
     def __init__(self, comm):
         self._comm, self._left, self._right = comm, int(comm.rank > 0), int(comm.rank < comm.size - 1)
         self.own = (..., slice(self._left, -1 if self._right else None))
+        self._rooms: list[Array] = []  # used again by every call
 
-    def extended(self, array: Array) -> Array:
-        """The array (..., x) with its neighbours' columns; itself where there are none."""
+    def extended(self, *volumes: Array) -> list[Array]:
+        """One or two volumes (channel, z, y, x) of one shape with their neighbours' columns; themselves on one rank."""
         if self._comm.size == 1:
-            return array
-        room = array_module(array).empty((*array.shape[:-1], self._left + array.shape[-1] + self._right), array.dtype)
-        room[self.own] = array
-        self.exchange(room)
-        return room
+            return list(volumes)
+        first = array_module(volumes[0]).stack([volume[..., 0] for volume in volumes])
+        _, from_right = self._comm.neighbours(first, None)
+        rooms = [self._room(k, volume) for k, volume in enumerate(volumes)]
+        for k, (room, volume) in enumerate(zip(rooms, volumes, strict=True)):
+            room[self.own] = volume
+            if self._right:
+                room[..., -1] = from_right[k]
+        return rooms
 
-    def exchange(self, room: Array) -> None:
-        """Renew the neighbours' columns."""
+    def room_for(self, out: Array) -> Array:
+        """Room for a volume and its neighbours' columns; `out` itself on one rank."""
+        return out if self._comm.size == 1 else self._room(2, out)
+
+    def exchange(self, dual: Array) -> None:
+        """Renew the neighbours' columns of a dual field (channel, 3, z, y, x)."""
         if self._comm.size == 1:
             return
-        own = room[self.own]
-        contiguous = array_module(room).ascontiguousarray
-        from_left, from_right = self._comm.neighbours(contiguous(own[..., 0]), contiguous(own[..., -1]))
+        own, contiguous = dual[self.own], array_module(dual).ascontiguousarray
+        from_left, from_right = self._comm.neighbours(contiguous(own[..., 0]), contiguous(own[:, 2, ..., -1]))
         if self._left:
-            room[..., 0] = from_left
+            dual[:, 2, ..., 0] = from_left
         if self._right:
-            room[..., -1] = from_right
+            dual[..., -1] = from_right
+
+    def _room(self, k: int, like: Array) -> Array:
+        while len(self._rooms) <= k:
+            shape = (*like.shape[:-1], self._left + like.shape[-1] + self._right)
+            self._rooms.append(array_module(like).zeros(shape, like.dtype))
+        return self._rooms[k]

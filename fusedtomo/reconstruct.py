@@ -8,6 +8,7 @@ import numpy as np
 
 from fusedtomo.arrays import Array, to_host
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
@@ -89,7 +90,7 @@ def reconstruct(
         raise InputError(f"there is no method '{method}'; {nearest(method, METHODS)}")
     problem = Problem(dataset, weights, settings, place, mask)
     _check_start(initial, problem.shape)
-    _check_mask(mask, problem.shape[1:])
+    _check_mask(mask, problem.shape[1:], place.comm)
     began = time.perf_counter()
     start = None if initial is None else place.put(initial)
     observe = _observer(dataset, truth, place, callback)
@@ -108,12 +109,12 @@ def _check_start(initial: np.ndarray | None, shape: tuple[int, ...]) -> None:
         raise InputError("initial volume holds NaN or infinity; replace those voxels first")
 
 
-def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> None:
+def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> None:
     if mask is None:
         return
     if mask.shape != shape or mask.dtype != bool:
         raise InputError(f"mask is {mask.dtype} of shape {mask.shape}; give a bool array of shape {shape} (z, y, x)")
-    if not mask.any():
+    if not comm.any(mask.any()):  # one rank's columns may well be empty
         raise InputError("mask is False everywhere; give one that leaves the specimen some room")
 
 

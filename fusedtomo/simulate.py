@@ -1,12 +1,14 @@
 """Simulated acquisition: project a phantom, add the vacuum background, draw Poisson counts."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
 from fusedtomo.errors import InputError
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
+from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.settings import Acquisition, Modality
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
@@ -14,26 +16,39 @@ from fusedtomo.volume import ChemicalVolume
 HAADF = "HAADF"
 
 
-def simulate(phantom: ChemicalVolume, acquisition: Acquisition) -> FusedDataset:
+def simulate(phantom: ChemicalVolume, acquisition: Acquisition, *, comm: Comm = SERIAL) -> FusedDataset:
     """Return the HAADF and chemical tilt series that a microscope would record (paper, Methods).
 
     HAADF is the projection of sum_i (Z_i x_i)^gamma, a chemical map the projection of x_i; vacuum is
     `background_fraction` of the series' maximum; counts are Poisson at a scale in closed form (`scale_to_snr`).
     Noise is seeded per series from (seed, name, angles): a series does not change when another one does.
 
+    Of several ranks, each gives its columns of the phantom and gets its columns of the series, bit by bit those that
+    one rank would draw: every rank draws whole series in turn, which are small beside the volume.
+
     Args:
         phantom: concentrations; for ``grid = "fine"`` at twice the wanted resolution: projections are binned by two.
         acquisition: tilts, noise, gamma, seed.
+        comm: the ranks.
     """
     bins = 2 if acquisition.grid == "fine" else 1
-    if any(n % bins for n in phantom.shape):
-        raise InputError(f"grid 'fine' halves the phantom, but it is {phantom.shape} (z, y, x); give even sizes")
+    _check_sizes(phantom, bins, comm)
     haadf_density = ZContrast(phantom.atomic_numbers, acquisition.gamma).density(phantom.data)
-    haadf = _series(HAADF, haadf_density, acquisition.haadf, acquisition, bins)
+    haadf = _series(HAADF, haadf_density, acquisition.haadf, acquisition, bins, comm)
     chemical = tuple(
-        _series(element, phantom[element], acquisition.chemical, acquisition, bins) for element in phantom.elements
+        _series(element, phantom[element], acquisition.chemical, acquisition, bins, comm)
+        for element in phantom.elements
     )
     return FusedDataset(haadf, chemical, phantom.voxel_nm * bins, acquisition.gamma)
+
+
+def _check_sizes(phantom: ChemicalVolume, bins: int, comm: Comm) -> None:
+    widths = comm.widths(phantom.shape[-1])
+    size = (*phantom.shape[:2], sum(widths))
+    if any(n % bins for n in size):
+        raise InputError(f"grid 'fine' halves the phantom, but it is {size} (z, y, x); give even sizes")
+    if any(n % bins for n in widths):
+        raise InputError(f"grid 'fine' halves the slabs, but they are {widths} columns wide; cut at even columns")
 
 
 def scale_to_snr(mean_signal: float, snr: float) -> float:
@@ -52,9 +67,20 @@ def reached_snr(counts: np.ndarray, expected: np.ndarray) -> float:
     return float((mean + mean**2) / noise) if noise > 0 else float("inf")
 
 
-def _series(name: str, density: np.ndarray, modality: Modality, acquisition: Acquisition, bins: int) -> TiltSeries:
+def _series(
+    name: str, density: np.ndarray, modality: Modality, acquisition: Acquisition, bins: int, comm: Comm
+) -> TiltSeries:
+    """This rank's columns of a series."""
     scheme = modality.tilts.scheme()
-    signal = _project(density, scheme, bins)
+    signal = _binned(comm.gather(_project(density, scheme)), bins)
+    series = _recorded(name, signal, scheme, modality, acquisition)
+    return replace(series, counts=np.ascontiguousarray(series.counts[..., _own(density.shape[-1] // bins, comm)]))
+
+
+def _recorded(
+    name: str, signal: np.ndarray, scheme: TiltScheme, modality: Modality, acquisition: Acquisition
+) -> TiltSeries:
+    """A whole series from its noiseless projections (tilt, y, x)."""
     image = signal + np.float32(acquisition.background_fraction * signal.max())
     mean = float(image.mean(dtype=np.float64))
     if mean <= 0:  # an element that the phantom does not hold
@@ -67,14 +93,24 @@ def _series(name: str, density: np.ndarray, modality: Modality, acquisition: Acq
     return TiltSeries(name, counts, scheme, gain=scale, background=background, snr=reached_snr(counts, expected))
 
 
-def _project(density: np.ndarray, scheme: TiltScheme, bins: int) -> np.ndarray:
-    """Line integrals (tilt, y, x) in voxels of the final grid."""
-    stack = Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+def _project(density: np.ndarray, scheme: TiltScheme) -> np.ndarray:
+    """Line integrals (tilt, y, x) in voxels."""
+    return Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+
+
+def _binned(stack: np.ndarray, bins: int) -> np.ndarray:
+    """Blocks of bins x bins pixels averaged, in voxels of the coarser grid."""
     if bins == 1:
         return stack
     n_tilts, ny, nx = stack.shape
     blocks = stack.reshape(n_tilts, ny // bins, bins, nx // bins, bins)
     return blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32) / np.float32(bins)
+
+
+def _own(nx_local: int, comm: Comm) -> slice:
+    """Where this rank's columns lie among those of all."""
+    start = sum(comm.widths(nx_local)[: comm.rank])
+    return slice(start, start + nx_local)
 
 
 def _snr_of(name: str, modality: Modality) -> float:

@@ -1,4 +1,4 @@
-"""Fixtures that more than one test file needs: a seeded generator, a tiny phantom, a tiny data set."""
+"""Fixtures that more than one test file needs: devices, a seeded generator, a tiny phantom, a tiny data set."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from fusedtomo.settings import Acquisition
 from fusedtomo.simulate import simulate
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
+from tests.devices import DEVICES, DEVICES_FOR_LONG, device
 
 # no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
 settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
@@ -18,6 +19,20 @@ settings.load_profile("fusedtomo")
 def rng() -> np.random.Generator:
     """The same numbers in every test."""
     return np.random.default_rng(20240513)
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def place(request):
+    """A Placement on every device in turn: the CPU, a fake GPU, a GPU where there is one."""
+    with device(request.param) as place:
+        yield place
+
+
+@pytest.fixture(scope="module", params=DEVICES_FOR_LONG)
+def place_for_long(request):
+    """As `place`, without the fake GPU, which is slow."""
+    with device(request.param) as place:
+        yield place
 
 
 @pytest.fixture(scope="session")

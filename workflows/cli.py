@@ -108,6 +108,7 @@ def import_(
     epilog=example(
         "fusedtomo reconstruct data.h5 --out fused.h5",
         "fusedtomo reconstruct data.h5 --atlas runs/quickstart/atlas.h5 --out fused.h5",
+        "mpiexec -n 4 fusedtomo reconstruct data.h5 --out fused.h5",
     )
 )
 def reconstruct(
@@ -137,7 +138,8 @@ def reconstruct(
     compare: Annotated[bool, typer.Option("--compare", help="show Poisson alone beside it in the slices")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Reconstruct the concentration of every element from a data set."""
+    """Reconstruct the concentration of every element from a data set; on several ranks where mpiexec started them."""
+    from fusedtomo.parallel import world
     from workflows import commands
 
     weights = {"haadf": haadf, "chemical": chemical, "tv": tv}
@@ -153,7 +155,7 @@ def reconstruct(
         **commands.factors_of(factors or []),
     }
     start = commands.Start(mask, initial, device, half)
-    commands.reconstruct(say, data, method, weights, atlas, settings, start, out, overwrite, picture, compare)
+    commands.reconstruct(say, data, method, weights, atlas, settings, start, out, overwrite, picture, compare, world())
 
 
 @app.command(epilog=example("fusedtomo score fused.h5 data.h5"))
@@ -221,9 +223,13 @@ def doctor(machine: MachineName = "laptop") -> None:
 
 
 def main() -> None:
-    """Run the command; bad input ends with one message and exit code 2."""
+    """Run the command; bad input ends with one message and exit code 2. Of several ranks, the first speaks."""
+    from fusedtomo.parallel import guarded
+
     try:
-        app()
+        comm = _ranks()
+        with guarded(comm):
+            app()
     except InputError as error:
         say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
         steer = sys.modules.get("workflows.steer")
@@ -233,6 +239,18 @@ def main() -> None:
     except KeyboardInterrupt:
         say.print("interrupted")
         sys.exit(130)
+
+
+def _ranks():
+    """The ranks that mpiexec started; all but the first are mute, but for the error that one of them has alone."""
+    from fusedtomo.parallel import world
+
+    comm = world()
+    if comm.rank > 0:
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for good
+    if comm.size > 1 and sys.argv[1:2] != ["reconstruct"]:
+        comm.agree(InputError(f"{comm.size} ranks were started, but only `reconstruct` uses more than one; start one"))
+    return comm
 
 
 def _escaped(error: Exception) -> str:

@@ -14,7 +14,8 @@ from rich.table import Table
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.importing import import_dataset, read_recipe
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_dataset, write_reconstruction, write_volume
-from fusedtomo.placement import Placement
+from fusedtomo.parallel import SERIAL, Comm, agreed
+from fusedtomo.placement import Placement, placed
 from fusedtomo.reconstruct import METHODS, Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score as compare_volumes
@@ -153,18 +154,25 @@ def reconstruct(
     overwrite: bool,
     picture: bool,
     compare: bool,
+    comm: Comm = SERIAL,
 ) -> None:
-    """Write a reconstruction, its slices and its cost curves."""
-    check_target(out, overwrite)
-    dataset, truth = read_dataset(path), read_truth(path)
-    chosen = _weights(say, dataset, weights, atlas)
-    named = {"mask": start.mask} if start.mask in ("none", "cylinder") else {}
-    solver = validated(SolverSettings, {**settings, **named}, "reconstruct")
-    more = {
-        "mask": None if named else read_volume(Path(start.mask)).data.any(axis=0),
-        "initial": None if start.initial is None else _initial(start.initial, dataset),
-        "place": _placement(start),
-    }
+    """Write a reconstruction, its slices and its cost curves; of several ranks, each reads and keeps its columns."""
+    with agreed(comm):
+        if comm.rank == 0:
+            check_target(out, overwrite)
+        dataset, truth = read_dataset(path, comm.columns), read_truth(path, comm.columns)
+        chosen = _weights(say, dataset, weights, atlas)
+        named = {"mask": start.mask} if start.mask in ("none", "cylinder") else {}
+        solver = validated(SolverSettings, {**settings, **named}, "reconstruct")
+        more = {
+            "mask": None if named else read_volume(Path(start.mask), comm.columns).data.any(axis=0),
+            "initial": None if start.initial is None else _initial(start.initial, dataset, comm),
+        }
+    with agreed(comm):
+        more["place"] = _placement(start, comm)
+    if comm.size > 1:
+        widths = comm.widths(dataset.haadf.counts.shape[-1])
+        say.print(f"{comm.size} ranks with {', '.join(map(str, widths))} columns of x")
     result = _with_progress(say, dataset, method, chosen, solver, truth, **more)
     attributes = {
         "method": method,
@@ -173,17 +181,22 @@ def reconstruct(
         "stopped": result.stopped,
         "data": path.name,
     }
-    if result.stopped == "not finite":
-        raise InputError(f"{path}: the cost became infinite after {result.iterations} iterations; lower the weights")
-    write_reconstruction(out, result.volume, result.history, attributes, overwrite)
+    with agreed(comm):
+        _check_finite(path, result)
+    write_reconstruction(out, result.volume, result.history, attributes, overwrite, comm=comm)
     say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
     if truth is not None:
-        _print_score(say, result.volume, truth)
+        _print_score(say, result.volume, truth, comm)
     if picture:
         others = {}
         if compare and method != "poisson":
             others["poisson"] = _with_progress(say, dataset, "poisson", chosen, solver, truth, **more)
-        _pictures(say, out, truth, {**others, method: result})
+        _pictures(say, out, truth, {**others, method: result}, comm)
+
+
+def _check_finite(path: Path, result: Reconstruction) -> None:
+    if result.stopped == "not finite":
+        raise InputError(f"{path}: the cost became infinite after {result.iterations} iterations; lower the weights")
 
 
 def _weights(say: Console, dataset: FusedDataset, given: Mapping[str, float | None], atlas: Path | None) -> Weights:
@@ -206,8 +219,8 @@ def _weights(say: Console, dataset: FusedDataset, given: Mapping[str, float | No
     return weights
 
 
-def _initial(path: Path, dataset: FusedDataset) -> np.ndarray:
-    volume = read_volume(path)
+def _initial(path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
+    volume = read_volume(path, comm.columns)
     if volume.elements != dataset.elements:
         raise InputError(
             f"{path}: holds {', '.join(volume.elements)} but the data set {', '.join(dataset.elements)}; "
@@ -216,10 +229,10 @@ def _initial(path: Path, dataset: FusedDataset) -> np.ndarray:
     return volume.data
 
 
-def _placement(start: Start) -> Placement:
+def _placement(start: Start, comm: Comm) -> Placement:
     if start.device not in ("cpu", "gpu"):
         raise InputError(f"there is no device '{start.device}'; {nearest(start.device, ['cpu', 'gpu'])}")
-    return Placement(device=start.device, half=start.half)
+    return placed(start.device, comm, half=start.half)
 
 
 def _with_progress(say: Console, dataset, method: str, weights, solver, truth, **more) -> Reconstruction:
@@ -241,7 +254,9 @@ def _with_progress(say: Console, dataset, method: str, weights, solver, truth, *
         return run_method(dataset, method, weights, solver, truth=truth, callback=advance, **more)
 
 
-def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction]) -> None:
+def _pictures(
+    say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction], comm: Comm
+) -> None:
     from workflows.figures import save_figure, to_figure
     from workflows.slices import draw_history, draw_slices, history_info, slices_info
 
@@ -249,13 +264,15 @@ def _pictures(say: Console, out: Path, truth: ChemicalVolume | None, results: Ma
     volumes = {} if truth is None else {"Truth": truth}
     volumes |= {names.get(method, method): result.volume for method, result in results.items()}
     slices, cost = out.with_suffix(".slices.png"), out.with_suffix(".cost.png")
-    depth, width, _ = next(iter(volumes.values())).shape
+    depth, width, nx_local = next(iter(volumes.values())).shape
     plane = "zy" if 2 * depth > width else "yx"  # across a slab there is little to see
     if truth is not None:
-        info = slices_info(volumes, plane=plane)
+        info = slices_info(volumes, plane=plane, comm=comm)
     else:  # the middle, scaled by the last volume: truncated edges and noise would set both otherwise
-        middle = (depth if plane == "yx" else volumes[list(volumes)[-1]].shape[2]) // 2
-        info = slices_info(volumes, plane=plane, index=middle, scaled_by=list(volumes)[-1], brightest=0.995)
+        middle = (depth if plane == "yx" else sum(comm.widths(nx_local))) // 2
+        info = slices_info(volumes, plane=plane, index=middle, scaled_by=list(volumes)[-1], brightest=0.995, comm=comm)
+    if comm.rank > 0:
+        return
     save_figure(to_figure(draw_slices, info), slices)
     history = {name: values for name, values in list(results.values())[-1].history.items() if max(values) > 0}
     save_figure(to_figure(draw_history, history_info(history)), cost)
@@ -277,8 +294,8 @@ def _truth(path: Path) -> ChemicalVolume:
     return inside
 
 
-def _print_score(console: Console, volume: ChemicalVolume, truth: ChemicalVolume) -> None:
-    errors = compare_volumes(volume, truth)
+def _print_score(console: Console, volume: ChemicalVolume, truth: ChemicalVolume, comm: Comm = SERIAL) -> None:
+    errors = compare_volumes(volume, truth, comm=comm)
     table = Table("element", "NRMSE", "RMSE", box=None)
     for element, value in errors.nrmse_by_element.items():
         table.add_row(element, f"{value:.3f}", f"{errors.rmse_by_element[element]:.4f}")

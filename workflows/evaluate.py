@@ -2,6 +2,10 @@
 
 As a command: ``python -m workflows.evaluate trial.json`` prints the journal line of the trial that the file describes:
 ``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``.
+
+Of several ranks (``mpiexec -n 4 python -m workflows.evaluate trial.json``), each makes the phantom whole in the memory
+of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
+trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1; bad input ends with 2.
 """
 
 import json
@@ -18,6 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from fusedtomo.errors import InputError
+from fusedtomo.parallel import SERIAL, Comm, agreed, guarded, in_turn, world
+from fusedtomo.placement import Placement
 from fusedtomo.reconstruct import Reconstruction, reconstruct
 from fusedtomo.score import score
 from fusedtomo.settings import Acquisition, SolverSettings, Weights
@@ -42,11 +48,15 @@ class Trial:
     start: dict[str, float] | None = None  # the point whose solution it starts from
 
 
-def evaluate(trial: Trial) -> TrialResult:
-    """Return the trial's result; a failure is a result with its reason."""
+def evaluate(trial: Trial, comm: Comm = SERIAL) -> TrialResult:
+    """Return the trial's result; a failure is a result with its reason.
+
+    Of several ranks, all return the same result, but a failure that one of them has alone: it must then end the rest,
+    which wait for it (see `main`).
+    """
     started, began = time.time(), time.perf_counter()
     try:
-        fields = {"status": "ok", **_measure(trial)}
+        fields = {"status": "ok", **_measure(trial, comm)}
     except Exception as error:
         fields = {"status": "failed", "reason": _reason(error)}
     weights, _ = trial.config.parameters(trial.condition, trial.point)
@@ -63,37 +73,38 @@ def evaluate(trial: Trial) -> TrialResult:
     )
 
 
-def reconstruct_trial(trial: Trial, **changes) -> Reconstruction:
-    """The trial's reconstruction; keyword arguments change its solver settings."""
+def reconstruct_trial(trial: Trial, comm: Comm = SERIAL, **changes) -> Reconstruction:
+    """The trial's reconstruction, of several ranks each one's columns; keyword arguments change its solver settings."""
     weights, settings = trial.config.parameters(trial.condition, trial.point)
     settings = settings.model_copy(update=changes)
-    dataset = dataset_of(trial.config, trial.condition)
-    start = _chemistry_alone(trial.config, trial.condition, settings)
+    dataset = dataset_of(trial.config, trial.condition, comm)
+    start = _chemistry_alone(trial.config, trial.condition, settings, comm)
     if trial.start is not None:
-        start = _solution(trial.config.model_dump_json(), trial.condition, json.dumps(trial.start, sort_keys=True))
-    return reconstruct(dataset, trial.condition.method, weights, settings, initial=start)
+        point_json = json.dumps(trial.start, sort_keys=True)
+        start = _solution(trial.config.model_dump_json(), trial.condition, point_json, comm)
+    return reconstruct(dataset, trial.condition.method, weights, settings, initial=start, place=Placement(comm))
 
 
-def _chemistry_alone(config: CampaignConfig, condition: Condition, settings: SolverSettings) -> np.ndarray:
-    return _initial(config.phantom, config.acquisition_of(condition), settings_of_start(settings))
+def _chemistry_alone(config: CampaignConfig, condition: Condition, settings: SolverSettings, comm: Comm) -> np.ndarray:
+    return _initial(config.phantom, config.acquisition_of(condition), settings_of_start(settings), comm)
 
 
 @lru_cache(maxsize=1)
-def _solution(config_json: str, condition: Condition, point_json: str) -> np.ndarray:
+def _solution(config_json: str, condition: Condition, point_json: str, comm: Comm) -> np.ndarray:
     """What the condition's trial at a point ends with; another worker that needs it finds it anew, and the same."""
     config = CampaignConfig.model_validate_json(config_json)
-    return reconstruct_trial(Trial(config, condition, 0, json.loads(point_json))).volume.data
+    return reconstruct_trial(Trial(config, condition, 0, json.loads(point_json)), comm).volume.data
 
 
-def truth_of(config: CampaignConfig) -> ChemicalVolume:
-    """The ground truth on the reconstruction's grid."""
-    phantom = _phantom(config.phantom, config.acquisition.grid)
+def truth_of(config: CampaignConfig, comm: Comm = SERIAL) -> ChemicalVolume:
+    """The ground truth on the reconstruction's grid; of several ranks, each one's columns."""
+    phantom = _phantom(config.phantom, config.acquisition.grid, comm)
     return phantom.binned(2) if config.acquisition.grid == "fine" else phantom
 
 
-def dataset_of(config: CampaignConfig, condition: Condition) -> FusedDataset:
-    """The condition's simulated tilt series."""
-    return _dataset(config.phantom, config.acquisition_of(condition))
+def dataset_of(config: CampaignConfig, condition: Condition, comm: Comm = SERIAL) -> FusedDataset:
+    """The condition's simulated tilt series; of several ranks, each one's columns."""
+    return _dataset(config.phantom, config.acquisition_of(condition), comm)
 
 
 def settings_of_start(settings: SolverSettings) -> SolverSettings:
@@ -101,14 +112,14 @@ def settings_of_start(settings: SolverSettings) -> SolverSettings:
     return SolverSettings(eps=settings.eps, depth=settings.depth, initial_iterations=settings.initial_iterations)
 
 
-def _measure(trial: Trial) -> dict:
-    result = reconstruct_trial(trial)
+def _measure(trial: Trial, comm: Comm) -> dict:
+    result = reconstruct_trial(trial, comm)
     if result.stopped == "not finite":
         raise FloatingPointError(f"the cost is not finite after {result.iterations} iterations")
-    errors = score(result.volume, truth_of(trial.config))
+    errors = score(result.volume, truth_of(trial.config, comm), comm=comm)
     if not math.isfinite(errors.nrmse):
         raise FloatingPointError(f"NRMSE is {errors.nrmse}")
-    dataset = dataset_of(trial.config, trial.condition)
+    dataset = dataset_of(trial.config, trial.condition, comm)
     series = dataset.chemical if trial.condition.method != "fused" else (dataset.haadf, *dataset.chemical)
     stoichiometry = errors.stoichiometry_error
     return {
@@ -131,38 +142,57 @@ def _reason(error: Exception) -> str:
 
 
 @lru_cache(maxsize=1)
-def _phantom(spec: PhantomSpec, grid: str) -> ChemicalVolume:
-    size = spec.size * (2 if grid == "fine" else 1)
-    spec = PhantomSpec(**{**spec.model_dump(), "size": size})
-    return make_phantom(spec, phantom_rng(spec))
+def _phantom(spec: PhantomSpec, grid: str, comm: Comm) -> ChemicalVolume:
+    bins = 2 if grid == "fine" else 1
+    mine = comm.columns(spec.size)
+    spec = PhantomSpec(**{**spec.model_dump(), "size": spec.size * bins})
+    whole = make_phantom(spec, phantom_rng(spec))
+    data = np.ascontiguousarray(whole.data[..., bins * mine.start : bins * mine.stop])
+    return ChemicalVolume(data, whole.elements, whole.voxel_nm)
 
 
-def _dataset(spec: PhantomSpec, acquisition: Acquisition) -> FusedDataset:
-    return _cached_dataset(spec, acquisition.model_dump_json())
+def _dataset(spec: PhantomSpec, acquisition: Acquisition, comm: Comm) -> FusedDataset:
+    return _cached_dataset(spec, acquisition.model_dump_json(), comm)
 
 
 @lru_cache(maxsize=4)
-def _cached_dataset(spec: PhantomSpec, acquisition_json: str) -> FusedDataset:
+def _cached_dataset(spec: PhantomSpec, acquisition_json: str, comm: Comm) -> FusedDataset:
     acquisition = Acquisition.model_validate_json(acquisition_json)
-    return simulate(_phantom(spec, acquisition.grid), acquisition)
+    return simulate(_phantom(spec, acquisition.grid, comm), acquisition, comm=comm)
 
 
-def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings) -> np.ndarray:
-    return _cached_initial(spec, acquisition.model_dump_json(), settings.model_dump_json())
+def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings, comm: Comm) -> np.ndarray:
+    return _cached_initial(spec, acquisition.model_dump_json(), settings.model_dump_json(), comm)
 
 
 @lru_cache(maxsize=2)
-def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings_json: str) -> np.ndarray:
-    settings = SolverSettings.model_validate_json(settings_json)
-    return initial_volume(Problem(_cached_dataset(spec, acquisition_json), Weights(), settings))
+def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings_json: str, comm: Comm) -> np.ndarray:
+    settings, dataset = SolverSettings.model_validate_json(settings_json), _cached_dataset(spec, acquisition_json, comm)
+    return initial_volume(Problem(dataset, Weights(), settings, Placement(comm)))
 
 
 def main(path: str) -> None:
     """Evaluate the trial of a JSON file and print its journal line."""
+    comm = SERIAL
     try:
-        print(evaluate(_read_trial(path)).line())
+        comm = world()
+        with guarded(comm):
+            with agreed(comm):
+                trial = _read_trial(path)
+                comm.columns(trial.config.phantom.size)  # refuses more ranks than columns
+            _print_line(evaluate(trial, comm), comm)
     except InputError as error:
-        sys.exit(_complain(str(error)))
+        sys.exit(_complain(str(error)) if comm.rank == 0 else 2)
+
+
+def _print_line(result: TrialResult, comm: Comm) -> None:
+    """On the first rank; a failed trial's on the rank that failed, which ends those that may wait for it for ever."""
+    if comm.size > 1 and not result.ok:
+        in_turn(comm)
+        print(result.line(), flush=True)
+        comm.abort(f"rank {comm.rank} of {comm.size}: {result.reason}")
+    if comm.rank == 0:
+        print(result.line())
 
 
 def _read_trial(path: str) -> Trial:
@@ -175,7 +205,7 @@ def _read_trial(path: str) -> Trial:
     conditions = {condition.key: condition for condition in config.conditions()}
     if key not in conditions:
         raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")
-    return Trial(config, conditions[key], content.get("trial", 0), point)
+    return Trial(config, conditions[key], content.get("trial", 0), point, content.get("start"))
 
 
 def _complain(message: str) -> int:

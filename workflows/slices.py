@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from fusedtomo.arrays import kernels
 from fusedtomo.errors import InputError
+from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.volume import ChemicalVolume
 
 # told apart by people with colour blindness, bright on black, and near white when all of them add up
@@ -58,8 +60,9 @@ def slices_info(
     index: int | None = None,
     scaled_by: str | None = None,
     brightest: float = 1.0,
+    comm: Comm = SERIAL,
 ) -> SlicesInfo:
-    """Cut every volume at one place.
+    """Cut every volume at one place. Of several ranks, each gives its columns, and only the cut is brought together.
 
     Args:
         volumes: by row label, the truth first, where there is one. All of one grid and elements.
@@ -68,6 +71,7 @@ def slices_info(
         index: voxel index of the cut; default: the slice with most in the scaling volume, elements counting alike.
         scaled_by: label of the volume that sets slice and brightness; default: the first.
         brightest: quantile of its slice that is drawn brightest; below 1 where edges or noise stand out.
+        comm: the ranks.
     """
     first = next(iter(volumes), None)
     if first is None:
@@ -76,11 +80,13 @@ def slices_info(
     for label, volume in volumes.items():
         _check(label, volume, first, volumes[first])
     axis = {"zy": 3, "yx": 1}[plane]
-    index = _fullest(scale, axis) if index is None else index
-    if not 0 <= index < scale.data.shape[axis]:
-        raise InputError(f"slice {index} is outside the volume; give one from 0 to {scale.data.shape[axis] - 1}")
-    cut = {label: volume.data.take(index, axis) for label, volume in volumes.items()}
-    limits = tuple(_brightest(*pair, brightest) for pair in zip(cut[scaled_by or first], scale.data, strict=True))
+    index = _fullest(scale, axis, comm) if index is None else index
+    n_slices = sum(comm.widths(scale.shape[2])) if plane == "zy" else scale.shape[0]
+    if not 0 <= index < n_slices:
+        raise InputError(f"slice {index} is outside the volume; give one from 0 to {n_slices - 1}")
+    cut = {label: _cut(volume.data, index, axis, comm) for label, volume in volumes.items()}
+    peaks = comm.gather(scale.data.max(axis=(1, 2, 3))[:, None]).max(axis=1)
+    limits = tuple(_brightest(*pair, brightest) for pair in zip(cut[scaled_by or first], peaks, strict=True))
     images = np.clip(np.stack(list(cut.values())) / np.reshape(limits, (-1, 1, 1)), 0, 1).astype(np.float32)
     colors = tuple(to_rgb(ELEMENT_COLORS[i % len(ELEMENT_COLORS)]) for i in range(len(scale.elements)))
     scale_bar_nm = _round_length(_SCALE_BAR_SHARE * images.shape[3] * scale.voxel_nm)
@@ -106,9 +112,16 @@ def _check(label: str, volume: ChemicalVolume, first: str, truth: ChemicalVolume
         )
 
 
-def _fullest(volume: ChemicalVolume, axis: int) -> int:
-    others = tuple({1, 2, 3} - {axis})
-    along = volume.data.sum(axis=others, dtype=np.float64)
+def _cut(data: np.ndarray, index: int, axis: int, comm: Comm) -> np.ndarray:
+    """One slice of the columns (element, z, y, x) of all ranks."""
+    if axis == 1:
+        return comm.gather(data[:, index])
+    place = index - sum(comm.widths(data.shape[3])[: comm.rank])  # among this rank's columns, if it is one of them
+    return comm.gather(data[..., max(place, 0) : max(place + 1, 0)])[..., 0]
+
+
+def _fullest(volume: ChemicalVolume, axis: int, comm: Comm) -> int:
+    along = _sums_along(volume.data, axis, comm)
     totals = along.sum(axis=1, keepdims=True)
     signal = (along / np.where(totals > 0, totals, 1)).sum(axis=0)
     # a specimen that does not vary along the axis has many such slices: take the one nearest to the centre
@@ -116,9 +129,17 @@ def _fullest(volume: ChemicalVolume, axis: int) -> int:
     return int(candidates[np.abs(candidates - (len(signal) - 1) / 2).argmin()])
 
 
-def _brightest(cut: np.ndarray, element: np.ndarray, quantile: float) -> float:
-    """That quantile of the slice, the maximum of the volume where it is 0, or 1."""
-    return float(np.quantile(cut, quantile)) or float(element.max()) or 1.0
+def _sums_along(data: np.ndarray, axis: int, comm: Comm) -> np.ndarray:
+    """The sum of every slice across the x or z axis, (element, slice), over the columns of all ranks."""
+    if axis == 3:
+        return comm.gather(kernels(data).sums.totals(data))
+    n_elements, n_slices, *plane = data.shape
+    return comm.total(kernels(data).sums.totals(data.reshape(-1, *plane))).reshape(n_elements, n_slices)
+
+
+def _brightest(cut: np.ndarray, peak: float, quantile: float) -> float:
+    """That quantile of the slice, the peak of the volume where it is 0, or 1."""
+    return float(np.quantile(cut, quantile)) or float(peak) or 1.0
 
 
 def _round_length(target: float) -> float:

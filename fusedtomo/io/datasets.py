@@ -20,9 +20,9 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import member, naming, read_array, read_number
+from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
-from fusedtomo.io.volumes import Columns, get_elements, get_volume, put_elements, put_volume, read_columns
+from fusedtomo.io.volumes import get_elements, get_volume, put_elements, put_volume
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
 
@@ -80,7 +80,8 @@ def _write_haadf(group: h5py.Group, series: TiltSeries) -> None:
 
 
 def _read_haadf(file: h5py.File, columns: Columns) -> TiltSeries:
-    counts, scheme = read_columns(file, "haadf/counts", 3, columns), _read_scheme(file, "haadf/angles_deg")
+    counts = read_array(file, "haadf/counts", 3, columns=columns)
+    scheme = _read_scheme(file, "haadf/angles_deg")
     background = read_number(file, "haadf", "background")
     gain, snr = (read_number(file, "haadf", name, required=False) for name in ("gain", "snr"))
     with naming("/haadf/counts"):
@@ -96,7 +97,8 @@ def _write_chemical(group: h5py.Group, dataset: FusedDataset) -> None:
 
 
 def _read_chemical(file: h5py.File, columns: Columns) -> tuple[TiltSeries, ...]:
-    counts, scheme = read_columns(file, "chemical/counts", 4, columns), _read_scheme(file, "chemical/angles_deg")
+    counts = read_array(file, "chemical/counts", 4, columns=columns)
+    scheme = _read_scheme(file, "chemical/angles_deg")
     elements = get_elements(file, "chemical")
     if len(counts) != len(elements) or len(set(elements)) != len(elements):
         raise InputError(
@@ -127,8 +129,8 @@ def _known(background: float | None) -> float:
 
 def _check_widths(file: h5py.File) -> None:
     """Compare the full widths of both modalities, which nobody sees in the columns that are read."""
-    haadf, chemical = (member(file, name).shape or (0,) for name in ("haadf/counts", "chemical/counts"))
-    if haadf[-1] != chemical[-1]:
+    haadf, chemical = (member(file, name).shape or () for name in ("haadf/counts", "chemical/counts"))
+    if len(haadf) == 3 and len(chemical) == 4 and haadf[-1] != chemical[-1]:  # what else is wrong, their readers say
         raise InputError(
             f"HAADF images are {haadf[-1]} pixels wide (x) but chemical maps {chemical[-1]}; "
             f"resample them to one pixel size and crop them alike"

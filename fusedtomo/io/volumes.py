@@ -22,15 +22,13 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import member, naming, read_array, read_number
+from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
 from fusedtomo.parallel import SERIAL, Blocks, Comm
 from fusedtomo.volume import ChemicalVolume
 
 # Not compressed: a 4 x 256^3 phantom took 0.3 s so, 1.1 s with lzf (which only h5py reads) and 1.8 s with gzip.
 _CHUNK_BYTES = 8 * 2**20
-
-Columns = slice | Callable[[int], slice] | None  # x columns to read; called with the width, as comm.columns; None: all
 
 
 def write_volume(
@@ -99,28 +97,12 @@ def put_volume(file: h5py.File, name: str, volume: ChemicalVolume) -> None:
 
 def get_volume(file: h5py.File, group: str, columns: Columns = None) -> ChemicalVolume:
     """Read a volume, or some columns of it, from a group of an open file."""
-    data = read_columns(file, f"{group}/data", 4, columns)
+    data = read_array(file, f"{group}/data", 4, columns=columns)
     voxel_nm = read_number(file, group, "voxel_nm")
     with naming(f"/{group}"):
         volume = ChemicalVolume(data, get_elements(file, group), voxel_nm)
         _ = volume.atomic_numbers  # raises for a name that is no element
     return volume
-
-
-def read_columns(file: h5py.File, name: str, ndim: int, columns: Columns) -> np.ndarray:
-    """Return a data set whose last axis is x, or some columns of it, as a finite C-ordered float32 array."""
-    if columns is None:
-        return read_array(file, name, ndim)
-    dataset = member(file, name)
-    if dataset.dtype.kind not in "fiu" or dataset.ndim != ndim or 0 in dataset.shape:
-        raise InputError(
-            f"data set '/{name}' holds {dataset.dtype} values of shape {dataset.shape}; it needs numbers in "
-            f"{ndim} dimensions, none empty"
-        )
-    values = dataset.astype(np.float32)[..., _chosen(columns, dataset.shape[-1])]
-    if not np.isfinite(values).all():
-        raise InputError(f"data set '/{name}' holds NaN or infinity; replace those values first")
-    return values
 
 
 def put_elements(group: h5py.Group, elements: Sequence[str]) -> None:
@@ -136,15 +118,6 @@ def get_elements(file: h5py.File, group: str) -> tuple[str, ...]:
             f"data set '/{group}/elements' is {dataset.dtype} of shape {dataset.shape}; it must list symbols"
         )
     return tuple(dataset.asstr(errors="replace")[()].tolist())
-
-
-def _chosen(columns: Columns, nx: int) -> slice:
-    """The columns of a width, as a slice within it."""
-    chosen = columns(nx) if callable(columns) else columns
-    start, stop, step = chosen.indices(nx)
-    if step != 1 or start >= stop or (chosen.stop or 0) > nx:
-        raise InputError(f"columns {chosen.start}:{chosen.stop} were asked for but x has {nx}; ask for some of those")
-    return slice(start, stop)
 
 
 def _collect(volume: ChemicalVolume, comm: Comm, write: Callable[[tuple[int, ...], Blocks], None]) -> None:

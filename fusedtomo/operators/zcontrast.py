@@ -36,3 +36,10 @@ class ZContrast:
         curvature bound must not. With `add` the result is added to what `out` holds.
         """
         kernels(volume).zcontrast.add_pullback(volume, self.zeta, self.gamma, cotangent, floor, out, add)
+
+    def total_slope(self, volume: Array, out: Array, *, floor: float = 0.0) -> None:
+        """The derivatives with respect to all elements, summed, into out (z, y, x); `floor` as in `pullback`."""
+        ones, add_pullback = array_module(volume).ones_like(out), kernels(volume).zcontrast.add_pullback
+        for i in range(len(self.zeta)):
+            one = slice(i, i + 1)
+            add_pullback(volume[one], self.zeta[one], self.gamma, ones, floor, out[None], i > 0)

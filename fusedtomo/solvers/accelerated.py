@@ -37,6 +37,11 @@ class _Point:
         self.terms = objective.smooth(self.projected)
         return self
 
+    def like(self) -> "_Point":
+        """Room for another point."""
+        xp = array_module(self.volume)
+        return _Point(xp.empty_like(self.volume), {name: xp.empty_like(p) for name, p in self.projected.items()})
+
 
 class _Descent:
     """The state of a minimisation; no array is allocated once it is made."""
@@ -47,7 +52,7 @@ class _Descent:
         self.inverse = objective.inverse_curvature(self.x.projected, self.x.volume)
         xp = array_module(self.x.volume)
         self._gradient, self._noisy = (xp.empty_like(self.x.volume) for _ in range(2))
-        self._points = [self.x, *(_Point(xp.empty_like(self.x.volume)) for _ in range(2))]
+        self._points = [self.x, *(self.x.like() for _ in range(2))]
 
     def step(self, allowed_gap: float) -> tuple[_Point, float]:
         """A proximal step from y, its metric grown until the quadratic model lies above the smooth part.
@@ -81,7 +86,14 @@ class _Descent:
 
     def renew(self, new: _Point) -> None:
         """Make the diagonal anew where the iteration has come to."""
-        self.inverse, self.scale = self.objective.inverse_curvature(new.projected, new.volume), _FIRST_SCALE
+        self.objective.inverse_curvature(new.projected, new.volume, self.inverse)
+        self.scale = _FIRST_SCALE
+
+    def solution(self, point: _Point, history: History, stopped: str) -> Solution:
+        """The result at a point, cleared of what rounding left outside the support."""
+        if self.objective.support is not None:
+            point.volume *= self.objective.support
+        return Solution(point.volume, history.values, stopped)
 
     def _free(self) -> _Point:
         return next(point for point in self._points if point is not self.x and point is not self.y)
@@ -103,18 +115,18 @@ def minimise(
         new, tv = descent.step(max(_GAP * fall, _LEAST_GAP * settings.tolerance * abs(total)))
         previous, total = total, history.record({**new.terms, "tv": tv}, new.volume)
         if not np.isfinite(total):
-            return Solution(descent.x.volume, history.values, "not finite")
+            return descent.solution(descent.x, history, "not finite")
         moved = relative_change(new.volume, descent.x.volume, objective.place.comm)
         still = still + 1 if moved <= settings.tolerance else 0
         if still == _STILL:
-            return Solution(new.volume, history.values, "tolerance")
+            return descent.solution(new, history, "tolerance")
         if descent.scale > _OUTDATED and renewals:
             descent.renew(new)
             renewals -= 1
         t, momentum = _momentum(1.0 if total > previous else t)
         descent.advance(new, momentum)
         fall = max(previous - total, 0.0)
-    return Solution(descent.x.volume, history.values, "max_iterations")
+    return descent.solution(descent.x, history, "max_iterations")
 
 
 def _momentum(t: float) -> tuple[float, float]:

@@ -8,8 +8,10 @@ without eps, and so the counts come in with their background subtracted.
 
 import numpy as np
 
-from fusedtomo.arrays import Array, array_module, relative_change
+from fusedtomo.arrays import Array, array_module, kernels, relative_change
 from fusedtomo.losses import ChemicalPoisson
+from fusedtomo.operators.projector import Projector
+from fusedtomo.placement import Placement
 from fusedtomo.solvers.initial import initial_volume, lifted
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Callback, History, Solution
@@ -18,15 +20,14 @@ EPS = 0.1  # counts, Algorithm 1 line 7
 
 
 class _PrintedPoisson(ChemicalPoisson):
-    """The chemical term with the printed gradient, g A' ((g A x - b) / (g A x + eps))."""
+    """The chemical term with the printed gradient, g A' ((g A x - b) / (g A x + eps)).
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
-        for gain, eps, v, p, b, r in zip(
-            self.gain, self.eps, self.element_weights, projected, self.counts, self._residual, strict=True
-        ):
-            model = gain * p
-            r[:] = (np.float32(weight) * v * gain) * (model - b) / (model + eps)
-        self.projector.adjoint(self._residual, out, add=add)
+    That is g A' (1 - (b + eps) / (g A x + eps)), the likelihood's own for counts of b + eps.
+    """
+
+    def __init__(self, projector: Projector, counts: np.ndarray, gain: np.ndarray, eps: np.ndarray, place: Placement):
+        super().__init__(projector, counts, gain, eps, place=place)
+        self._met = place.put(counts + eps[:, None, None, None])
 
 
 def gradient_descent(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
@@ -37,18 +38,22 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
     lambdas = {"haadf": weights.haadf, "chemical": weights.chemical}
     largest = {name: _largest_curvature(loss, x, comm) for name, loss in losses.items()}
     thresholds = weights.tv * problem.gradient_noise / largest["chemical"]
-    history, unit_metric = History(callback), array_module(x).ones_like(x)
-    tv = problem.total_variation_of(thresholds).value(x)
-    _record(history, losses, lambdas, tv, x)
+    history, tv, unit_metric = History(callback), problem.total_variation_of(thresholds), array_module(x).ones_like(x)
+    before, noisy = array_module(x).empty_like(x), array_module(x).empty_like(x)
+    projected = {name: loss.project(x) for name, loss in losses.items()}
+    _record(history, losses, lambdas, projected, tv.value(x), x)
     for _ in range(settings.max_iterations):
-        before, gradient = x, array_module(x).zeros_like(x)
-        for name, loss in losses.items():
-            loss.gradient(loss.project(x), x, lambdas[name] / largest[name], gradient, add=True)
-        prox, x = problem.total_variation_of(thresholds), array_module(x).empty_like(x)
-        tv = prox.prox(before - gradient, unit_metric, 1.0, x)
+        before, x = x, before
+        for k, (name, loss) in enumerate(losses.items()):
+            loss.gradient(projected[name], before, lambdas[name] / largest[name], noisy, add=k > 0)
+        kernels(x).sums.descend(before, noisy, unit_metric, 1.0, noisy)
+        tv.forget()
+        variation = tv.prox(noisy, unit_metric, 1.0, x)
         if problem.support is not None:
             x *= problem.support
-        if not np.isfinite(_record(history, losses, lambdas, tv, x)):
+        for name, loss in losses.items():
+            loss.project(x, projected[name])
+        if not np.isfinite(_record(history, losses, lambdas, projected, variation, x)):
             return Solution(before, history.values, "not finite")
         if relative_change(x, before, comm) <= settings.tolerance:
             return Solution(x, history.values, "tolerance")
@@ -58,15 +63,15 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
 def _chemical(problem: Problem) -> _PrintedPoisson:
     signal = np.maximum(problem.dataset.chemical_counts - problem.background[:, None, None, None], 0)
     eps = np.full_like(problem.background, problem.settings.eps or EPS)
-    return _PrintedPoisson(problem.chemical_projector, signal, problem.gain, eps, place=problem.place)
+    return _PrintedPoisson(problem.chemical_projector, signal, problem.gain, eps, problem.place)
 
 
 def _largest_curvature(loss, x: Array, comm) -> float:
     bound = array_module(x).zeros_like(x)
     loss.add_curvature(loss.project(x), x, 1.0, bound)
-    return max(float(comm.gather(np.array([bound.max()], np.float64)).max()), 1e-12)
+    return max(float(comm.gather(np.array([float(bound.max())])).max()), 1e-12)
 
 
-def _record(history: History, losses, lambdas, tv: float, x: Array) -> float:
-    values = {name: lambdas[name] * loss.value(loss.project(x)) for name, loss in losses.items()}
-    return history.record({**values, "tv": tv}, x)
+def _record(history: History, losses, lambdas, projected, variation: float, x: Array) -> float:
+    values = {name: lambdas[name] * loss.value(projected[name]) for name, loss in losses.items()}
+    return history.record({**values, "tv": variation}, x)

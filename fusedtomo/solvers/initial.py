@@ -27,9 +27,9 @@ def maximum_likelihood(loss: ChemicalPoisson, shape: tuple[int, int, int], itera
     ratio, back = xp.empty_like(loss.counts), xp.empty_like(volume)
     for _ in range(iterations):
         projector.forward(volume, ratio)
-        for i, (gain, eps) in enumerate(zip(loss.gain, loss.eps, strict=True)):
-            ratio[i] *= gain
-            ratio[i] += eps
+        for model, gain, eps in zip(ratio, loss.gain, loss.eps, strict=True):
+            model *= gain
+            model += eps
         xp.divide(loss.counts, ratio, out=ratio)
         projector.adjoint(ratio, back)
         back /= sensitivity

@@ -52,10 +52,11 @@ class Objective:
             term.loss.gradient(projected[name], volume, term.weight, out, add=k > 0)
         return out
 
-    def inverse_curvature(self, projected: Mapping[str, Array], volume: Array) -> Array:
+    def inverse_curvature(self, projected: Mapping[str, Array], volume: Array, out: Array | None = None) -> Array:
         """1 / D with D a positive diagonal (element, z, y, x) that bounds the curvature of the smooth part nearby."""
         xp = array_module(volume)
-        out = xp.zeros_like(volume)
+        out = xp.empty_like(volume) if out is None else out
+        out[:] = 0
         for name, term in self.terms.items():
             term.loss.add_curvature(projected[name], volume, term.weight, out)
         least = np.maximum(_LEAST_CURVATURE * means(out, self.place.comm), 1e-12).astype(np.float32)
@@ -63,7 +64,8 @@ class Objective:
             xp.maximum(channel, floor, out=channel)
             xp.divide(np.float32(1), channel, out=channel)
             if self.support is not None:
-                channel[~self.support] = _FROZEN
+                channel *= self.support
+                xp.maximum(channel, _FROZEN, out=channel)
         return out
 
     def supported(self, volume: Array) -> Array:

@@ -19,30 +19,26 @@ def sirt(problem: Problem, *, initial: Array | None = None, callback: Callback |
     per_column = _inverse(projector.adjoint(xp.ones(measured.shape[1:], np.float32)))
     history = History(callback)
     x = xp.zeros(problem.shape, np.float32) if initial is None else xp.array(initial, dtype=np.float32, order="C")
-    before, update, residual = xp.empty_like(x), xp.empty_like(x), xp.empty_like(measured)
-    _residual(projector, measured, x, residual)
-    history.record({"chemical": _cost(residual, per_row, comm)}, x)
+    before, update, residual, weighted = (xp.empty_like(like) for like in (x, x, measured, measured))
+
+    def cost() -> float:
+        """Half the squared residual weighted by R; leaves R (b - A x) in `weighted`."""
+        xp.subtract(measured, projector.forward(x, residual), out=residual)
+        xp.multiply(residual, per_row, out=weighted)
+        return 0.5 * dot(weighted, residual, comm)
+
+    history.record({"chemical": cost()}, x)
     for _ in range(problem.settings.max_iterations):
         before[:] = x
-        residual *= per_row
-        x += xp.multiply(projector.adjoint(residual, update), per_column, out=update)
+        x += xp.multiply(projector.adjoint(weighted, update), per_column, out=update)
         xp.maximum(x, np.float32(0), out=x)
         if problem.support is not None:
             x *= problem.support
-        _residual(projector, measured, x, residual)
-        history.record({"chemical": _cost(residual, per_row, comm)}, x)
+        history.record({"chemical": cost()}, x)
         if relative_change(x, before, comm) <= problem.settings.tolerance:
             return Solution(x, history.values, "tolerance")
     return Solution(x, history.values, "max_iterations")
 
 
-def _residual(projector, measured: Array, x: Array, out: Array) -> None:
-    array_module(x).subtract(measured, projector.forward(x, out), out=out)
-
-
 def _inverse(sums: Array) -> Array:
     return 1 / array_module(sums).maximum(sums, np.float32(1e-3))
-
-
-def _cost(residual: Array, per_row: Array, comm) -> float:
-    return 0.5 * dot(residual * per_row, residual, comm)

@@ -4,27 +4,28 @@ import numba
 import numpy as np
 import pytest
 
-from fusedtomo.arrays import dot, kernels, means, relative_change, sample, totals
+from fusedtomo.arrays import dot, kernels, means, relative_change, sample, to_host, totals
 
 SHAPES = [(1, 1, 1, 1), (2, 3, 4, 5), (1, 40, 41, 43), (3, 1, 1, 130)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_sums_equal_float64_numpy(shape, rng):
+def test_sums_equal_float64_numpy(place, shape, rng):
     a, b, g = rng.normal(size=(3, *shape)).astype(np.float32)
     inverse = rng.uniform(0.5, 2, shape).astype(np.float32)
     x, y, d = a.astype(np.float64), b.astype(np.float64), a.astype(np.float64) - b
+    terms = g * d + 0.35 * d * d / inverse
+    a, b, g, inverse = (place.put(array) for array in (a, b, g, inverse))
     assert dot(a, b) == pytest.approx((x * y).sum(), rel=1e-12, abs=1e-12 * np.abs(x * y).sum())
     assert relative_change(a, b) == pytest.approx(np.linalg.norm(d) / np.linalg.norm(x), rel=1e-5)
     np.testing.assert_allclose(totals(a), x.sum(axis=(1, 2, 3)), atol=1e-9)
     np.testing.assert_allclose(means(a), x.mean(axis=(1, 2, 3)), atol=1e-12)
-    terms = g * d + 0.35 * d * d / inverse
     found = kernels(a).sums.model_change(g, inverse, 0.7, a, b)
     np.testing.assert_allclose(found, terms.sum(axis=(0, 1, 2)), atol=1e-6 * np.abs(terms).sum())
 
 
-def test_change_of_nothing_is_nothing():
-    nothing = np.zeros((2, 3), np.float32)
+def test_change_of_nothing_is_nothing(place):
+    nothing = place.put(np.zeros((2, 3)))
     assert relative_change(nothing, nothing) == 0
 
 
@@ -47,26 +48,27 @@ def test_sums_have_the_same_bits_with_one_and_two_threads(rng):
 
 
 @pytest.mark.parametrize("cut", [1, 7, 16, 28])
-def test_the_columns_of_a_slab_have_the_bits_of_the_whole(cut, rng):
-    a, b = rng.normal(size=(2, 3, 30, 31, 29)).astype(np.float32)
+def test_the_columns_of_a_slab_have_the_bits_of_the_whole(place, cut, rng):
+    a, b = (place.put(array) for array in rng.normal(size=(2, 3, 30, 31, 29)))
     whole = np.stack(_column_sums(a, b))
     for part in (slice(None, cut), slice(cut, None)):
-        slab = [np.ascontiguousarray(one[..., part]) for one in (a, b)]
+        slab = [place.put(one[..., part]) for one in (a, b)]
         np.testing.assert_array_equal(np.stack(_column_sums(*slab)), whole[:, part])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_steps_equal_numpy(shape, rng):
-    x, g, old = rng.normal(size=(3, *shape)).astype(np.float32)
-    inverse, out = rng.uniform(0.5, 2, shape).astype(np.float32), np.empty_like(x)
-    kernels(x).sums.descend(x, g, inverse, 0.7, out)
-    np.testing.assert_allclose(out, x - 0.7 * inverse * g, atol=1e-6)
-    kernels(x).sums.extrapolate(x, old, 0.4, out)
-    np.testing.assert_allclose(out, np.maximum(x + 0.4 * (x - old), 0), atol=1e-6)
+def test_steps_equal_numpy(place, shape, rng):
+    x, g, old, inverse = *rng.normal(size=(3, *shape)), rng.uniform(0.5, 2, shape)
+    there = [place.put(array) for array in (x, g, old, inverse, x)]
+    sums, out = kernels(there[0]).sums, there[-1]
+    sums.descend(there[0], there[1], there[3], 0.7, out)
+    np.testing.assert_allclose(to_host(out), x - 0.7 * inverse * g, atol=1e-5)
+    sums.extrapolate(there[0], there[2], 0.4, out)
+    np.testing.assert_allclose(to_host(out), np.maximum(x + 0.4 * (x - old), 0), atol=1e-5)
 
 
-def test_a_sample_is_all_of_a_small_array_and_rows_of_a_large_one(rng):
+def test_a_sample_is_all_of_a_small_array_and_rows_of_a_large_one(place, rng):
     a = rng.normal(size=(6, 5, 7)).astype(np.float32)
-    np.testing.assert_array_equal(sample(a), a.reshape(-1, 7))
-    few = sample(a, size=50)
+    np.testing.assert_array_equal(sample(place.put(a)), a.reshape(-1, 7))
+    few = sample(place.put(a), size=50)
     np.testing.assert_array_equal(few, a.reshape(-1, 7)[::5])

@@ -8,6 +8,7 @@ import pytest
 from fusedtomo.losses import ChemicalLeastSquares, ChemicalPoisson, HaadfLeastSquares, mean_counts, noise_variance
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
+from tests.devices import on
 from tests.fusedtomo.reference import dense, finite_differences, haadf_value, poisson_value, project
 
 DEPTH, WIDTH, NX = 4, 5, 2
@@ -76,22 +77,23 @@ def _references(matrix, counts, signal, gamma):
     return {"poisson": poisson, "least squares": least_squares, "haadf": haadf}
 
 
-def _losses(projector, counts, signal, gamma):
-    return {
-        "poisson": ChemicalPoisson(projector, counts, GAIN, EPS),
-        "least squares": ChemicalLeastSquares(projector, counts, GAIN, EPS),
-        "haadf": HaadfLeastSquares(projector, ZContrast(ATOMIC_NUMBERS, gamma), signal, SIGMA2),
+def _losses(place, projector, counts, signal, gamma):
+    losses = {
+        "poisson": ChemicalPoisson(projector, counts, GAIN, EPS, place=place),
+        "least squares": ChemicalLeastSquares(projector, counts, GAIN, EPS, place=place),
+        "haadf": HaadfLeastSquares(projector, ZContrast(ATOMIC_NUMBERS, gamma), signal, SIGMA2, place=place),
     }
+    return {name: on(place, loss) for name, loss in losses.items()}
 
 
 CASES = [("poisson", 2.0), ("least squares", 2.0), *(("haadf", gamma) for gamma in GAMMAS)]
 
 
 @pytest.fixture(params=CASES, ids=[f"{name} {gamma}" for name, gamma in CASES])
-def pair(request, projector, matrix, counts, signal):
+def pair(request, place, projector, matrix, counts, signal):
     """A loss and its float64 reference."""
     name, gamma = request.param
-    return _losses(projector, counts, signal, gamma)[name], _references(matrix, counts, signal, gamma)[name]
+    return _losses(place, projector, counts, signal, gamma)[name], _references(matrix, counts, signal, gamma)[name]
 
 
 def _gradient(loss, volume, weight=1.0):
@@ -144,10 +146,12 @@ def test_projections_go_into_the_array_that_the_caller_gives(pair, volume):
 
 
 @pytest.mark.parametrize("kind", [ChemicalPoisson, ChemicalLeastSquares])
-def test_elements_have_weights_of_their_own(kind, projector, counts, volume):
+def test_elements_have_weights_of_their_own(kind, place, projector, counts, volume):
+    def make(part, **weights):
+        return on(place, kind(projector, counts[part], GAIN[part], EPS[part], place=place, **weights))
+
     weights = np.array([0.3, 2.0])
-    whole = kind(projector, counts, GAIN, EPS, element_weights=weights)
-    parts = [kind(projector, counts[i : i + 1], GAIN[i : i + 1], EPS[i : i + 1]) for i in range(2)]
+    whole, parts = make(slice(2), element_weights=weights), [make(slice(i, i + 1)) for i in range(2)]
     values = [part.value(part.project(volume[i : i + 1])) for i, part in enumerate(parts)]
     assert whole.value(whole.project(volume)) == pytest.approx(weights @ values, rel=ROUNDING)
     for measure in (_gradient, _curvature):
@@ -165,10 +169,10 @@ def test_values_are_never_negative(pair, rng):
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_a_perfect_fit_costs_nothing_and_pulls_nowhere(projector, volume, gamma):
+def test_a_perfect_fit_costs_nothing_and_pulls_nowhere(place, projector, volume, gamma):
     counts = (GAIN[PER_ELEMENT] * projector.forward(volume) + EPS[PER_ELEMENT]).astype(np.float32)
     signal = 7 * projector.forward(ZContrast(ATOMIC_NUMBERS, gamma).density(volume))
-    for name, loss in _losses(projector, counts, signal, gamma).items():
+    for name, loss in _losses(place, projector, counts, signal, gamma).items():
         far = 0.5 * volume + np.float32(0.3)
         size, pull = loss.value(loss.project(far)), np.abs(_gradient(loss, far)).max()
         assert loss.value(loss.project(volume)) < ROUNDING * size, name
@@ -198,8 +202,10 @@ def _jacobian_blocks(name, matrix, volume, counts, signal, gamma, x_index):
 
 
 @pytest.mark.parametrize(("name", "gamma"), CASES)
-def test_curvature_majorises_gauss_newton_in_every_direction(projector, matrix, counts, signal, volume, name, gamma):
-    diagonal = _curvature(_losses(projector, counts, signal, gamma)[name], volume).reshape(2, -1, NX)
+def test_curvature_majorises_gauss_newton_in_every_direction(
+    place, projector, matrix, counts, signal, volume, name, gamma
+):
+    diagonal = _curvature(_losses(place, projector, counts, signal, gamma)[name], volume).reshape(2, -1, NX)
     for x_index in range(NX):
         jacobian = _jacobian_blocks(name, matrix, volume, counts, signal, gamma, x_index)
         gap = np.diag(diagonal[:, :, x_index].ravel().astype(np.float64)) - jacobian.T @ jacobian
@@ -208,8 +214,8 @@ def test_curvature_majorises_gauss_newton_in_every_direction(projector, matrix, 
         assert np.linalg.eigvalsh(gap).min() < 0.5 * np.diag(jacobian.T @ jacobian).max()  # nor is it absurdly large
 
 
-def test_linear_loss_lies_below_its_quadratic_bound_everywhere(projector, counts, volume, rng):
-    loss = ChemicalLeastSquares(projector, counts, GAIN, EPS)
+def test_linear_loss_lies_below_its_quadratic_bound_everywhere(place, projector, counts, volume, rng):
+    loss = on(place, ChemicalLeastSquares(projector, counts, GAIN, EPS, place=place))
     at, gradient, diagonal = loss.value(loss.project(volume)), _gradient(loss, volume), _curvature(loss, volume)
     for length in (0.01, 0.1, 1.0, 10.0):
         move = (length * rng.normal(size=volume.shape)).astype(np.float32)
@@ -218,17 +224,17 @@ def test_linear_loss_lies_below_its_quadratic_bound_everywhere(projector, counts
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_empty_series_and_empty_volumes_give_finite_numbers(projector, gamma):
+def test_empty_series_and_empty_volumes_give_finite_numbers(place, projector, gamma):
     nothing = np.zeros((2, 4, WIDTH, NX), np.float32)
     for x in (np.zeros((2, DEPTH, WIDTH, NX), np.float32), np.ones((2, DEPTH, WIDTH, NX), np.float32)):
-        for name, loss in _losses(projector, nothing, nothing[0], gamma).items():
+        for name, loss in _losses(place, projector, nothing, nothing[0], gamma).items():
             assert np.isfinite(loss.value(loss.project(x))), name
             assert np.isfinite(_gradient(loss, x)).all(), name
             assert np.isfinite(_curvature(loss, x)).all(), name
 
 
-def test_haadf_gain_is_the_least_squares_fit(projector, volume, signal):
-    loss = HaadfLeastSquares(projector, ZContrast(ATOMIC_NUMBERS, 1.7), signal, SIGMA2)
+def test_haadf_gain_is_the_least_squares_fit(place, projector, volume, signal):
+    loss = on(place, HaadfLeastSquares(projector, ZContrast(ATOMIC_NUMBERS, 1.7), signal, SIGMA2, place=place))
     projected = loss.project(volume).astype(np.float64)
     expected = (projected * signal).sum() / (projected**2).sum()
     np.testing.assert_allclose(loss.gain(loss.project(volume)), expected, rtol=ROUNDING)
@@ -245,9 +251,9 @@ def test_haadf_term_does_not_see_the_detector_s_gain(projector, volume, signal):
     np.testing.assert_allclose(_gradient(b, volume), gradient, atol=10 * ROUNDING * np.abs(gradient).max())
 
 
-def test_losses_leave_the_counts_alone(projector, counts, signal, volume):
+def test_losses_leave_the_counts_alone(place, projector, counts, signal, volume):
     copies = counts.copy(), signal.copy(), volume.copy()
-    for loss in _losses(projector, counts, signal, 1.7).values():
+    for loss in _losses(place, projector, counts, signal, 1.7).values():
         loss.value(loss.project(volume))
         _gradient(loss, volume), _curvature(loss, volume)
     for now, before in zip((counts, signal, volume), copies, strict=True):

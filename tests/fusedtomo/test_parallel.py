@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusedtomo.errors import InputError
-from fusedtomo.parallel import SERIAL, guarded, local_rank, world
+from fusedtomo.parallel import SERIAL, agreed, guarded, local_rank, world
 from tests.mpi import check_script, needs_mpi, run_script
 
 LAUNCHER_PREFIXES = ("PMI", "OMPI", "PALS", "SLURM", "MPI_LOCAL")
@@ -186,6 +186,48 @@ for dtype in ("f2", "f4", "f8", "i4", "u1", "?", "c8", "M8[s]", "S3"):
 
 
 @needs_mpi
+@pytest.mark.parametrize("n", [2, 4])
+def test_widths_that_change_from_array_to_array_are_noticed(n):
+    # some ranks have the width that they had before, others have not: no rank may take another way than the rest
+    check_script(
+        n,
+        """
+rng = np.random.default_rng(7)
+for nx in (9, 9, 10, comm.size, 5, 9, 4, 4, 11, 5):
+    for dtype in ("f8", "f4", "i2"):
+        full = (100 * rng.normal(size=(2, nx))).astype(dtype)
+        assert np.array_equal(comm.gather(full[:, comm.columns(nx)]), full), nx
+    one = comm.gather(np.array([[comm.rank]]))  # one column each
+    assert one.tolist() == [list(range(comm.size))]
+    alone = comm.gather(np.full((3, int(comm.rank == 1)), 7.0))  # one column on one rank
+    assert alone.tolist() == [[7.0]] * 3
+""",
+    )
+
+
+@needs_mpi
+def test_a_sum_takes_one_message_where_widths_stay():
+    check_script(
+        3,
+        """
+from mpi4py import MPI
+class Counting:
+    calls = []
+    def __getattr__(self, name):
+        self.calls.append(name)
+        return getattr(MPI.COMM_WORLD, name)
+counting = Counting()
+mine = MPIComm(counting)
+mine.total(np.ones((2, 5)))
+counting.calls.clear()
+for _ in range(10):
+    assert mine.total(np.ones((2, 5))).tolist() == [15, 15]
+assert counting.calls == ["Allgatherv"] * 10
+""",
+    )
+
+
+@needs_mpi
 def test_given_widths_are_kept_and_checked():
     check_script(
         3,
@@ -322,22 +364,56 @@ assert local_rank() == comm.rank
 # -------------------------------------------------------------------------------- ranks that fail
 
 
+def test_alone_an_agreed_error_is_the_error_itself():
+    with pytest.raises(InputError, match="told"), agreed(SERIAL):
+        raise InputError("told")
+    with agreed(SERIAL):
+        pass
+
+
+@needs_mpi
+@pytest.mark.parametrize("failing", ["comm.rank == 1", "comm.rank >= 1", "True"])
+def test_all_ranks_raise_the_error_of_the_first_that_has_one(failing):
+    first = 0 if failing == "True" else 1
+    check_script(
+        3,
+        f"""
+with agreed(comm):
+    pass
+try:
+    with agreed(comm):
+        if {failing}:
+            raise InputError(f"no file, é {{comm.rank}}")
+    raise AssertionError("no error")
+except AgreedError as error:
+    assert str(error) == "no file, é {first}", error
+""",
+    )
+
+
+@needs_mpi
+def test_an_agreed_error_lets_every_rank_leave_by_itself():
+    body = "try:\n    with guarded(comm), agreed(comm):\n        if comm.rank == 1: raise InputError('bad')\n"
+    ended = run_script(3, body + "except InputError as error:\n    sys.stderr.write(f'{error}\\n')\n    sys.exit(0)")
+    assert (ended.returncode, ended.stderr) == (0, "bad\n" * 3)  # and not a word of the launcher's
+
+
 @needs_mpi
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "code", "told"),
     [
-        ("if comm.rank == 1: raise RuntimeError('boom')\ncomm.any(False)", "rank 1 of 3: Traceback"),
-        ("if comm.rank == 2: raise InputError('no such file')\ncomm.any(False)", "rank 2 of 3: no such file"),
-        ("if comm.rank == 2: raise KeyboardInterrupt\ncomm.any(False)", "rank 2 of 3: interrupted"),
-        ("if comm.rank == 1: sys.exit(2)\ncomm.any(False)", "rank 1 of 3: ended with 2"),
-        ("raise InputError('all alike')", "rank 0 of 3: all alike"),
-        ("comm.columns(2)", "rank 0 of 3: 3 ranks but the volume has 2 columns (x); start at most 2 ranks"),
+        ("if comm.rank == 1: raise RuntimeError('boom')\ncomm.any(False)", 1, "rank 1 of 3: Traceback"),
+        ("if comm.rank == 2: raise InputError('no such file')\ncomm.any(False)", 2, "rank 2 of 3: no such file"),
+        ("if comm.rank == 2: raise KeyboardInterrupt\ncomm.any(False)", 130, "rank 2 of 3: interrupted"),
+        ("if comm.rank == 1: sys.exit(3)\ncomm.any(False)", 3, "rank 1 of 3: ended with 3"),
+        ("raise InputError('all alike')", 2, "rank 0 of 3: all alike"),
+        ("comm.columns(2)", 2, "rank 0 of 3: 3 ranks but the volume has 2 columns (x); start at most 2 ranks"),
     ],
 )
-def test_a_rank_that_fails_ends_all_with_one_message(body, told):
+def test_a_rank_that_fails_ends_all_with_one_message(body, code, told):
     start = time.perf_counter()
     ended = run_script(3, body)
-    assert ended.returncode != 0
+    assert ended.returncode == code
     assert time.perf_counter() - start < 20
     assert told in ended.stderr
     assert ended.stderr.count(" of 3: ") == 1

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusedtomo.proximal import TotalVariation
+from tests.devices import on
 from tests.fusedtomo.reference import prox_by_dual_ascent, prox_primal, total_variation
 
 SHAPES = [(3, 4, 5), (1, 4, 5), (4, 1, 5), (4, 5, 1), (1, 1, 6), (1, 6, 1), (6, 1, 1), (1, 1, 1), (2, 2, 9), (21, 2, 3)]
@@ -14,9 +15,13 @@ DUAL_STEPS = 1000
 FLOAT32 = 1e-5  # relative rounding of a float32 sum over a row
 
 
-def _prox(noisy, weights, inverse, iterations=CONVERGED):
+def _tv(place, weights, **settings):
+    return on(place, TotalVariation(np.asarray(weights), place=place, **settings))
+
+
+def _prox(place, noisy, weights, inverse, iterations=CONVERGED):
     out = np.empty_like(noisy)
-    TotalVariation(np.asarray(weights), iterations=iterations).prox(noisy, inverse, 1.0, out)
+    _tv(place, weights, iterations=iterations).prox(noisy, inverse, 1.0, out)
     return out
 
 
@@ -36,29 +41,29 @@ METRICS = pytest.mark.parametrize("metric", [_constant, _varying], ids=["constan
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_value_is_the_isotropic_total_variation(shape, rng):
+def test_value_is_the_isotropic_total_variation(place, shape, rng):
     volume = _noisy(rng, shape)
     expected = 0.5 * total_variation(volume[0].astype(np.float64)) + 3 * total_variation(volume[1].astype(np.float64))
-    tv = TotalVariation(np.array([0.5, 3.0]))
+    tv = _tv(place, np.array([0.5, 3.0]))
     assert tv.value(volume) == pytest.approx(expected, rel=FLOAT32, abs=1e-12)
 
 
-def test_value_of_a_block_is_its_surface():
+def test_value_of_a_block_is_its_surface(place):
     volume = np.zeros((1, 7, 7, 7), np.float32)
     volume[0, 2:5, 2:5, 2:5] = 2
     # nine faces of unit area each way; edges and corners on the near sides share a voxel's difference vector
     expected = 2 * total_variation(volume[0] / 2)
-    assert TotalVariation(np.ones(1)).value(volume) == pytest.approx(expected, rel=FLOAT32)
+    assert _tv(place, np.ones(1)).value(volume) == pytest.approx(expected, rel=FLOAT32)
     assert 2 * 6 * 9 * 0.8 < expected < 2 * 6 * 9
 
 
 @METRICS
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("weight", [0.02, 0.2, 0.6])
-def test_prox_closes_the_duality_gap(shape, weight, metric, rng):
+def test_prox_closes_the_duality_gap(place_for_long, shape, weight, metric, rng):
     """Its cost is within rounding of a lower bound that any feasible dual gives, so it is the minimiser."""
     noisy, inverse = _noisy(rng, shape, 1), metric(rng, (1, *shape))
-    x = _prox(noisy, [weight], inverse)
+    x = _prox(place_for_long, noisy, [weight], inverse)
     cost = prox_primal(x[0].astype(np.float64), noisy[0], weight, inverse[0])
     bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS)[1]
     nothing = prox_primal(np.zeros(shape), noisy[0], weight, inverse[0])  # the cost's natural size
@@ -67,19 +72,19 @@ def test_prox_closes_the_duality_gap(shape, weight, metric, rng):
 
 
 @METRICS
-def test_each_channel_has_its_own_weight(metric, rng):
+def test_each_channel_has_its_own_weight(place_for_long, metric, rng):
     noisy, weights = _noisy(rng, (3, 4, 5), 3), [0.3, 0.0, 0.05]
     inverse = metric(rng, noisy.shape)
-    together = _prox(noisy, weights, inverse)
+    together = _prox(place_for_long, noisy, weights, inverse)
     for channel, weight in enumerate(weights):
-        alone = _prox(noisy[channel : channel + 1], [weight], inverse[channel : channel + 1])
+        alone = _prox(place_for_long, noisy[channel : channel + 1], [weight], inverse[channel : channel + 1])
         np.testing.assert_allclose(together[channel], alone[0], atol=1e-6)
     np.testing.assert_array_equal(together[1], np.maximum(noisy[1], 0))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize(("weight", "expected"), [(0.5, [3.5, 2.0]), (2.0, [2.6, 2.6])])
-def test_two_voxels_move_towards_each_other_as_by_hand(axis, weight, expected):
+def test_two_voxels_move_towards_each_other_as_by_hand(place_for_long, axis, weight, expected):
     """4 and 1 in the metric 1, 1/2: each moves by weight times its inverse metric, or both to their weighted mean."""
     shape = [1, 1, 1]
     shape[axis] = 2
@@ -87,13 +92,13 @@ def test_two_voxels_move_towards_each_other_as_by_hand(axis, weight, expected):
     inverse = np.array([1, 2], np.float32).reshape(1, *shape)
     if weight == 2.0:
         expected = [(4 / 1 + 1 / 2) / (1 / 1 + 1 / 2)] * 2
-    np.testing.assert_allclose(_prox(noisy, [weight], inverse).ravel(), expected, atol=1e-4)
+    np.testing.assert_allclose(_prox(place_for_long, noisy, [weight], inverse).ravel(), expected, atol=1e-4)
 
 
-def test_weight_zero_is_the_projection_on_the_positive(rng):
+def test_weight_zero_is_the_projection_on_the_positive(place, rng):
     noisy = _noisy(rng, (3, 4, 5))
     out = np.full_like(noisy, np.nan)
-    tv = TotalVariation(np.zeros(2))
+    tv = _tv(place, np.zeros(2))
     assert tv.prox(noisy, np.ones_like(noisy), 1.0, out) == 0
     np.testing.assert_array_equal(out, np.maximum(noisy, 0))
     assert tv.value(noisy) == 0
@@ -105,11 +110,11 @@ def test_weight_zero_is_the_projection_on_the_positive(rng):
     spread=st.floats(0, 1),
     seed=st.integers(0, 999),
 )
-def test_prox_is_non_expansive_in_its_metric(shape, weight, spread, seed):
+def test_prox_is_non_expansive_in_its_metric(place_for_long, shape, weight, spread, seed):
     rng = np.random.default_rng(seed)
     inverse = np.exp(rng.normal(0, spread, (1, *shape))).astype(np.float32)
     a, b = (rng.normal(0.5, 1, (1, *shape)).astype(np.float32) for _ in range(2))
-    moved = (_prox(a, [weight], inverse) - _prox(b, [weight], inverse)) ** 2 / inverse
+    moved = (_prox(place_for_long, a, [weight], inverse) - _prox(place_for_long, b, [weight], inverse)) ** 2 / inverse
     apart = (a - b) ** 2 / inverse
     size = np.sqrt(((a**2 + b**2) / inverse).sum())
     # the iteration stops short of the minimiser, by 1e-3 of the volume's size at most
@@ -117,72 +122,84 @@ def test_prox_is_non_expansive_in_its_metric(shape, weight, spread, seed):
 
 
 @METRICS
-def test_kept_duals_converge_over_calls_of_few_iterations(metric, rng):
+def test_kept_duals_converge_over_calls_of_few_iterations(place, metric, rng):
     noisy = _noisy(rng, (4, 5, 6), 1)
     inverse = metric(rng, noisy.shape)
     best, _ = prox_by_dual_ascent(noisy[0], 0.3, inverse[0], DUAL_STEPS)
-    tv, out, errors = TotalVariation(np.array([0.3]), iterations=5), np.empty_like(noisy), []
+    tv, out, errors = _tv(place, np.array([0.3]), iterations=5), np.empty_like(noisy), []
     for _ in range(60):
         tv.prox(noisy, inverse, 1.0, out)
         errors.append(np.abs(out[0] - best).max())
-    cold = np.abs(_prox(noisy, [0.3], inverse, iterations=5)[0] - best).max()
+    cold = np.abs(_prox(place, noisy, [0.3], inverse, iterations=5)[0] - best).max()
     assert errors[0] == pytest.approx(cold, rel=1e-3)
     assert errors[-1] < 0.1 * errors[0]
 
 
-def test_prox_leaves_its_arguments_alone(rng):
+def test_a_dual_that_is_forgotten_leaves_no_trace(place, rng):
+    noisy = _noisy(rng, (4, 5, 6), 1)
+    tv, out = _tv(place, [0.3], iterations=3), np.empty_like(noisy)
+    for _ in range(2):
+        tv.prox(noisy, np.ones_like(noisy), 1.0, out)
+    fresh = _prox(place, noisy, [0.3], np.ones_like(noisy), iterations=3)
+    assert np.abs(out - fresh).max() > 1e-3
+    tv.forget()
+    tv.prox(noisy, np.ones_like(noisy), 1.0, out)
+    np.testing.assert_array_equal(out, fresh)
+
+
+def test_prox_leaves_its_arguments_alone(place, rng):
     noisy = _noisy(rng, (3, 4, 5))
     inverse, weights = _varying(rng, noisy.shape), np.array([0.1, 0.2])
     noisy.flags.writeable = inverse.flags.writeable = weights.flags.writeable = False
-    _prox(noisy, weights, inverse, iterations=3)
+    _prox(place, noisy, weights, inverse, iterations=3)
 
 
 @pytest.mark.parametrize("step", [0.2, 5.0])
-def test_a_step_scales_the_inverse_metric(step, rng):
+def test_a_step_scales_the_inverse_metric(place_for_long, step, rng):
     noisy = _noisy(rng, (4, 5, 6), 1)
     inverse, out = _varying(rng, noisy.shape), np.empty_like(noisy)
-    TotalVariation(np.array([0.3]), iterations=CONVERGED).prox(noisy, inverse, step, out)
-    np.testing.assert_allclose(out, _prox(noisy, [0.3], np.float32(step) * inverse), atol=1e-4)
+    _tv(place_for_long, np.array([0.3]), iterations=CONVERGED).prox(noisy, inverse, step, out)
+    np.testing.assert_allclose(out, _prox(place_for_long, noisy, [0.3], np.float32(step) * inverse), atol=1e-4)
 
 
-def test_prox_returns_the_total_variation_of_what_it_wrote(rng):
+def test_prox_returns_the_total_variation_of_what_it_wrote(place, rng):
     noisy, weights = _noisy(rng, (5, 6, 7)), np.array([0.1, 0.4])
-    out, tv = np.empty_like(noisy), TotalVariation(weights, iterations=3)
+    out, tv = np.empty_like(noisy), _tv(place, weights, iterations=3)
     assert tv.prox(noisy, np.ones_like(noisy), 1.0, out) == pytest.approx(tv.value(out), rel=FLOAT32)
 
 
 @METRICS
-def test_without_a_fixed_number_the_cost_is_within_the_gap_allowed(metric, rng):
+def test_without_a_fixed_number_the_cost_is_within_the_gap_allowed(place, metric, rng):
     noisy, weight = _noisy(rng, (6, 7, 8), 1), 0.1
     inverse = metric(rng, noisy.shape)
     bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS)[1]
     allowed, over, out = 10 ** np.arange(1.0, -2, -0.5), [], np.empty_like(noisy)
     for gap in allowed:
-        TotalVariation(np.array([weight]), iterations=None).prox(noisy, inverse, 1.0, out, allowed_gap=gap)
+        _tv(place, np.array([weight]), iterations=None).prox(noisy, inverse, 1.0, out, allowed_gap=gap)
         over.append(prox_primal(out[0].astype(np.float64), noisy[0], weight, inverse[0]) - bound)
     assert (np.array(over) <= allowed).all()
     assert over[-1] < over[0]  # more is done where more is asked
 
 
-def test_the_gap_is_not_chased_for_ever(rng):
+def test_the_gap_is_not_chased_for_ever(place, rng):
     noisy = _noisy(rng, (4, 5, 6), 1)
-    tv = TotalVariation(np.array([0.5]), iterations=None)
+    tv = _tv(place, np.array([0.5]), iterations=None)
     tv.prox(noisy, np.ones_like(noisy), 1.0, np.empty_like(noisy), allowed_gap=0.0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_anisotropic_value_sums_the_parts_of_the_gradient(shape, rng):
+def test_anisotropic_value_sums_the_parts_of_the_gradient(place, shape, rng):
     volume = _noisy(rng, shape)
     parts = sum(np.abs(np.diff(volume.astype(np.float64), axis=axis)).sum(axis=(1, 2, 3)) for axis in (1, 2, 3))
-    tv = TotalVariation(np.array([0.5, 3.0]), anisotropic=True)
+    tv = _tv(place, np.array([0.5, 3.0]), anisotropic=True)
     assert tv.value(volume) == pytest.approx(0.5 * parts[0] + 3 * parts[1], rel=FLOAT32, abs=1e-12)
 
 
-def test_anisotropic_prox_has_the_least_cost_of_many(rng):
+def test_anisotropic_prox_has_the_least_cost_of_many(place_for_long, rng):
     """Brute force: nothing near it is cheaper, so that a convex cost has its minimum there."""
     noisy = _noisy(rng, (3, 4, 5), 1)
     inverse, out = _varying(rng, noisy.shape), np.empty_like(noisy)
-    tv = TotalVariation(np.array([0.2]), iterations=CONVERGED, anisotropic=True)
+    tv = _tv(place_for_long, np.array([0.2]), iterations=CONVERGED, anisotropic=True)
     tv.prox(noisy, inverse, 1.0, out)
 
     def cost(x):

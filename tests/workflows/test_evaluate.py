@@ -77,7 +77,7 @@ def test_nan_is_a_failure_not_a_number(monkeypatch):
     class Nan:
         nrmse = float("nan")
 
-    monkeypatch.setattr(module, "score", lambda *_: Nan)
+    monkeypatch.setattr(module, "score", lambda *_, **__: Nan)
     result = evaluate(trial())
     assert (result.status, result.nrmse) == ("failed", None)
     assert "NRMSE is nan" in result.reason

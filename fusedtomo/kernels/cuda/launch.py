@@ -1,10 +1,12 @@
 """How a .cu file beside this module becomes a running kernel, and the only place that touches CuPy.
 
 A kernel is compiled on its first launch for the device at hand, by NVRTC, without any header; CuPy keeps the binary on
-disk. Launches go to CuPy's current stream; nothing waits for them but `download` and the first `upload` of a table.
+disk. Launches go to the calling thread's current stream, and nothing waits for them but `download`: threads with
+streams of their own run side by side and share nothing but compiled kernels.
 Tests replace `launch`, `empty`, `upload` and `download` by their NumPy twins and run the same sources on the CPU.
 """
 
+import threading
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -47,10 +49,11 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def upload(table: np.ndarray) -> Any:
-    """A small read-only host array on the device; the same content is copied only once."""
+    """A small read-only host array on the device; a thread's stream is given the same content only once."""
     import cupy
 
-    return _uploaded(cupy.cuda.runtime.getDevice(), table.dtype.str, table.shape, table.tobytes())
+    queue = cupy.cuda.runtime.getDevice(), threading.get_ident(), cupy.cuda.get_current_stream().ptr
+    return _uploaded(queue, table.dtype.str, table.shape, table.tobytes())
 
 
 def upload_floats(values: Any) -> Any:
@@ -95,9 +98,11 @@ def _kernel(source: str, name: str, defines: tuple[str, ...]) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _uploaded(device: int, dtype: str, shape: tuple[int, ...], content: bytes) -> Any:
+def _uploaded(queue: tuple[int, int, int], dtype: str, shape: tuple[int, ...], content: bytes) -> Any:
+    """Kept for one queue alone: what the cache drops goes back to that stream's memory, where its next array may lie.
+
+    A kernel on another stream could still be reading it; one on this stream comes before whatever is written there.
+    """
     import cupy
 
-    array = cupy.asarray(np.frombuffer(content, dtype).reshape(shape))
-    cupy.cuda.get_current_stream().synchronize()  # later calls may run on another stream
-    return array
+    return cupy.asarray(np.frombuffer(content, dtype).reshape(shape))

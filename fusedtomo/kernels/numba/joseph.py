@@ -43,12 +43,14 @@ def _copy(source, target, width):
 
 
 @njit
-def _ray_pairs(at_first, slope, per_ray, end, peak, row_floats, plane_floats, offsets, w0, w1):
-    """The pairs of rows where rays cross planes, (plane, ray): ray d meets plane k at padded row
-    ``at_first + slope k + per_ray d``; rays that miss are sent to rows of zeros.
+def _ray_pairs(at_zero, first, slope, per_ray, end, peak, row_floats, plane_floats, offsets, w0, w1):
+    """The pairs of rows where rays cross planes, (plane, ray): ray d meets plane first + k at padded row
+    ``at_zero + slope (first + k) + per_ray d``; rays that miss are sent to rows of zeros.
+
+    Where a ray meets a plane must not be rounded differently in slabs of another thickness, which depends on x.
     """
     for k in range(offsets.shape[0]):
-        at, plane = at_first + slope * k, np.int32(k * plane_floats)
+        at, plane = at_zero + slope * (first + k), np.int32(k * plane_floats)
         o, u0, u1 = offsets[k], w0[k], w1[k]
         for d in range(o.size):
             place = min(max(at + per_ray * d, 0.0), end)
@@ -79,8 +81,9 @@ def _cross(slab, first, n_planes, m, row_floats, c, s, plane_centre, pairs, line
     nt = lines.shape[0]
     offsets, w0, w1 = pairs[0][:n_planes], pairs[1][:n_planes], pairs[2][:n_planes]
     slope, end = -s / c, m + 1.0
-    at_first = (-0.5 * (nt - 1) - (first - plane_centre) * s) / c + 0.5 * (m - 1) + 1.0
-    _ray_pairs(at_first, slope, 1.0 / c, end, 1.0 / abs(c), row_floats, (m + 3) * row_floats, offsets, w0, w1)
+    at_zero = (-0.5 * (nt - 1) + plane_centre * s) / c + 0.5 * (m - 1) + 1.0
+    at_first, peak, plane_floats = at_zero + slope * first, 1.0 / abs(c), (m + 3) * row_floats
+    _ray_pairs(at_zero, first, slope, 1.0 / c, end, peak, row_floats, plane_floats, offsets, w0, w1)
     flat = offsets.reshape(-1), w0.reshape(-1), w1.reshape(-1)
     for d in range(nt):
         low, high = _inside(at_first + d / c, slope, end, n_planes)

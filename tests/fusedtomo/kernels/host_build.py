@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -41,10 +42,11 @@ class Kernel:
     most_threads: int
 
 
+@cache
 def why_not() -> str | None:
     """Why the sources cannot be built here, if so."""
     if shutil.which("g++") is None:
-        return "g++ is not on PATH"
+        return "g++ is not on PATH, which builds the CUDA sources for the CPU"
     version = subprocess.run(["g++", "-dumpversion"], capture_output=True, text=True, check=True).stdout
     return None if int(version.split(".")[0]) >= 12 else f"g++ {version.strip()} has no _Float16; 12 is the first"
 
@@ -73,7 +75,21 @@ def run(
 ) -> None:
     """`launch.launch` on NumPy arrays."""
     device.check(name, grid, args)
-    kernel, half = kernels(source)[name], "f2" if any("HALF" in define for define in defines) else "f4"
+    execute(device.source_text(source), name, grid, block, args, defines, reverse=reverse)
+
+
+def execute(
+    text: str,
+    name: str,
+    grid: Sequence[int],
+    block: Sequence[int],
+    args: Sequence[Any],
+    defines: tuple[str, ...] = (),
+    *,
+    reverse: bool = False,
+) -> None:
+    """Run a kernel of a source text on NumPy arrays, after its arguments' types have been checked."""
+    kernel, half = kernels(text)[name], "f2" if any("HALF" in define for define in defines) else "f4"
     if np.prod(block) > kernel.most_threads:
         raise ValueError(
             f"{name}: a block of {block} is more than the {kernel.most_threads} threads of its launch bounds"
@@ -85,13 +101,13 @@ def run(
     for i, value in enumerate(values):
         pointers[i] = ctypes.addressof(value)
     extents = [(ctypes.c_uint * 3)(*extent, *[1] * (3 - len(extent))) for extent in (grid, block)]
-    getattr(_library(source, defines), f"run_{name}")(*extents, int(reverse), pointers)
+    getattr(_library(text, defines), f"run_{name}")(*extents, int(reverse), pointers)
 
 
 @cache
-def kernels(source: str) -> dict[str, Kernel]:
-    """The kernels that a .cu file declares, by name."""
-    text = re.sub(r"//[^\n]*", "", device.source_text(source))
+def kernels(text: str) -> dict[str, Kernel]:
+    """The kernels that a source text declares, by name."""
+    text = re.sub(r"//[^\n]*", "", text)
     return {
         name: Kernel(tuple(_declared(argument) for argument in arguments.split(",")), int(bound))
         for bound, name, arguments in _KERNEL.findall(text)
@@ -117,21 +133,24 @@ def _poisoned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 @cache
-def _library(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
-    """The compiled source; kept in the system's folder for temporary files, by its content."""
-    text = device.source_text(source) + "".join(_entry(*item) for item in kernels(source).items())
+def _library(source: str, defines: tuple[str, ...]) -> ctypes.PyDLL:
+    """The compiled source text; kept in the system's folder for temporary files, by its content.
+
+    A PyDLL, which lets no other Python thread run meanwhile: blockIdx and its kin are global variables here.
+    """
+    text = source + "".join(_entry(*item) for item in kernels(source).items())
     command = ["g++", *FLAGS, *_QUIET, f"-include{_SHIM}", *(f"-D{define}" for define in defines), "-xc++", "-"]
     key = hashlib.sha256("\0".join([text, _SHIM.read_text(), *command]).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"fusedtomo-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{source}-{key}.so"
+    path = folder / f"{key}.so"
     if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         done = subprocess.run([*command, "-o", unfinished, "-lm"], input=text, capture_output=True, text=True)
         if done.returncode or done.stderr:
-            raise RuntimeError(f"g++ on {source}.cu with {defines}:\n{done.stderr}")
+            raise RuntimeError(f"g++ on the kernels {', '.join(kernels(source))} with {defines}:\n{done.stderr}")
         unfinished.replace(path)
-    return ctypes.CDLL(str(path))
+    return ctypes.PyDLL(str(path))
 
 
 def _entry(name: str, kernel: Kernel) -> str:

@@ -17,7 +17,9 @@ import pytest
 
 from fusedtomo.kernels.cuda import launch
 
-ARCHITECTURES = ("sm_70", "sm_80", "sm_90")  # V100 (CUDA 12 is the last that knows it), A100, H100 and H200
+# Bytes that a thread may spill on a V100 (CUDA 12 is the last that knows it), A100, H100 and H200; and on a B200 and an
+# RTX 50, which nothing was made for in particular, where a few lie around a slow path.
+ARCHITECTURES = {"sm_70": 0, "sm_80": 0, "sm_90": 0, "sm_100": 16, "sm_120": 16}
 VARIANTS = [
     ("joseph", ("COLUMNS=1",)),
     ("joseph", ("COLUMNS=2",)),
@@ -41,7 +43,7 @@ def test_sources_compile(architecture, source, defines):
     assert set(re.findall(r"__launch_bounds__\([^)]*\)\s+(\w+)\(", launch.source_text(source))) == set(usage)
     for name, (registers, spilled) in usage.items():
         print(f"{source}.{name} {architecture} {' '.join(defines)}: {registers} registers")  # pytest -rP shows it
-        assert spilled == 0, f"{source}.{name} spills {spilled} bytes on {architecture}"
+        assert spilled <= ARCHITECTURES[architecture], f"{source}.{name} spills {spilled} bytes on {architecture}"
 
 
 @cache
@@ -98,8 +100,8 @@ def _call(name: str, *args) -> None:
 
 def nvcc_compile(text: str, architecture: str, options: list[str]) -> str:
     """The same by nvcc."""
-    if shutil.which("nvcc") is None:
-        pytest.skip("neither NVRTC (pip install nvidia-cuda-nvrtc-cu12) nor nvcc is here")
+    if shutil.which("nvcc") is None or shutil.which("g++") is None:
+        pytest.skip("neither NVRTC (pip install nvidia-cuda-nvrtc-cu12) nor nvcc with g++ is here")
     known = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=True).stdout.split()
     if architecture not in known:
         pytest.skip(f"this nvcc does not compile for {architecture}")

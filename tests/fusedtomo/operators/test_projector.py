@@ -1,6 +1,7 @@
 """The projector on every backend: linear, adjoint, picklable, true to its geometry, strict about shapes."""
 
 import pickle
+from functools import partial
 
 import numba
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from fusedtomo.errors import InputError
 from fusedtomo.operators.projector import Projector
+from tests.devices import DEVICES, device, on
 from tests.fusedtomo.reference import joseph_matrix
 
 EDGE_ANGLES = (0.0, 45.0, -45.0, 90.0, -90.0, 89.9, -89.9, 44.999, 33.3, -71.7)
@@ -28,6 +30,16 @@ def backend(request):
     return _backend(request.param)
 
 
+@pytest.fixture(scope="module", params=[*DEVICES, pytest.param("astra", marks=pytest.mark.astra)])
+def make(request):
+    """How a projector is made on every device, and with ASTRA; it takes and returns arrays of the host."""
+    if request.param == "astra":
+        yield partial(Projector, backend=_backend("astra"))
+    else:
+        with device(request.param) as place:
+            yield lambda *args: on(place, Projector(*args))
+
+
 def _assert_adjoint(projector, nx, seed):
     rng = np.random.default_rng(seed)
     volume = rng.normal(size=(projector.depth, projector.width, nx)).astype(np.float32)
@@ -39,9 +51,9 @@ def _assert_adjoint(projector, nx, seed):
 
 
 @pytest.mark.parametrize("angle", EDGE_ANGLES)
-def test_adjoint_is_the_transpose_at_each_angle_alone(backend, angle):
+def test_adjoint_is_the_transpose_at_each_angle_alone(make, angle):
     for depth, width, nx in ((9, 9, 3), (5, 12, 1), (12, 5, 70)):
-        _assert_adjoint(Projector([angle], depth, width, backend=backend), nx, seed=1)
+        _assert_adjoint(make([angle], depth, width), nx, seed=1)
 
 
 @given(
@@ -51,13 +63,12 @@ def test_adjoint_is_the_transpose_at_each_angle_alone(backend, angle):
     nx=st.sampled_from([1, 2, 63, 64, 65, 130]),
     seed=st.integers(0, 999),
 )
-@pytest.mark.parametrize("name", ["own", pytest.param("astra", marks=pytest.mark.astra)])
-def test_adjoint_is_the_transpose_at_any_shape_and_angles(name, angles, depth, width, nx, seed):
-    _assert_adjoint(Projector(angles, depth, width, backend=_backend(name)), nx, seed)
+def test_adjoint_is_the_transpose_at_any_shape_and_angles(make, angles, depth, width, nx, seed):
+    _assert_adjoint(make(angles, depth, width), nx, seed)
 
 
-def test_projector_is_linear(backend, rng):
-    projector = Projector([-60.0, 10.0, 45.0], 7, 11, backend=backend)
+def test_projector_is_linear(make, rng):
+    projector = make([-60.0, 10.0, 45.0], 7, 11)
     a, b = rng.normal(size=(2, 7, 11, 5)).astype(np.float32)
     expected = 2 * projector.forward(a) - 3 * projector.forward(b)
     np.testing.assert_allclose(projector.forward(2 * a - 3 * b), expected, atol=ROUNDING * np.abs(expected).max())
@@ -68,19 +79,19 @@ def test_projector_is_linear(backend, rng):
 
 @pytest.mark.parametrize("angle", EDGE_ANGLES)
 @pytest.mark.parametrize(("depth", "width"), [(8, 8), (5, 12), (12, 5), (1, 7), (7, 1)])
-def test_projection_equals_ray_casting_by_hand(backend, angle, depth, width, rng):
+def test_projection_equals_ray_casting_by_hand(make, angle, depth, width, rng):
     volume = rng.random((depth, width, 3), dtype=np.float32)
     expected = np.einsum("tzy,zyx->tx", joseph_matrix(angle, depth, width), volume)
-    projected = Projector([angle], depth, width, backend=backend).forward(volume)[0]
+    projected = make([angle], depth, width).forward(volume)[0]
     np.testing.assert_allclose(projected, expected, atol=ROUNDING * expected.max())
 
 
 @pytest.mark.parametrize("angle", [0.0, -45.0, 57.0, -90.0])
 @pytest.mark.parametrize(("depth", "width"), [(70, 90), (90, 70)])
-def test_sizes_beyond_a_kernel_s_blocks_are_projected_whole(backend, angle, depth, width, rng):
+def test_sizes_beyond_a_kernel_s_blocks_are_projected_whole(make, angle, depth, width, rng):
     volume = rng.random((depth, width, 2), dtype=np.float32)
     expected = np.einsum("tzy,zyx->tx", joseph_matrix(angle, depth, width), volume)
-    projector = Projector([angle], depth, width, backend=backend)
+    projector = make([angle], depth, width)
     # ASTRA's weights are float32 of coordinates up to 45: a few times the rounding of small slices
     np.testing.assert_allclose(projector.forward(volume)[0], expected, atol=3 * ROUNDING * expected.max())
     _assert_adjoint(projector, 2, seed=3)
@@ -119,17 +130,17 @@ def _blob(depth, width, z, y):
 INTERPOLATION = 1e-3  # relative; Joseph's triangle aliases what lies above 0.4 / voxel, 1e-3 of the blob above
 
 
-def test_projection_keeps_mass(backend):
+def test_projection_keeps_mass(make):
     angles = [*EDGE_ANGLES, *np.linspace(-90, 90, 31)]
     blob = _blob(40, 44, 0, 0)
-    masses = Projector(angles, 40, 44, backend=backend).forward(blob).sum(axis=(1, 2))
+    masses = make(angles, 40, 44).forward(blob).sum(axis=(1, 2))
     np.testing.assert_allclose(masses, blob.sum(), rtol=INTERPOLATION)
 
 
-def test_an_object_lands_where_the_convention_says(backend):
+def test_an_object_lands_where_the_convention_says(make):
     z, y = 4.0, -7.0
     angles = np.array([*EDGE_ANGLES, *np.linspace(-90, 90, 31)])
-    shadows = Projector(angles, 40, 44, backend=backend).forward(_blob(40, 44, z, y))[:, :, 0]
+    shadows = make(angles, 40, 44).forward(_blob(40, 44, z, y))[:, :, 0]
     centroids = shadows @ (np.arange(44) - 21.5) / shadows.sum(axis=1)
     expected = y * np.cos(np.deg2rad(angles)) + z * np.sin(np.deg2rad(angles))
     np.testing.assert_allclose(
@@ -138,10 +149,10 @@ def test_an_object_lands_where_the_convention_says(backend):
 
 
 @pytest.mark.parametrize("angle", EDGE_ANGLES)
-def test_a_single_voxel_lands_within_a_pixel_of_its_predicted_place(backend, angle):
+def test_a_single_voxel_lands_within_a_pixel_of_its_predicted_place(make, angle):
     volume = np.zeros((9, 11, 2), np.float32)
     volume[6, 2, 1] = 1  # z = 2, y = -3 from the centre
-    shadow = Projector([angle], 9, 11, backend=backend).forward(volume)[0]
+    shadow = make([angle], 9, 11).forward(volume)[0]
     predicted = -3 * np.cos(np.deg2rad(angle)) + 2 * np.sin(np.deg2rad(angle))
     distance = np.abs(np.arange(11) - 5 - predicted)
     assert shadow[:, 1].sum() > 0.8  # a pixel's share of it varies with the angle: triangles are no partition of 1
@@ -149,20 +160,18 @@ def test_a_single_voxel_lands_within_a_pixel_of_its_predicted_place(backend, ang
     assert not shadow[:, 0].any()
 
 
-def test_a_rotated_phantom_gives_tilts_shifted_by_ninety_degrees(backend, rng):
+def test_a_rotated_phantom_gives_tilts_shifted_by_ninety_degrees(make, rng):
     # z' = -y, y' = z turns t(theta + 90) = -y sin + z cos into y' cos + z' sin
     volume = rng.random((13, 13, 4), dtype=np.float32)
     turned = np.rot90(volume, axes=(0, 1))
     np.testing.assert_allclose(turned[12 - 3, 5], volume[5, 3])
     angles = np.array([-90.0, -60, -45, -20, 0])
-    plain = Projector(angles + 90, 13, 13, backend=backend).forward(volume)
-    np.testing.assert_allclose(
-        Projector(angles, 13, 13, backend=backend).forward(turned), plain, atol=ROUNDING * plain.max()
-    )
+    plain = make(angles + 90, 13, 13).forward(volume)
+    np.testing.assert_allclose(make(angles, 13, 13).forward(turned), plain, atol=ROUNDING * plain.max())
 
 
-def test_channels_and_slices_are_projected_each_by_itself(backend, rng):
-    projector = Projector([-30.0, 70.0], 6, 8, backend=backend)
+def test_channels_and_slices_are_projected_each_by_itself(make, rng):
+    projector = make([-30.0, 70.0], 6, 8)
     volume = rng.random((2, 3, 6, 8, 67), dtype=np.float32)
     stack = projector.forward(volume)
     assert stack.shape == (2, 3, 2, 8, 67)
@@ -171,15 +180,15 @@ def test_channels_and_slices_are_projected_each_by_itself(backend, rng):
     np.testing.assert_allclose(stack[1, 2, :, :, 65:66], one, atol=ROUNDING * one.max())
 
 
-def test_strided_and_float64_volumes_project_like_their_copies(backend, rng):
-    projector = Projector([-30.0, 70.0], 6, 8, backend=backend)
+def test_strided_and_float64_volumes_project_like_their_copies(make, rng):
+    projector = make([-30.0, 70.0], 6, 8)
     volume = rng.random((6, 8, 10))
     expected = projector.forward(np.ascontiguousarray(volume[:, :, ::2], dtype=np.float32))
     np.testing.assert_array_equal(projector.forward(volume[:, :, ::2]), expected)
 
 
-def test_results_go_into_the_array_that_the_caller_gives(backend, rng):
-    projector = Projector([-30.0, 70.0], 6, 8, backend=backend)
+def test_results_go_into_the_array_that_the_caller_gives(make, rng):
+    projector = make([-30.0, 70.0], 6, 8)
     volume, out = rng.random((6, 8, 5), dtype=np.float32), np.full((2, 8, 5), np.nan, np.float32)
     assert projector.forward(volume, out) is out
     np.testing.assert_array_equal(out, projector.forward(volume))
@@ -204,14 +213,14 @@ def test_one_and_two_threads_give_the_same_bits(rng):
 
 
 @pytest.mark.parametrize("shape", [(6, 7, 5), (8, 6, 5), (6, 8), (8,), (2, 8, 5)])
-def test_volumes_of_another_shape_are_refused(backend, shape):
+def test_volumes_of_another_shape_are_refused(make, shape):
     with pytest.raises(InputError, match=r"expects an array \(\.\.\., 6, 8, x\), got shape"):
-        Projector([0.0, 9.0], 6, 8, backend=backend).forward(np.zeros(shape, np.float32))
+        make([0.0, 9.0], 6, 8).forward(np.zeros(shape, np.float32))
 
 
-def test_stacks_of_another_shape_are_refused(backend):
+def test_stacks_of_another_shape_are_refused(make):
     with pytest.raises(InputError, match=r"expects an array \(\.\.\., 2, 8, x\), got shape \(3, 8, 5\)"):
-        Projector([0.0, 9.0], 6, 8, backend=backend).adjoint(np.zeros((3, 8, 5), np.float32))
+        make([0.0, 9.0], 6, 8).adjoint(np.zeros((3, 8, 5), np.float32))
 
 
 @pytest.mark.parametrize(

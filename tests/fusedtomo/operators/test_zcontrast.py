@@ -5,6 +5,7 @@ import pytest
 
 from fusedtomo.errors import InputError
 from fusedtomo.operators.zcontrast import ZContrast
+from tests.devices import on
 from tests.fusedtomo.reference import finite_differences
 
 ATOMIC_NUMBERS = (27, 8, 79)
@@ -23,42 +24,52 @@ def volume(rng):
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_brightness_is_the_sum_of_powers(volume, gamma):
-    np.testing.assert_allclose(ZContrast(ATOMIC_NUMBERS, gamma).density(volume), _density(volume, gamma), rtol=FLOAT32)
+def test_brightness_is_the_sum_of_powers(place, volume, gamma):
+    found = on(place, ZContrast(ATOMIC_NUMBERS, gamma)).density(volume)
+    np.testing.assert_allclose(found, _density(volume, gamma), rtol=FLOAT32)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_pullback_is_the_transposed_derivative_and_adds(volume, gamma, rng):
+def test_pullback_is_the_transposed_derivative_and_adds(place, volume, gamma, rng):
     cotangent = rng.normal(size=volume.shape[1:]).astype(np.float32)
     out = np.ones_like(volume)
-    ZContrast(ATOMIC_NUMBERS, gamma).pullback(volume, cotangent, out, add=True)
+    on(place, ZContrast(ATOMIC_NUMBERS, gamma)).pullback(volume, cotangent, out, add=True)
     expected = finite_differences(lambda x: float((_density(x, gamma) * cotangent).sum()), volume)
     np.testing.assert_allclose(out - 1, expected, rtol=1e-4, atol=1e-6)  # 1 + small in float32 keeps 1e-7
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_empty_voxels_are_dark_and_have_finite_derivatives(gamma):
+def test_empty_voxels_are_dark_and_have_finite_derivatives(place, gamma):
     empty, slope = np.zeros((3, 2, 2, 2), np.float32), np.zeros((3, 2, 2, 2), np.float32)
-    contrast = ZContrast(ATOMIC_NUMBERS, gamma)
+    contrast = on(place, ZContrast(ATOMIC_NUMBERS, gamma))
     contrast.pullback(empty, np.ones((2, 2, 2), np.float32), slope)
     assert not contrast.density(empty).any()
     expected = np.array(ATOMIC_NUMBERS) / 79 if gamma == 1 else np.zeros(3)
     np.testing.assert_allclose(slope[:, 0, 0, 0], expected, rtol=FLOAT32)
 
 
-def test_floor_stands_in_for_concentrations_below_it(volume):
-    contrast, ones = ZContrast(ATOMIC_NUMBERS, 1.7), np.ones(volume.shape[1:], np.float32)
+def test_floor_stands_in_for_concentrations_below_it(place, volume):
+    contrast, ones = on(place, ZContrast(ATOMIC_NUMBERS, 1.7)), np.ones(volume.shape[1:], np.float32)
     floored, expected = np.zeros_like(volume), np.zeros_like(volume)
     contrast.pullback(volume, ones, floored, floor=0.5)
     contrast.pullback(np.maximum(volume, np.float32(0.5)), ones, expected)
     np.testing.assert_array_equal(floored, expected)
 
 
-def test_brightness_goes_into_the_array_that_the_caller_gives(volume):
+def test_brightness_goes_into_the_array_that_the_caller_gives(place, volume):
     out = np.full(volume.shape[1:], np.nan, np.float32)
-    contrast = ZContrast(ATOMIC_NUMBERS, 1.7)
+    contrast = on(place, ZContrast(ATOMIC_NUMBERS, 1.7))
     assert contrast.density(volume, out) is out
     np.testing.assert_array_equal(out, contrast.density(volume))
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_the_total_slope_is_the_sum_of_all_elements(place, volume, gamma):
+    contrast, ones = on(place, ZContrast(ATOMIC_NUMBERS, gamma)), np.ones(volume.shape[1:], np.float32)
+    slopes, total = np.zeros_like(volume), np.full(volume.shape[1:], np.nan, np.float32)
+    contrast.pullback(volume, ones, slopes, floor=0.5)
+    contrast.total_slope(volume, total, floor=0.5)
+    np.testing.assert_allclose(total, slopes.sum(axis=0), rtol=FLOAT32)
 
 
 @pytest.mark.parametrize("gamma", [0.9, 2.1, float("nan")])

@@ -1,26 +1,34 @@
-"""The CUDA kernels: do they agree with numba's, and how near to the memory's speed do they run?
+"""All that is to be done on a GPU, in one command: its tests, its kernels beside numba's, whole reconstructions.
 
-python -m benchmarks.gpu [--sizes 256 512] [--repeats 20]
+    python -m benchmarks.gpu [--sizes 256 512] [--repeats 20] [--no-tests]
 
-Every kernel runs first on a small volume, beside its numba twin; times are taken only if all of them agree. "copy" is
-the share of the rate at which the device copies memory. The projector and what fits the cache (the Poisson term at
-256^3) may exceed or miss it for other reasons: see the traffic in the heads of fusedtomo/kernels/cuda/*.cu.
+writes benchmarks/results/<date>-<cpu>-gpu-<device>.md and .json. First `pytest -m gpu`; then every kernel on a small
+volume, beside its numba twin, and times only if all of them agree; then benchmarks/gpu_solver.py. "copy" is the share
+of the rate at which the device copies memory. The projector and what fits the cache (the Poisson term at 256^3) may
+exceed or miss it for other reasons: see the traffic in the heads of fusedtomo/kernels/cuda/*.cu.
+
+None of this has been run on a GPU yet. tests/test_benchmarks_gpu.py runs it at 16^3 on the CPU, with stand-ins for CuPy
+and ASTRA: what it shows is that the code holds together, not one number.
 """
 
 import argparse
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
-from benchmarks.results import Results, table
+from benchmarks import gpu_solver, machine
+from benchmarks.results import Results
 from fusedtomo.kernels import cuda, numba
 
 N_ELEMENTS, N_HAADF, N_CHEMICAL = 4, 47, 9
-SIZES, FULL_SIZES = (256,), (256, 512)
-_CALLS = 5  # between two events
+SIZES = (256, 512)
+TESTS = ("-m", "pytest", "-m", "gpu", "tests")
+_CALLS, _WHOLE = 5, 3  # calls between two events; runs of a whole reconstruction
 _SMALL = 20  # voxels on a side of the volume that both backends are compared on
 _SAME, _SAME_IN_HALF = 1e-5, 2e-3  # of the largest value
 
@@ -187,7 +195,7 @@ def _outcome(case: Case, package: Any, put: Callable) -> list[np.ndarray]:
     if case.name == "tv.ascend":
         return [_host(returned[0])]  # what else is written is scratch
     returned = returned if isinstance(returned, tuple) else (returned,)
-    return [_host(value) for value in (*returned, *args) if hasattr(value, "shape") and np.ndim(value)]
+    return [_host(value) for value in (*returned, *args) if getattr(value, "ndim", 0)]
 
 
 def _host(array: Any) -> np.ndarray:
@@ -241,27 +249,44 @@ def _seconds(cupy: Any, call: Callable, repeats: int) -> float:
     return float(np.median(times[3:]))  # the first ones compile and warm up
 
 
-def run(*, full: bool = False, repeats: int = 20, sizes: tuple[int, ...] | None = None) -> Results:
-    """Compare, then measure all sizes."""
+def run_tests() -> str:
+    """What `pytest -m gpu` said in its last line."""
+    done = subprocess.run([sys.executable, *TESTS, "-q"], capture_output=True, text=True)
+    lines = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
+    return f"tests on the GPU (python {' '.join(TESTS)}): {'passed' if done.returncode == 0 else 'FAILED'}, {lines[-1]}"
+
+
+def run(*, sizes: tuple[int, ...] = SIZES, repeats: int = 20, tests: bool = True) -> Results:
+    """Test, compare, then measure all sizes."""
     cupy = require_gpu()
-    notes = check_agreement(cupy)
+    notes = [run_tests()] if tests else []
+    notes += check_agreement(cupy)
     rate = copy_rate(cupy, repeats)
     properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
-    host = machine.describe() | {"gpu": properties["name"].decode(), "cupy": cupy.__version__}
+    name = properties["name"].decode()
+    host = machine.describe() | {"gpu": name, "cupy": cupy.__version__}
     notes += [
         f"the device copies {rate / 1e12:.2f} TB/s, read and written; medians of {repeats} runs of {_CALLS} calls",
         f"{N_ELEMENTS} elements; {N_HAADF} HAADF tilts of one channel, {N_CHEMICAL} chemical tilts of each element",
         "MB: what must go through the device's memory at least; sums include the way of their result to the host",
     ]
-    rows = []
-    for size in sizes or (FULL_SIZES if full else SIZES):
-        rows += measure(cupy, size, repeats, rate)
-    return Results("gpu", host, rows, notes)
+    rows = [row for size in sizes for row in measure(cupy, size, repeats, rate)]
+    solvers, left_out = gpu_solver.usable(gpu_solver.SOLVERS)
+    whole = [row for size in sizes for row in gpu_solver.measure(cupy, size, _WHOLE, solvers)]
+    notes += [f"whole reconstructions: medians of {_WHOLE} runs", *left_out, *gpu_solver.notes(whole)]
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return Results(f"gpu-{slug}", host, rows, notes, more={"Whole reconstructions": whole})
+
+
+def main() -> None:
+    """Run everything, and say where the report is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="voxels on a side")
+    parser.add_argument("--repeats", type=int, default=20, help="runs of each kernel")
+    parser.add_argument("--no-tests", dest="tests", action="store_false", help="leave the tests out")
+    results = run(**vars(parser.parse_args()))
+    print(results.markdown(), f"written to benchmarks/results/{results.write().name}", sep="\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=FULL_SIZES, help="voxels on a side")
-    parser.add_argument("--repeats", type=int, default=20, help="runs of each kernel")
-    results = run(**vars(parser.parse_args()))
-    print(table(results.rows), *results.notes, sep="\n")
+    main()

@@ -138,13 +138,12 @@ class Study:
         found = condat_vu(self.cost, start, iterations, look_now_and_then)
         return trace, found.volume, found.lower_bound
 
-    def algorithm1(self, cost: float, nrmse: float) -> tuple[Trace, algorithm1.Step]:
+    def algorithm1(self, minimiser: np.ndarray, cost: float, nrmse: float) -> tuple[Trace, algorithm1.Step]:
         """Algorithm 1 with the step that reaches the minimum first, or comes nearest to it."""
-        found = []
-        for step in algorithm1.best_steps(self.problem, self.start):
+        descent, found = algorithm1.Descent(self.problem, self.start, minimiser), []
+        for step in descent.best_steps():
             trace, look = self._watched()
-            iterates = algorithm1.descend(self.problem, self.start, step, _ALGORITHM1_ITERATIONS)
-            for k, (value, volume) in enumerate(iterates):
+            for k, (value, volume) in enumerate(descent.iterates(step, _ALGORITHM1_ITERATIONS)):
                 look(k, value, volume)
             found.append((trace.reached(cost, nrmse) or math.inf, trace.costs[-1], trace, step))
         *_, trace, step = min(found, key=lambda each: each[:2])
@@ -184,12 +183,13 @@ def measure(case: Case) -> dict:
     _, volume, _ = study.fused(**_EXACT)
     certifier, certified, _ = study.certified(study.start, _CERTIFIER_ITERATIONS)
     _, polished, bound = study.certified(volume, _POLISH_ITERATIONS)
-    costs = [study.cost.value(np.float64(x)) for x in (volume, certified, polished)]
-    best = int(np.argmin(costs))
-    least, nrmse = costs[best], study.nrmse((volume, certified, polished)[best])
+    volumes = volume, certified, polished
+    costs = [study.cost.value(np.float64(x)) for x in volumes]
+    minimiser = volumes[int(np.argmin(costs))]
+    least, nrmse = min(costs), study.nrmse(minimiser)
     fused, _, _ = study.fused(tolerance=0, max_iterations=_FUSED_ITERATIONS)
     default, _, stopped = study.fused()
-    theirs, step = study.algorithm1(least, nrmse)
+    theirs, step = study.algorithm1(minimiser, least, nrmse)
     return {
         "row": _row(case, fused, theirs, step, least, nrmse),
         "stop": _stop(case, default, stopped, least, nrmse),

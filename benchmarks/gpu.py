@@ -26,7 +26,7 @@ from benchmarks.results import Results
 from fusedtomo.kernels import cuda, numba
 
 N_ELEMENTS, N_HAADF, N_CHEMICAL = 4, 47, 9
-SIZES = (256, 512)
+SIZES, FULL_SIZES = (256,), (256, 512)
 TESTS = ("-m", "pytest", "-m", "gpu", "tests")
 _CALLS, _WHOLE = 5, 3  # calls between two events; runs of a whole reconstruction
 _SMALL = 20  # voxels on a side of the volume that both backends are compared on
@@ -256,9 +256,9 @@ def run_tests() -> str:
     return f"tests on the GPU (python {' '.join(TESTS)}): {'passed' if done.returncode == 0 else 'FAILED'}, {lines[-1]}"
 
 
-def run(*, sizes: tuple[int, ...] = SIZES, repeats: int = 20, tests: bool = True) -> Results:
+def run(*, full: bool = False, sizes: tuple[int, ...] | None = None, repeats: int = 20, tests: bool = True) -> Results:
     """Test, compare, then measure all sizes."""
-    cupy = require_gpu()
+    cupy, sizes = require_gpu(), sizes or (FULL_SIZES if full else SIZES)
     notes = [run_tests()] if tests else []
     notes += check_agreement(cupy)
     rate = copy_rate(cupy, repeats)
@@ -281,7 +281,7 @@ def run(*, sizes: tuple[int, ...] = SIZES, repeats: int = 20, tests: bool = True
 def main() -> None:
     """Run everything, and say where the report is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="voxels on a side")
+    parser.add_argument("--sizes", type=int, nargs="+", default=FULL_SIZES, help="voxels on a side")
     parser.add_argument("--repeats", type=int, default=20, help="runs of each kernel")
     parser.add_argument("--no-tests", dest="tests", action="store_false", help="leave the tests out")
     results = run(**vars(parser.parse_args()))

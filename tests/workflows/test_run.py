@@ -210,11 +210,12 @@ def test_a_finished_run_starts_no_workers(folder, campaign, undisturbed, monkeyp
 
 def test_a_worker_that_never_joins_is_an_error_with_its_last_words(tmp_path, campaign):
     machine = tmp_path / "broken.toml"
-    machine.write_text('name = "broken"\nworkers = 1\nstart_timeout_s = 3\n')
-    broken = "import workflows.machines as m; m._worker_init = lambda _: 'echo no module system >&2; exit 3'\n"
+    machine.write_text(
+        'name = "broken"\nworkers = 1\nstart_timeout_s = 3\nworker_init = "echo no module system >&2; exit 3"\n'
+    )
     command = ["run", str(campaign), "--machine", str(machine), "--out", str(tmp_path / "run")]
     done = subprocess.run(
-        [sys.executable, "-c", broken + _COMMAND, *command], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", _COMMAND, *command], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     for words in ("no worker joined", "machine 'broken'", "no module system", "fusedtomo doctor"):

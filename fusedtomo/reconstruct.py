@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fusedtomo.arrays import Array, to_host
+from fusedtomo.arrays import Array, array_module, to_host
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
@@ -16,7 +16,7 @@ from fusedtomo.solvers.fused import fista_tv, fused, poisson, poisson_tv
 from fusedtomo.solvers.gradient_descent import gradient_descent
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.sirt import sirt
-from fusedtomo.solvers.solution import Callback
+from fusedtomo.solvers.solution import Callback, Solution
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 
@@ -85,27 +85,41 @@ def reconstruct(
     Raises:
         InputError: the method is unknown, or `initial` has another shape than the volume.
     """
-    weights, settings = weights or Weights(), settings or SolverSettings()
-    if method not in METHODS:
-        raise InputError(f"there is no method '{method}'; {nearest(method, METHODS)}")
-    problem = Problem(dataset, weights, settings, place, mask)
-    _check_start(initial, problem.shape)
-    _check_mask(mask, problem.shape[1:], place.comm)
-    began = time.perf_counter()
-    start = None if initial is None else place.put(initial)
+    weights, settings, began = weights or Weights(), settings or SolverSettings(), time.perf_counter()
     observe = _observer(dataset, truth, place, callback)
-    solution = METHODS[method](problem, initial=start, callback=observe)
+    solution = solve(dataset, method, weights, settings, initial=initial, mask=mask, place=place, callback=observe)
     volume = ChemicalVolume(to_host(solution.volume), dataset.elements, dataset.pixel_nm)
     seconds = time.perf_counter() - began
     return Reconstruction(volume, solution.history, solution.stopped, method, weights, settings, seconds)
 
 
-def _check_start(initial: np.ndarray | None, shape: tuple[int, ...]) -> None:
+def solve(
+    dataset: FusedDataset,
+    method: str,
+    weights: Weights,
+    settings: SolverSettings,
+    *,
+    initial: Array | None = None,
+    mask: np.ndarray | None = None,
+    place: Placement = HERE,
+    callback: Callback | None = None,
+) -> Solution:
+    """As `reconstruct`, but the solution stays where it was computed: a GPU's volume is not brought to the host."""
+    if method not in METHODS:
+        raise InputError(f"there is no method '{method}'; {nearest(method, METHODS)}")
+    problem = Problem(dataset, weights, settings, place, mask)
+    _check_start(initial, problem.shape)
+    _check_mask(mask, problem.shape[1:], place.comm)
+    start = None if initial is None else place.put(initial)
+    return METHODS[method](problem, initial=start, callback=callback)
+
+
+def _check_start(initial: Array | None, shape: tuple[int, ...]) -> None:
     if initial is None:
         return
     if initial.shape != shape:
         raise InputError(f"initial volume has shape {initial.shape}, but the data set's is {shape} (element, z, y, x)")
-    if not np.isfinite(initial).all():
+    if not array_module(initial).isfinite(initial).all():
         raise InputError("initial volume holds NaN or infinity; replace those voxels first")
 
 
@@ -121,11 +135,13 @@ def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> 
 def _observer(
     dataset: FusedDataset, truth: ChemicalVolume | None, place: Placement, callback: Callback | None
 ) -> Callback:
+    there = None if truth is None else replace(truth, data=place.put(truth.data))
+
     def observe(iteration: int, data: Array) -> Mapping[str, float]:
         extra = dict(callback(iteration, data) or {}) if callback else {}
-        if truth is not None:
-            estimate = ChemicalVolume(to_host(data), dataset.elements, dataset.pixel_nm)
-            extra["nrmse"] = score(estimate, truth, comm=place.comm).nrmse
+        if there is not None:
+            estimate = ChemicalVolume(data, dataset.elements, dataset.pixel_nm)
+            extra["nrmse"] = score(estimate, there, comm=place.comm).nrmse
         return extra
 
     return observe

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusedtomo.arrays import Array, array_module, dot, kernels, totals
 from fusedtomo.errors import InputError
-from fusedtomo.kernels.numba.sums import fold
 from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.volume import ChemicalVolume
 
 _SPECIMEN = 0.5  # a voxel at least half filled belongs to the specimen
+_CONSTANT = 1e-13  # of the mean square: a variance that is rounding
+_NOTHING = np.float32(1e-30)  # less than any sum of concentrations above 0
+_PLANES = 16  # looked at together, so that no temporary is as large as a volume
 
 
 @dataclass(frozen=True)
@@ -48,50 +51,70 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm =
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
     pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
-    estimate = np.stack([x for x, _ in pairs.values()])
     return Score(
         {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
         {element: rmse(x, y, comm) for element, (x, y) in pairs.items()},
-        stoichiometry_error(estimate, truth.data, comm),
+        stoichiometry_error(reconstruction.data[_order(reconstruction, truth)], truth.data, comm),
     )
 
 
-def nrmse(x: np.ndarray, y: np.ndarray, comm: Comm = SERIAL) -> float:
+def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
     """sqrt(sum (y - x)^2 / sum y^2) of x and the truth y, each normalised with zero mean and unit deviation.
 
-    A constant volume has no deviation: it is taken as zero, which makes its NRMSE 1.
+    That is sqrt(2 - 2 r) with r their correlation. A constant volume has no deviation: it is taken as zero, which
+    makes its NRMSE 1. Arrays (..., x) on the host or a GPU.
     """
-    x, y = _normalised(x, comm), _normalised(y, comm)
-    error, scale = _sum((y - x) ** 2, comm), _sum(y**2, comm)
-    return float(np.sqrt(error / scale)) if scale > 0 else float(error > 0)
+    n_voxels = _size(x, comm)
+    mean_x, mean_y = (float(totals(volume[None], comm)[0]) / n_voxels for volume in (x, y))
+
+    def covariance(a: Array, b: Array, product_of_means: float) -> float:
+        square = dot(a, b, comm) / n_voxels
+        rest = square - product_of_means
+        return rest if abs(rest) > _CONSTANT * abs(square) else 0.0
+
+    of_x, of_y = covariance(x, x, mean_x**2), covariance(y, y, mean_y**2)
+    if of_x == 0 or of_y == 0:
+        return float(of_x != of_y)
+    return float(np.sqrt(max(2 - 2 * covariance(x, y, mean_x * mean_y) / np.sqrt(of_x * of_y), 0.0)))
 
 
-def rmse(x: np.ndarray, y: np.ndarray, comm: Comm = SERIAL) -> float:
+def rmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
     """Root mean square difference."""
-    return float(np.sqrt(_sum((x - y).astype(np.float64) ** 2, comm) / _sum(np.ones(x.shape), comm)))
+    change, _ = kernels(x).sums.squared_change(x, y)
+    return float(np.sqrt(comm.total(change) / _size(x, comm)))
 
 
-def stoichiometry_error(estimate: np.ndarray, truth: np.ndarray, comm: Comm = SERIAL) -> float:
+def stoichiometry_error(estimate: Array, truth: Array, comm: Comm = SERIAL) -> float:
     """RMS error of atomic fractions where the truth (element, z, y, x) is specimen; nan when there is none."""
-    inside = truth.sum(axis=0) >= _SPECIMEN
-    error = np.where(inside, _fractions(estimate) - _fractions(truth), 0.0) ** 2
-    n_values = len(truth) * _sum(inside.astype(np.float64), comm)
-    return float(np.sqrt(_sum(error, comm) / n_values)) if n_values else float("nan")
+    columns = np.zeros((2, truth.shape[-1]))
+    for first in range(0, truth.shape[1], _PLANES):
+        planes = slice(first, first + _PLANES)
+        columns += _fraction_errors(estimate[:, planes], truth[:, planes])
+    error, n_voxels = comm.total(columns)
+    return float(np.sqrt(error / (len(truth) * n_voxels))) if n_voxels else float("nan")
 
 
-def _sum(values: np.ndarray, comm: Comm) -> float:
-    """Over all ranks, column by column first: the same whatever the number of ranks."""
-    return float(comm.total(fold(values.reshape(1, -1, values.shape[-1]))[0]))
+def _fraction_errors(estimate: Array, truth: Array) -> np.ndarray:
+    """Column sums of the squared errors of atomic fractions, and the numbers of voxels, of the specimen: (2, x)."""
+    sums = kernels(truth).sums
+    inside = (truth.sum(axis=0) >= _SPECIMEN).astype(np.float32)
+    error = (_fractions(estimate) - _fractions(truth)) * inside
+    (voxels,) = sums.totals(inside[None])
+    return np.stack([sums.dot(error, error), voxels])
 
 
-def _normalised(volume: np.ndarray, comm: Comm) -> np.ndarray:
-    n_voxels = _sum(np.ones(volume.shape), comm)
-    centred = volume.astype(np.float64)
-    centred -= _sum(centred, comm) / n_voxels
-    deviation = np.sqrt(_sum(centred**2, comm) / n_voxels)
-    return centred / deviation if deviation > 0 else np.zeros_like(centred)
+def _fractions(concentrations: Array) -> Array:
+    total = concentrations.sum(axis=0)
+    return concentrations / array_module(total).maximum(total, _NOTHING)
 
 
-def _fractions(concentrations: np.ndarray) -> np.ndarray:
-    total = concentrations.sum(axis=0, dtype=np.float64)
-    return concentrations / np.where(total > 0, total, 1.0)
+def _order(volume: ChemicalVolume, other: ChemicalVolume) -> slice | list[int]:
+    """Where the elements of another volume are in this one."""
+    if volume.elements == other.elements:
+        return slice(None)
+    return [volume.elements.index(element) for element in other.elements]
+
+
+def _size(volume: Array, comm: Comm) -> int:
+    """Voxels of all ranks."""
+    return sum(comm.widths(volume.shape[-1])) * int(np.prod(volume.shape[:-1]))

@@ -1,7 +1,8 @@
 """One trial from start to end: phantom, data set, reconstruction, score; never an exception, always a result.
 
 As a command: ``python -m workflows.evaluate trial.json`` prints the journal line of the trial that the file describes:
-``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``.
+``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``;
+add ``"device": "gpu"`` to compute it on a GPU.
 
 Of several ranks (``mpiexec -n 4 python -m workflows.evaluate trial.json``), each makes the phantom whole in the memory
 of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
@@ -15,16 +16,19 @@ import socket
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fusedtomo.errors import InputError
+from fusedtomo.arrays import Array
+from fusedtomo.errors import InputError, nearest
 from fusedtomo.parallel import SERIAL, Comm, agreed, guarded, in_turn, world
-from fusedtomo.placement import Placement
-from fusedtomo.reconstruct import Reconstruction, reconstruct
+from fusedtomo.placement import HERE, Device, Placement, placed
+from fusedtomo.reconstruct import Reconstruction, reconstruct, solve
 from fusedtomo.score import score
 from fusedtomo.settings import Acquisition, SolverSettings, Weights
 from fusedtomo.simulate import simulate
@@ -48,15 +52,15 @@ class Trial:
     start: dict[str, float] | None = None  # the point whose solution it starts from
 
 
-def evaluate(trial: Trial, comm: Comm = SERIAL) -> TrialResult:
-    """Return the trial's result; a failure is a result with its reason.
+def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
+    """Return the trial's result; a failure is a result with its reason. `place`: its ranks and its device.
 
     Of several ranks, all return the same result, but a failure that one of them has alone: it must then end the rest,
     which wait for it (see `main`).
     """
     started, began = time.time(), time.perf_counter()
     try:
-        fields = {"status": "ok", **_measure(trial, comm)}
+        fields = {"status": "ok", **_measure(trial, place)}
     except Exception as error:
         fields = {"status": "failed", "reason": _reason(error)}
     weights, _ = trial.config.parameters(trial.condition, trial.point)
@@ -73,33 +77,45 @@ def evaluate(trial: Trial, comm: Comm = SERIAL) -> TrialResult:
     )
 
 
-def reconstruct_trial(trial: Trial, comm: Comm = SERIAL, **changes) -> Reconstruction:
+def reconstruct_trial(trial: Trial, place: Placement = HERE, **changes) -> Reconstruction:
     """The trial's reconstruction, of several ranks each one's columns; keyword arguments change its solver settings."""
+    *task, start = _task(trial, place, changes)
+    return reconstruct(*task, initial=start, place=place)
+
+
+def _task(trial: Trial, place: Placement, changes: Mapping[str, Any]) -> tuple:
+    """What `reconstruct` takes: data set, method, weights, settings, initial volume."""
     weights, settings = trial.config.parameters(trial.condition, trial.point)
     settings = settings.model_copy(update=changes)
-    dataset = dataset_of(trial.config, trial.condition, comm)
-    start = _chemistry_alone(trial.config, trial.condition, settings, comm)
+    dataset = dataset_of(trial.config, trial.condition, place.comm)
+    start = _chemistry_alone(trial.config, trial.condition, settings, place)
     if trial.start is not None:
         point_json = json.dumps(trial.start, sort_keys=True)
-        start = _solution(trial.config.model_dump_json(), trial.condition, point_json, comm)
-    return reconstruct(dataset, trial.condition.method, weights, settings, initial=start, place=Placement(comm))
+        start = _solution(trial.config.model_dump_json(), trial.condition, point_json, place)
+    return dataset, trial.condition.method, weights, settings, start
 
 
-def _chemistry_alone(config: CampaignConfig, condition: Condition, settings: SolverSettings, comm: Comm) -> np.ndarray:
-    return _initial(config.phantom, config.acquisition_of(condition), settings_of_start(settings), comm)
+def _chemistry_alone(config: CampaignConfig, condition: Condition, settings: SolverSettings, place: Placement) -> Array:
+    return _initial(config.phantom, config.acquisition_of(condition), settings_of_start(settings), place)
 
 
 @lru_cache(maxsize=1)
-def _solution(config_json: str, condition: Condition, point_json: str, comm: Comm) -> np.ndarray:
+def _solution(config_json: str, condition: Condition, point_json: str, place: Placement) -> Array:
     """What the condition's trial at a point ends with; another worker that needs it finds it anew, and the same."""
     config = CampaignConfig.model_validate_json(config_json)
-    return reconstruct_trial(Trial(config, condition, 0, json.loads(point_json)), comm).volume.data
+    *task, start = _task(Trial(config, condition, 0, json.loads(point_json)), place, {})
+    return solve(*task, initial=start, place=place).volume
 
 
 def truth_of(config: CampaignConfig, comm: Comm = SERIAL) -> ChemicalVolume:
     """The ground truth on the reconstruction's grid; of several ranks, each one's columns."""
     phantom = _phantom(config.phantom, config.acquisition.grid, comm)
     return phantom.binned(2) if config.acquisition.grid == "fine" else phantom
+
+
+def _truth_there(config: CampaignConfig, place: Placement) -> ChemicalVolume:
+    """The truth where the reconstruction is: a GPU scores there, as a host would take longer than the solver."""
+    return _cached_truth(config.phantom, config.acquisition.grid, place)
 
 
 def dataset_of(config: CampaignConfig, condition: Condition, comm: Comm = SERIAL) -> FusedDataset:
@@ -112,14 +128,15 @@ def settings_of_start(settings: SolverSettings) -> SolverSettings:
     return SolverSettings(eps=settings.eps, depth=settings.depth, initial_iterations=settings.initial_iterations)
 
 
-def _measure(trial: Trial, comm: Comm) -> dict:
-    result = reconstruct_trial(trial, comm)
+def _measure(trial: Trial, place: Placement) -> dict:
+    dataset, *task, start = _task(trial, place, {})
+    result = solve(dataset, *task, initial=start, place=place)
     if result.stopped == "not finite":
         raise FloatingPointError(f"the cost is not finite after {result.iterations} iterations")
-    errors = score(result.volume, truth_of(trial.config, comm), comm=comm)
+    estimate = ChemicalVolume(result.volume, dataset.elements, dataset.pixel_nm)
+    errors = score(estimate, _truth_there(trial.config, place), comm=place.comm)
     if not math.isfinite(errors.nrmse):
         raise FloatingPointError(f"NRMSE is {errors.nrmse}")
-    dataset = dataset_of(trial.config, trial.condition, comm)
     series = dataset.chemical if trial.condition.method != "fused" else (dataset.haadf, *dataset.chemical)
     stoichiometry = errors.stoichiometry_error
     return {
@@ -161,14 +178,21 @@ def _cached_dataset(spec: PhantomSpec, acquisition_json: str, comm: Comm) -> Fus
     return simulate(_phantom(spec, acquisition.grid, comm), acquisition, comm=comm)
 
 
-def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings, comm: Comm) -> np.ndarray:
-    return _cached_initial(spec, acquisition.model_dump_json(), settings.model_dump_json(), comm)
+def _initial(spec: PhantomSpec, acquisition: Acquisition, settings: SolverSettings, place: Placement) -> Array:
+    return _cached_initial(spec, acquisition.model_dump_json(), settings.model_dump_json(), place)
 
 
 @lru_cache(maxsize=2)
-def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings_json: str, comm: Comm) -> np.ndarray:
-    settings, dataset = SolverSettings.model_validate_json(settings_json), _cached_dataset(spec, acquisition_json, comm)
-    return initial_volume(Problem(dataset, Weights(), settings, Placement(comm)))
+def _cached_initial(spec: PhantomSpec, acquisition_json: str, settings_json: str, place: Placement) -> Array:
+    settings = SolverSettings.model_validate_json(settings_json)
+    return initial_volume(Problem(_cached_dataset(spec, acquisition_json, place.comm), Weights(), settings, place))
+
+
+@lru_cache(maxsize=1)
+def _cached_truth(spec: PhantomSpec, grid: str, place: Placement) -> ChemicalVolume:
+    phantom = _phantom(spec, grid, place.comm)
+    truth = phantom.binned(2) if grid == "fine" else phantom
+    return replace(truth, data=place.put(truth.data))
 
 
 def main(path: str) -> None:
@@ -178,9 +202,9 @@ def main(path: str) -> None:
         comm = world()
         with guarded(comm):
             with agreed(comm):
-                trial = _read_trial(path)
+                trial, device = _read_trial(path)
                 comm.columns(trial.config.phantom.size)  # refuses more ranks than columns
-            _print_line(evaluate(trial, comm), comm)
+            _print_line(evaluate(trial, placed(device, comm)), comm)
     except InputError as error:
         sys.exit(_complain(str(error)) if comm.rank == 0 else 2)
 
@@ -195,7 +219,7 @@ def _print_line(result: TrialResult, comm: Comm) -> None:
         print(result.line())
 
 
-def _read_trial(path: str) -> Trial:
+def _read_trial(path: str) -> tuple[Trial, Device]:
     try:
         content = json.loads(Path(path).read_text())
         campaign, key, point = content["campaign"], content["condition"], content["point"]
@@ -205,7 +229,10 @@ def _read_trial(path: str) -> Trial:
     conditions = {condition.key: condition for condition in config.conditions()}
     if key not in conditions:
         raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")
-    return Trial(config, conditions[key], content.get("trial", 0), point, content.get("start"))
+    device = content.get("device", "cpu")
+    if device not in ("cpu", "gpu"):
+        raise InputError(f"{path}: there is no device '{device}'; {nearest(str(device), ['cpu', 'gpu'])}")
+    return Trial(config, conditions[key], content.get("trial", 0), point, content.get("start")), device
 
 
 def _complain(message: str) -> int:

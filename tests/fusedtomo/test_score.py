@@ -107,3 +107,11 @@ def test_other_shapes_are_refused(truth):
     other = ChemicalVolume(truth.data[:, 1:], truth.elements, 1.0)
     with pytest.raises(InputError, match=r"is \(3, 5, 6\) but the truth \(4, 5, 6\) \(z, y, x\); bin or crop"):
         score(other, truth)
+
+
+def test_scores_on_a_gpu_are_those_of_the_cpu(place, estimate, truth):
+    there = [ChemicalVolume(place.put(volume.data), volume.elements, 1.0) for volume in (estimate, truth)]
+    here, found = score(estimate, truth), score(*there)
+    assert found.nrmse_by_element == pytest.approx(here.nrmse_by_element, rel=1e-9)
+    assert found.rmse_by_element == pytest.approx(here.rmse_by_element, rel=1e-9)
+    assert found.stoichiometry_error == pytest.approx(here.stoichiometry_error, rel=1e-6)

@@ -84,8 +84,8 @@ def test_nan_is_a_failure_not_a_number(monkeypatch):
 
 
 def test_an_infinite_cost_is_a_failure(monkeypatch):
-    reconstruct = module.reconstruct
-    monkeypatch.setattr(module, "reconstruct", lambda *a, **k: replace(reconstruct(*a, **k), stopped="not finite"))
+    solve = module.solve
+    monkeypatch.setattr(module, "solve", lambda *a, **k: replace(solve(*a, **k), stopped="not finite"))
     result = evaluate(trial())
     assert result.status == "failed"
     assert "not finite after 2 iterations" in result.reason
@@ -170,3 +170,10 @@ def test_as_a_command_it_refuses_bad_input_with_one_message(tmp_path, text, mess
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_trial_on_a_gpu_scores_there_what_it_scores_on_the_cpu(place_for_long):
+    here, there = evaluate(trial()), evaluate(trial(), place_for_long)
+    assert there.ok, there.reason
+    assert there.nrmse == pytest.approx(here.nrmse, rel=1e-3)  # another rounding, another iterate
+    assert there.stoichiometry_error == pytest.approx(here.stoichiometry_error, rel=1e-2)

@@ -198,12 +198,17 @@ def run(
     commands.run(say, config, machine, workers, out)
 
 
-@app.command(epilog=example("fusedtomo status runs/quickstart"))
-def status(run: Run) -> None:
-    """Show how far a run is, from its journal; works from another terminal while it runs."""
-    from workflows import commands
+@app.command(epilog=example("fusedtomo status runs/quickstart", "fusedtomo status runs/quickstart --watch"))
+def status(
+    run: Run,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="go on showing it until the map is complete, or Ctrl-C")
+    ] = False,
+) -> None:
+    """Show how far a run is, from its folder alone; works from another terminal or node while it runs."""
+    from workflows import status as standing
 
-    commands.status(Console(), run)
+    (standing.watch if watch else standing.status)(Console(), run)
 
 
 @app.command(epilog=example("fusedtomo report runs/quickstart"))

@@ -26,7 +26,6 @@ from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
 from workflows.campaign import load_campaign
-from workflows.live import status_table
 from workflows.machines import load_machine
 from workflows.runfolder import RunFolder
 
@@ -332,12 +331,6 @@ def run(say: Console, path: Path, machine_name: str, workers: int | None, out: P
         say.print(f"stopped; nothing is lost. Resume with:\n  {command}", markup=False)
         return
     say.print(f"report: {report_path}", markup=False)
-
-
-def status(console: Console, path: Path) -> None:
-    """Show a run's map and counts."""
-    folder = RunFolder.read(path)
-    console.print(status_table(folder.config, folder.trials(), console.width))
 
 
 def report(say: Console, path: Path) -> None:

@@ -73,6 +73,8 @@ def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
         seconds=round(time.perf_counter() - began, 4),
         started=round(started, 3),
         worker=f"{socket.gethostname()}:{os.getpid()}",
+        device=place.device,
+        ranks=place.comm.size,
         **fields,
     )
 

@@ -28,6 +28,7 @@ class TrialResult:
         snr: SNR reached per modality ("HAADF" and the elements).
         reason: why the trial failed, with the last line of its traceback.
         seconds: wall time of the evaluation on its worker; `started` is Unix time; `worker` is "host:pid".
+        device, ranks: "cpu" or "gpu", and how many of them shared the trial.
         search: state that the search strategy needs to go on (numbers only).
     """
 
@@ -48,6 +49,8 @@ class TrialResult:
     seconds: float = 0.0
     started: float = 0.0
     worker: str = ""
+    device: str = "cpu"
+    ranks: int = 1
     search: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -109,10 +112,15 @@ def replay(path: str | Path) -> list[TrialResult]:
     path = Path(path)
     if not path.exists():
         return []
-    lines = path.read_bytes().split(b"\n")
+    content = path.read_bytes()
     # what follows the last newline is empty, or a line that a crash tore
+    return parse(content[: content.rfind(b"\n") + 1], path)
+
+
+def parse(content: bytes, path: Path, first_line: int = 1) -> list[TrialResult]:
+    """Return the trials of whole lines; an InputError names the file and the line that is none."""
     trials = []
-    for number, line in enumerate(lines[:-1], start=1):
+    for number, line in enumerate(content.split(b"\n")[:-1], start=first_line):
         try:
             trials.append(TrialResult.from_line(line.decode()))
         except (ValueError, TypeError) as error:

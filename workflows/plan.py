@@ -10,8 +10,8 @@ from rich.table import Table
 from fusedtomo.errors import InputError
 from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.evaluate import Trial, evaluate
-from workflows.live import duration
 from workflows.machines import Machine, load_machine
+from workflows.panel import duration
 
 _PROBE_SIZE = 32
 _PROBE_ITERATIONS = 10

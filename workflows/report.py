@@ -12,10 +12,8 @@ from workflows.atlas import Atlas
 from workflows.campaign import CampaignConfig
 from workflows.journal import TrialResult, by_condition
 from workflows.sampling_map import METHOD_LABELS, best_by_condition
+from workflows.tally import PAPER_GPU_HOURS, PAPER_SIZE, reason_of
 
-# Methods, "Bayesian hyperparameter optimization": one map of 256^3 voxels on Summit or ThetaGPU
-_PAPER_GPU_HOURS = 1078
-_PAPER_SIZE = 256
 _MOST_REASONS = 20
 _LONGEST_REASON = 300
 
@@ -127,13 +125,9 @@ def worker_hours(trials: Iterable[TrialResult]) -> float:
 def failure_reasons(trials: Iterable[TrialResult]) -> list[tuple[str, int, str]]:
     """Why trials failed: (reason, how often, a condition it struck), the most frequent first."""
     failed = [trial for trial in trials if not trial.ok]
-    counts = Counter(_reason(trial) for trial in failed)
-    struck = {_reason(trial): trial.condition for trial in reversed(failed)}
+    counts = Counter(reason_of(trial) for trial in failed)
+    struck = {reason_of(trial): trial.condition for trial in reversed(failed)}
     return [(reason, count, struck[reason]) for reason, count in counts.most_common()]
-
-
-def _reason(trial: TrialResult) -> str:
-    return trial.reason.strip() or "no reason recorded"
 
 
 def _times(ratio: float) -> str:
@@ -148,10 +142,10 @@ def _numbers(numbers: Mapping[str, str]) -> str:
 def _cost_note(config: CampaignConfig, trials: list[TrialResult]) -> str:
     """What the map cost beside the paper's, with everything that makes the two unlike said beside it."""
     size = config.phantom.size
-    ratio = (_PAPER_SIZE / size) ** 3
+    ratio = (PAPER_SIZE / size) ** 3
     fewer = f", {ratio:.3g} times fewer voxels" if ratio > 1 else ""
     return (
-        f'<p class="note">The paper spent {_PAPER_GPU_HOURS} GPU hours on a map at {_PAPER_SIZE}³ voxels '
+        f'<p class="note">The paper spent {PAPER_GPU_HOURS} GPU hours on a map at {PAPER_SIZE}³ voxels '
         f"(Methods; Summit and ThetaGPU). This campaign spent {worker_hours(trials):.3g} worker hours at "
         f"{size}³ voxels{fewer}. Devices, numbers of cells and trials, and solvers differ as well, so the "
         "two numbers give an orientation and are no benchmark. A worker is what the machine gives one "

@@ -17,24 +17,39 @@ from workflows.machines import Machine, parsl_config
 from workflows.products import write_products
 from workflows.provenance import provenance
 from workflows.runfolder import RunFolder
+from workflows.state import Heartbeat
 from workflows.steer import Campaign
 
 
 def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: Console) -> Path | None:
     """Start or resume a campaign in the folder `out`; return the report's path, None when it was stopped early."""
-    with RunFolder(out, config) as folder, Journal(folder.journal) as journal:
+    with (
+        RunFolder(out, config) as folder,
+        Journal(folder.journal) as journal,
+        Heartbeat(folder.path, machine.name) as heart,
+    ):
         trials = folder.trials()
         if not _finished(config, trials):
+            heart.update(phase="preparing the kernels")
             with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
                 warm_up()
-            with workers(machine, folder.path, console) as submit, Dashboard(config, console, trials=trials) as watch:
+            heart.update(phase="starting workers")
+            with (
+                workers(machine, folder.path, console) as submit,
+                Dashboard(config, heart, console, trials=trials) as watch,
+            ):
+                heart.update(phase="running")
                 campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch, submit.broken)
                 with _stopping(campaign):
                     campaign.run()
             if campaign.stopping:
+                heart.update(phase="stopped")
                 return None
+        heart.update(phase="writing the report")
         with console.status("writing the report") as status:
-            return write_products(folder, provenance(config, machine), status.update)
+            written = write_products(folder, provenance(config, machine), status.update)
+        heart.update(phase="finished")
+        return written
 
 
 def _finished(config: CampaignConfig, trials) -> bool:

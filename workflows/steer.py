@@ -11,8 +11,8 @@ from workflows.apps import run_proposal, run_trial
 from workflows.campaign import CampaignConfig, Condition, seed_of
 from workflows.evaluate import Trial
 from workflows.journal import Journal, TrialResult, by_condition
-from workflows.live import Progress
 from workflows.search import Asked, Proposal, propose
+from workflows.state import Progress
 
 Submit = Callable[..., Future]
 _AHEAD = 1  # tasks handed out beyond the workers, so that none waits for the controller
@@ -207,7 +207,7 @@ class Campaign:
         running = sorted(now - started for started in self._running.values())[-self._workers :]
         elapsed = now - self._began
         busy = min(self._busy_s + sum(running), self._workers * elapsed)  # a task may have waited for its worker
-        return Progress(self._workers, len(running), busy, elapsed)
+        return Progress(self._workers, len(running), busy, elapsed, max(running, default=0.0))
 
 
 def _outcome(future: Future, otherwise):

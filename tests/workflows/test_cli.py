@@ -165,7 +165,7 @@ def _run_and_report(fusedtomo, folder):
     assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
     code, said = fusedtomo("status", run)
     assert code == 0
-    assert "trials 12/12" in said
+    assert "12/12, 0 failed" in said
 
 
 def _reconstruct_by_atlas(fusedtomo, folder):
@@ -208,8 +208,7 @@ def test_an_atlas_is_read_by_tilt_counts_and_warns_of_another_snr(fusedtomo, tmp
 def test_status_shows_the_map_and_the_reasons_of_failures(fusedtomo, finished):
     code, said = fusedtomo("status", finished)
     assert code == 0
-    assert "trials 24/24" in said
-    assert "failed 1" in said
+    assert "24/24, 1 failed" in said
     assert "MemoryError: [too] much" in said
 
 

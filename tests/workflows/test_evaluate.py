@@ -40,6 +40,7 @@ def test_a_result_says_everything_about_its_trial():
     assert result.snr["HAADF"] == pytest.approx(100, rel=0.2)  # 1024 Poisson counts: a few per cent
     assert result.seconds > 0
     assert result.started > 1.5e9
+    assert (result.device, result.ranks) == ("cpu", 1)
     assert TrialResult.from_line(result.line()) == result
 
 
@@ -175,5 +176,6 @@ def test_as_a_command_it_refuses_bad_input_with_one_message(tmp_path, text, mess
 def test_a_trial_on_a_gpu_scores_there_what_it_scores_on_the_cpu(place_for_long):
     here, there = evaluate(trial()), evaluate(trial(), place_for_long)
     assert there.ok, there.reason
+    assert there.device == place_for_long.device
     assert there.nrmse == pytest.approx(here.nrmse, rel=1e-3)  # another rounding, another iterate
     assert there.stoichiometry_error == pytest.approx(here.stoichiometry_error, rel=1e-2)

@@ -153,7 +153,7 @@ def trial_file(folder: Path, condition: str, **changes) -> Path:
 
 def scores(line: str) -> TrialResult:
     """What must not depend on when and where a trial ran."""
-    return replace(TrialResult.from_line(line), seconds=0.0, started=0.0, worker="")
+    return replace(TrialResult.from_line(line), seconds=0.0, started=0.0, worker="", ranks=1)
 
 
 @needs_mpi
@@ -172,6 +172,7 @@ def test_a_trial_has_the_scores_of_one_rank_bit_by_bit(tmp_path, condition, chan
     assert [line.count("\n") for line in lines] == [1, 1]
     one, four = map(scores, lines)
     assert one.ok, one.reason
+    assert [TrialResult.from_line(line).ranks for line in lines] == [1, 4]
     assert four == one
 
 

@@ -211,6 +211,21 @@ def status(
     (standing.watch if watch else standing.status)(Console(), run)
 
 
+@app.command(
+    epilog=example("fusedtomo trials runs/quickstart --failed", "fusedtomo trials runs/quickstart --json | jq .nrmse")
+)
+def trials(
+    run: Run,
+    failed: Annotated[bool, typer.Option("--failed", help="failed ones, with the end of what they said")] = False,
+    condition: Annotated[str | None, typer.Option(help="those of one condition, such as fused-h47-c9")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """List the trials of a run, and where the logs of their workers are."""
+    from workflows import trials as listing
+
+    listing.show(Console(), run, failed, condition, as_json)
+
+
 @app.command(epilog=example("fusedtomo report runs/quickstart"))
 def report(run: Run) -> None:
     """Write atlas.h5, the figures and report.html of a run again, from its journal."""

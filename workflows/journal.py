@@ -27,6 +27,7 @@ class TrialResult:
         iterations, stopped: outer iterations of the solver and why it ended.
         snr: SNR reached per modality ("HAADF" and the elements).
         reason: why the trial failed, with the last line of its traceback.
+        stderr: the last lines that a failed trial wrote to standard error.
         seconds: wall time of the evaluation on its worker; `started` is Unix time; `worker` is "host:pid".
         device, ranks: "cpu" or "gpu", and how many of them shared the trial.
         search: state that the search strategy needs to go on (numbers only).
@@ -46,6 +47,7 @@ class TrialResult:
     stopped: str = ""
     snr: dict[str, float] = field(default_factory=dict)
     reason: str = ""
+    stderr: str = ""
     seconds: float = 0.0
     started: float = 0.0
     worker: str = ""

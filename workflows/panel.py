@@ -79,8 +79,8 @@ def _rows(tally: Tally, state: State | None, now: float) -> dict[str, str]:
         left_s = _left_s(state, now)
         end = "unknown before the first trial" if left_s is None else f"in {duration(left_s)}, at {clock(now + left_s)}"
         rows["end"] = f"{end}; running for {duration(state.progress.elapsed_s)}"
-    paper = f"{PAPER_GPU_HOURS} GPU hours a map at {PAPER_SIZE}³"
-    rows["spent"] = f"{hours_text(tally.hours)} at {tally.config.phantom.size}³; the paper: {paper}"
+    paper = f"paper: {PAPER_GPU_HOURS} GPU hours at {PAPER_SIZE}³"
+    rows["spent"] = f"{hours_text(tally.hours)} at {tally.config.phantom.size}³; {paper}"
     return rows
 
 

@@ -94,7 +94,12 @@ def device_hours(trial: TrialResult) -> float:
 
 def reason_of(trial: TrialResult) -> str:
     """Why a trial failed, on one line."""
-    return " ".join(trial.reason.split()) or "no reason recorded"
+    return " ".join(printable(trial.reason).split()) or "no reason recorded"
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal: it may come from any program that a trial ran."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t ")
 
 
 def hours_text(hours: Counter[str]) -> str:

@@ -30,7 +30,7 @@ def test_a_running_campaign():
         "1/12 done, best NRMSE 0.342 (fused-h5-c3)",
         "4, utilisation 93 %, the longest task runs for 1m 30s",
         f"in 1m 37s, at {clock(NOW + 97)}; running for 10s",
-        "0.04 CPU worker hours at 64³; the paper: 1078 GPU hours a map at 256³",
+        "0.04 CPU worker hours at 64³; paper: 1078 GPU hours at 256³",
         "MemoryError: <b>",
     ):
         assert words in text, words

@@ -1,11 +1,18 @@
 """The functions that Parsl runs on workers: plain, importable, wrapped once."""
 
+import logging
+import pickle
 import time
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
 
 from workflows.evaluate import Trial, evaluate
 from workflows.journal import TrialResult
 from workflows.search import Asked, Proposal, propose
+
+# loggers that would write lines for every task
+_PARSL_LOGS = {"parsl": logging.INFO, "parsl.dataflow.dflow": logging.WARNING}
 
 
 def run_trial(trial: Trial) -> TrialResult:
@@ -13,10 +20,11 @@ def run_trial(trial: Trial) -> TrialResult:
     return evaluate(trial)
 
 
-def run_proposal(asked: Asked) -> tuple[Proposal, float]:
-    """Propose a point; return it with the seconds it took."""
+def run_proposal(asked: Asked) -> Proposal:
+    """Propose a point and say how long it took."""
     began = time.perf_counter()
-    return propose(asked), time.perf_counter() - began
+    proposal = propose(asked)
+    return replace(proposal, seconds=time.perf_counter() - began)
 
 
 def warm_up() -> float:
@@ -28,19 +36,29 @@ def warm_up() -> float:
     return time.perf_counter() - began
 
 
+def call(pickled: bytes) -> Any:
+    """Call what `ParslSubmit` packed."""
+    function, arguments = pickle.loads(pickled)
+    return function(*arguments)
+
+
 class ParslSubmit:
-    """Submits functions to a loaded Parsl; each is wrapped as an app the first time it is seen."""
+    """Submits functions to a loaded Parsl.
+
+    Parsl would pickle every argument in Python, and write a dozen lines a task into its log: together some 4 ms of the
+    controller for each. So the arguments travel as bytes, and its log keeps what concerns blocks and workers.
+    """
 
     def __init__(self, kernel):
-        self._kernel, self._apps = kernel, {}
+        from parsl.app.app import python_app
+
+        self._kernel, self._call = kernel, python_app(call, data_flow_kernel=kernel)
+        for name, level in _PARSL_LOGS.items():
+            logging.getLogger(name).setLevel(level)
 
     def __call__(self, function, *arguments) -> Future:
         """Return the Future of function(*arguments) on a worker."""
-        from parsl.app.app import python_app
-
-        if function not in self._apps:
-            self._apps[function] = python_app(function, data_flow_kernel=self._kernel)
-        return self._apps[function](*arguments)
+        return self._call(pickle.dumps((function, arguments)))
 
     def broken(self) -> str:
         """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else ""."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,6 +31,7 @@ class TrialResult:
         seconds: wall time of the evaluation on its worker; `started` is Unix time; `worker` is "host:pid".
         device, ranks: "cpu" or "gpu", and how many of them shared the trial.
         search: state that the search strategy needs to go on (numbers only).
+        proposal_s: seconds that a worker spent on the model that proposed the point.
     """
 
     condition: str
@@ -54,6 +55,7 @@ class TrialResult:
     device: str = "cpu"
     ranks: int = 1
     search: dict[str, Any] = field(default_factory=dict)
+    proposal_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -62,7 +64,7 @@ class TrialResult:
 
     def line(self) -> str:
         """The journal line, without its newline."""
-        return json.dumps(asdict(self), allow_nan=False)
+        return json.dumps(vars(self), allow_nan=False)
 
     @classmethod
     def from_line(cls, line: str) -> Self:
@@ -78,11 +80,13 @@ class Journal:
         _cut_torn_line(self.path)
         self._file = self.path.open("ab", buffering=0)
 
-    def append(self, result: TrialResult) -> None:
-        """Write one line and wait until the disk has it."""
-        data = result.line().encode() + b"\n"
+    def append(self, *results: TrialResult) -> None:
+        """Write a line for each and wait once until the disk has them all."""
+        data = b"".join(result.line().encode() + b"\n" for result in results)
+        if not data:
+            return
         try:
-            while data:  # a full disk takes a part of the line, and raises at the next call
+            while data:  # a full disk takes a part of the lines, and raises at the next call
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
         except OSError as error:

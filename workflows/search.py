@@ -19,10 +19,14 @@ Point = dict[str, float]
 
 @dataclass(frozen=True)
 class Proposal:
-    """A point to try and the state that the next proposal needs (numbers only; it goes into the journal)."""
+    """A point to try and the state that the next proposal needs (numbers only; it goes into the journal).
+
+    `seconds` is what the proposal took, on a worker; it decides nothing.
+    """
 
     point: Point
     state: dict[str, Any] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,98 +1,47 @@
 """The loop of a campaign: keep every worker busy, record each result at once, resume where the journal ends."""
 
+import heapq
 import queue
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from fusedtomo.errors import InputError
 from workflows.apps import run_proposal, run_trial
-from workflows.campaign import CampaignConfig, Condition, seed_of
+from workflows.campaign import CampaignConfig
 from workflows.evaluate import Trial
 from workflows.journal import Journal, TrialResult, by_condition
 from workflows.search import Asked, Proposal, propose
+from workflows.sequence import Sequence
 from workflows.state import Progress
 
 Submit = Callable[..., Future]
-_AHEAD = 1  # tasks handed out beyond the workers, so that none waits for the controller
 _TICK_S = 0.25
+_WORKERS_AHEAD = 32  # for so many workers a task more is handed out, so that none waits for the controller
 
 
 class WorkersLost(InputError):
     """No worker can answer any more."""
 
 
-@dataclass
-class Sequence:
-    """The trials of one condition: which are proposed, which are done, which may come next.
+@dataclass(frozen=True)
+class _Task:
+    """What a worker was given: a proposal to make, or a trial to evaluate."""
 
-    Trial t is proposed once trials 0 to t - pending are done and t - 1 is proposed. What is known to a proposal is
-    thus fixed by t alone, whatever order results come in: the map does not depend on the number of workers.
-    """
-
-    config: CampaignConfig
-    condition: Condition
-    results: dict[int, TrialResult] = field(default_factory=dict)
-    proposals: dict[int, Proposal] = field(default_factory=dict)
-    asked: int = 0
-
-    def __post_init__(self):
-        self.total = self.config.evaluations(self.condition)
-        self.space = self.config.space(self.condition)
-        self.seed = seed_of(self.config.seed, self.condition.key)
-        while self.asked in self.results:  # an unbroken run of old trials needs no proposal
-            self.asked += 1
-
-    @property
-    def ready(self) -> bool:
-        """Whether the next trial may be proposed now."""
-        t = self.asked
-        known = all(k in self.results for k in range(max(0, t - self.config.search.pending + 1)))
-        return t < self.total and known and (t == 0 or t - 1 in self.results or t - 1 in self.proposals)
-
-    @property
-    def finished(self) -> bool:
-        """Whether every trial has a result."""
-        return len(self.results) >= self.total
-
-    def ask(self) -> Asked:
-        """Everything that the next proposal depends on."""
-        t = self.asked
-        first_pending = max(0, t - self.config.search.pending + 1)
-        known = [self.results[k] for k in range(first_pending)]
-        return Asked(
-            search=self.config.search,
-            space=self.space,
-            trial=t,
-            trials=self.total,
-            told=[(result.point, result.nrmse) for result in known if result.ok],
-            pending=[self._point(k) for k in range(first_pending, t)],
-            state=self._state(t - 1) if t else {},
-            seed=self.seed,
-        )
-
-    def proposed(self, proposal: Proposal) -> Trial | None:
-        """Note a proposal; return its trial, or None when the journal already has its result."""
-        t = self.asked
-        self.asked += 1
-        self.proposals[t] = proposal
-        return None if t in self.results else Trial(self.config, self.condition, t, proposal.point, self._start(t))
-
-    def _start(self, t: int) -> dict[str, float] | None:
-        """The point of trial 0, where trial t starts from its solution: known to t whatever the number of workers."""
-        known = self.config.search.warm_start and t >= self.config.search.pending and t > 0
-        return self.results[0].point if known and self.results[0].ok else None
-
-    def _point(self, t: int) -> dict[str, float]:
-        return self.results[t].point if t in self.results else self.proposals[t].point
-
-    def _state(self, t: int) -> dict:
-        return self.results[t].search if t in self.results else self.proposals[t].state
+    sequence: Sequence
+    argument: Asked | Trial
+    future: Future
+    started: float
 
 
 class Campaign:
     """Steers all conditions of a campaign over the workers behind `submit`.
+
+    All that depends on the number of conditions or trials is done once an event, not by looking through them: a heap
+    holds the conditions whose next trial may be proposed. Gaussian processes are fitted by workers (`run_proposal`),
+    so that no condition waits for another's. Results that came in together reach the disk together.
 
     Args:
         config: the campaign.
@@ -120,10 +69,12 @@ class Campaign:
             for condition in config.conditions()
         ]
         self._journal, self._submit, self._workers, self._watch = journal, submit, workers, watch
+        self._ahead = 1 + workers // _WORKERS_AHEAD
         self._broken = broken
-        self._events: queue.SimpleQueue = queue.SimpleQueue()
-        self._running: dict[Future, float] = {}
-        self._waiting: set[int] = set()
+        self._ready: list[tuple[int, int, Sequence]] = []  # a heap: the fewest trials first, then who came first
+        self._arrivals = count()
+        self._ended: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self._running: dict[Future, float] = {}  # when each was handed out, the earliest first
         self._busy_s, self._began = 0.0, time.monotonic()
         self.stopping = False
 
@@ -134,96 +85,115 @@ class Campaign:
             WorkersLost: that is no trial's failure: it is not recorded, and a resume goes on.
         """
         self._began = time.monotonic()
+        for sequence in self.sequences:
+            self._offer(sequence)
         self._hand_out()
         while self._running:
             self._check_workers()
-            self._wait()
+            self._take_in(self._wait())
             self._watch.tick(self._progress())
             self._hand_out()
         self._watch.tick(self._progress())
 
+    def _offer(self, sequence: Sequence) -> None:
+        if sequence.ready:
+            heapq.heappush(self._ready, (sequence.asked, next(self._arrivals), sequence))
+
     def _hand_out(self) -> None:
         """Give tasks to the workers, the condition with the fewest trials first, so that the map fills evenly."""
-        while not self.stopping and len(self._running) < self._workers + _AHEAD:
-            ready = [s for s in self.sequences if id(s) not in self._waiting and s.ready]
-            if not ready:
-                return
-            self._advance(min(ready, key=lambda sequence: sequence.asked))
+        while self._ready and not self.stopping and len(self._running) < self._workers + self._ahead:
+            *_, sequence = heapq.heappop(self._ready)
+            if sequence.ready:  # another entry of it may have come first
+                self._advance(sequence)
 
     def _advance(self, sequence: Sequence) -> None:
         asked = sequence.ask()
         if asked.needs_model:
-            self._waiting.add(id(sequence))
+            sequence.waiting = True
             self._start(sequence, run_proposal, asked)
         else:
             self._evaluate(sequence, propose(asked))
 
     def _evaluate(self, sequence: Sequence, proposal: Proposal) -> None:
-        trial = sequence.proposed(proposal)
-        if trial is not None:
-            self._start(sequence, run_trial, trial)
+        self._start(sequence, run_trial, sequence.proposed(proposal))
+        self._offer(sequence)
 
-    def _start(self, sequence: Sequence, function, argument) -> None:
+    def _start(self, sequence: Sequence, function, argument: Asked | Trial) -> None:
         future = self._submit(function, argument)
-        self._running[future] = time.monotonic()
-        future.add_done_callback(lambda done: self._events.put((sequence, function, argument, done)))
+        task = _Task(sequence, argument, future, time.monotonic())
+        self._running[future] = task.started
+        future.add_done_callback(lambda _: self._ended.put(task))
 
-    def _wait(self) -> None:
-        """Take in whatever has ended; at most a tick passes."""
+    def _wait(self) -> list[_Task]:
+        """Whatever has ended; at most a tick passes."""
+        ended = []
         try:
-            event = self._events.get(timeout=_TICK_S)
+            ended.append(self._ended.get(timeout=_TICK_S))
             while True:
-                self._take(*event)
-                event = self._events.get_nowait()
+                ended.append(self._ended.get_nowait())
         except queue.Empty:
-            return
+            return ended
 
     def _check_workers(self) -> None:
         if reason := self._broken():
             raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
 
-    def _take(self, sequence: Sequence, function, argument, future: Future) -> None:
-        if future.exception():
-            self._check_workers()
-        started = self._running.pop(future)
-        if function is run_proposal:
-            self._waiting.discard(id(sequence))
-            proposal, seconds = _outcome(future, lambda error: _fall_back(argument, error))
-            self._busy_s += seconds
-            if not self.stopping:  # a resume proposes the same point again
-                self._evaluate(sequence, proposal)
-            return
-        lost = time.monotonic() - started
-        result = _outcome(future, lambda error: _lost(argument, error, lost))
-        result = _with_search(result, sequence.proposals[result.trial].state)
-        self._busy_s += result.seconds
-        sequence.results[result.trial] = result
-        self._journal.append(result)
-        self._watch.record(result)
+    def _take_in(self, ended: list[_Task]) -> None:
+        failed = [task for task in ended if task.future.exception()]
+        self._take([task for task in ended if not task.future.exception()])
+        if failed:
+            self._check_workers()  # what all workers lost is no failure of theirs
+            self._take(failed)
+
+    def _take(self, tasks: list[_Task]) -> None:
+        """Proposals first, which become trials while the disk writes the results."""
+        for task in tasks:
+            del self._running[task.future]
+        for task in tasks:
+            if isinstance(task.argument, Asked):
+                self._take_proposal(task)
+        self._take_results([task for task in tasks if isinstance(task.argument, Trial)])
+
+    def _take_proposal(self, task: _Task) -> None:
+        proposal = _outcome(task, _fall_back)
+        self._busy_s += proposal.seconds
+        if not self.stopping:  # a resume proposes the same point again
+            self._evaluate(task.sequence, proposal)
+
+    def _take_results(self, tasks: list[_Task]) -> None:
+        results = [(task.sequence, task.sequence.completed(_outcome(task, _lost))) for task in tasks]
+        self._journal.append(*(result for _, result in results))
+        for sequence, result in results:  # only what the disk has is known to anyone
+            self._busy_s += result.seconds
+            sequence.record(result)
+            self._offer(sequence)
+            self._watch.record(result)
 
     def _progress(self) -> Progress:
         now = time.monotonic()
         # what runs counts as busy since it was handed out; the last ones handed out may still wait for a worker
-        running = sorted(now - started for started in self._running.values())[-self._workers :]
+        running = [now - started for started in islice(self._running.values(), self._workers)]
         elapsed = now - self._began
         busy = min(self._busy_s + sum(running), self._workers * elapsed)  # a task may have waited for its worker
         return Progress(self._workers, len(running), busy, elapsed, max(running, default=0.0))
 
 
-def _outcome(future: Future, otherwise):
-    error = future.exception()
-    return otherwise(error) if error else future.result()
+def _outcome(task: _Task, otherwise):
+    error = task.future.exception()
+    return otherwise(task, error) if error else task.future.result()
 
 
-def _fall_back(asked: Asked, error: BaseException) -> tuple[Proposal, float]:
+def _fall_back(task: _Task, error: BaseException) -> Proposal:
     """A proposal without the model, when the worker or the model failed: the search goes on."""
+    asked = task.argument
     space_filling = asked.search.model_copy(update={"strategy": "sobol"})
-    point = propose(Asked(**{**vars(asked), "search": space_filling})).point
-    return Proposal(point, {**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]}), 0.0
+    point = propose(replace(asked, search=space_filling)).point
+    return Proposal(point, {**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
 
 
-def _lost(trial: Trial, error: BaseException, seconds: float) -> TrialResult:
+def _lost(task: _Task, error: BaseException) -> TrialResult:
     """The result of a trial whose worker was lost."""
+    trial = task.argument
     weights, _ = trial.config.parameters(trial.condition, trial.point)
     return TrialResult(
         condition=trial.condition.key,
@@ -233,9 +203,5 @@ def _lost(trial: Trial, error: BaseException, seconds: float) -> TrialResult:
         start=trial.start,
         weights=weights.model_dump(),
         reason=f"{type(error).__name__}: {error}"[:500],
-        seconds=round(seconds, 4),
+        seconds=round(time.monotonic() - task.started, 4),
     )
-
-
-def _with_search(result: TrialResult, state: dict) -> TrialResult:
-    return TrialResult(**{**vars(result), "search": state})

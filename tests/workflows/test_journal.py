@@ -27,6 +27,7 @@ FULL = TrialResult(
     started=1.5e9,
     worker="host:1",
     search={"gains": [0.1, 0.2], "candidates": [[0.5, 0.25]], "told": 2},
+    proposal_s=0.5,
 )
 
 
@@ -77,6 +78,22 @@ def test_every_line_is_on_the_disk_before_append_returns(path, monkeypatch):
         journal.append(failed(0))
     inode = path.stat().st_ino
     assert seen == [(inode, [FULL]), (inode, [FULL, failed(0)])]  # the whole line, then fsync of this very file
+
+
+def test_several_results_share_one_fsync_and_none_needs_none(path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(replay(path)))
+    with Journal(path) as journal:
+        journal.append(FULL, failed(0), failed(1))
+        journal.append()
+    assert seen == [[FULL, failed(0), failed(1)]]
+
+
+def test_a_line_of_an_older_version_is_still_a_trial(written):
+    content = written.read_text()
+    assert '"proposal_s"' in content
+    written.write_text(content.replace(', "proposal_s": 0.5', "").replace(', "proposal_s": 0.0', ""))
+    assert [trial.proposal_s for trial in replay(written)] == [0.0, 0.0, 0.0]
 
 
 def test_a_torn_last_line_is_left_out_wherever_it_is_torn(written):

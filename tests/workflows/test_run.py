@@ -235,3 +235,10 @@ def test_the_folder_of_parsl_is_inside_the_run(folder, undisturbed):
     assert (folder / "undisturbed" / "parsl").is_dir()
     assert not Path("runinfo").exists()
     assert os.listdir(folder / "undisturbed" / "parsl") == ["000"]
+
+
+def test_the_log_of_parsl_does_not_grow_with_the_trials(folder, undisturbed):
+    lines = (folder / "undisturbed" / "parsl" / "000" / "parsl.log").read_text().splitlines()
+    assert any("INFO" in line for line in lines)
+    per_task = [line for line in lines if re.search(r"\b[Tt]ask \d+", line)]
+    assert per_task == []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import threading
 import time
@@ -12,8 +13,9 @@ import pytest
 from fusedtomo.errors import InputError
 from tests.workflows.tiny import config
 from workflows import search, steer
+from workflows.evaluate import Trial
 from workflows.journal import Journal, TrialResult, by_condition, replay
-from workflows.search import Proposal
+from workflows.search import Asked, Proposal
 from workflows.steer import Campaign
 
 
@@ -104,10 +106,10 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("pending", [1, 3])
-def test_the_trials_are_the_same_on_1_2_and_5_workers(tmp_path, pending):
+def test_the_trials_are_the_same_on_1_2_and_8_workers(tmp_path, pending):
     found = [
         facts(steered(tmp_path / f"{workers}-{seed}", tiny(pending), pool=Pool(workers, seed), workers=workers))
-        for workers, seed in [(1, 0), (2, 1), (5, 2), (5, 3)]
+        for workers, seed in [(1, 0), (2, 1), (8, 2), (8, 3)]
     ]
     assert len(found[0]) == 4 * 8 + 2 * 4 + 2
     assert found[1:] == found[:1] * 3
@@ -252,6 +254,16 @@ def test_a_finished_journal_starts_nothing(path):
     assert path.read_bytes() == before
 
 
+def test_a_trial_that_the_journal_lost_in_the_middle_costs_one_proposal(path):
+    steered(path, tiny(baselines=[]))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"condition": "fused-h4-c3", "trial": 5,' not in line))
+    assert len(replay(path)) == len(lines) - 1
+    pool = Pool(1)
+    steered(path, tiny(baselines=[]), pool=pool)
+    assert [type(argument) for argument in pool.submitted] == [Asked, Trial]
+
+
 @pytest.mark.parametrize("pending", [1, 3])
 def test_more_evaluations_go_on_from_the_same_first_trials(tmp_path, pending):
     few, many = (config(search__pending=pending, search__evaluations=n) for n in (4, 9))
@@ -273,7 +285,7 @@ def test_stopping_ends_early_with_everything_journalled_and_a_resume_ends_the_sa
     stopped = steered(tmp_path / "stopped", tiny(), watch=watch, pool=pool)
     assert 9 <= len(stopped) <= 9 + 2  # those that were running, and one handed out ahead
     assert facts(stopped) == facts(recorded)
-    begun = [argument for argument in pool.submitted if isinstance(argument, steer.Trial)]
+    begun = [argument for argument in pool.submitted if isinstance(argument, Trial)]
     assert len(begun) == len(stopped)
     assert facts(steered(tmp_path / "stopped", tiny())) == facts(steered(tmp_path / "whole", tiny()))
 
@@ -288,7 +300,7 @@ def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
     search._gaussian_process = model
     pool = Pool(1)
     stopped = steered(path, tiny(baselines=[]), watch=stop, pool=pool, workers=1)
-    modelled = [argument for argument in pool.submitted if isinstance(argument, steer.Asked)]
+    modelled = [argument for argument in pool.submitted if isinstance(argument, Asked)]
     assert modelled
     # the first proposal of a model is that of trial 2; none of them was begun
     assert max(t.trial for t in stopped) == 1
@@ -308,6 +320,117 @@ def test_no_worker_waits_while_there_is_work(path):
     assert all(progress.running <= 3 for progress in watch.progress)
     assert all(0 <= progress.busy_seconds <= 3 * progress.elapsed_s for progress in watch.progress)
     assert max(progress.running for progress in watch.progress) == 3
+
+
+def test_a_model_that_takes_long_holds_up_its_own_condition_alone(path):
+    others_done = threading.Event()
+
+    def slow(question):
+        if question.seed == slow_one.seed:
+            assert others_done.wait(30)  # it ends only after all others have: else the test fails here
+        return stub_model(question)
+
+    def count(result):
+        others = [trial for trial in replay(path) if trial.condition != slow_one.condition.key]
+        if len(others) == 3 * 8 + 2 * 4 + 2:
+            others_done.set()
+
+    watch = Watch(count)
+    slow_one = steer.Sequence(tiny(), tiny().conditions()[-1])
+    search._gaussian_process = slow
+    trials = steered(path, tiny(), watch=watch)
+    assert len(trials) == 42
+    assert others_done.is_set()
+    assert not any("fallback" in trial.search for trial in trials)
+
+
+def test_the_model_is_fitted_by_workers_alone(path):
+    threads = set()
+    search._gaussian_process = lambda question: threads.add(threading.current_thread()) or stub_model(question)
+    steered(path, tiny())
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+def test_the_time_of_the_model_is_in_the_journal(path):
+    def slow(question):
+        time.sleep(0.02)
+        return stub_model(question)
+
+    search._gaussian_process = slow
+    for trial in steered(path, tiny(baselines=[])):
+        modelled = "memory" in trial.search and trial.search["memory"] > 0 and trial.trial >= 2
+        assert (trial.proposal_s >= 0.02) == modelled
+
+
+class AtOnce:
+    """Workers that answer a whole round of tasks at the same moment, from the first one on."""
+
+    def __init__(self, answer):
+        self.answer, self.waiting = answer, []
+
+    def __call__(self, function, argument) -> Future:
+        future = Future()
+        self.waiting.append((future, function, argument))
+        return future
+
+    def broken(self) -> str:
+        """Called by the loop before it waits: now everything that was handed out ends."""
+        now, self.waiting = self.waiting, []
+        for future, function, argument in now:
+            self.answer(future, function, argument)
+        return ""
+
+
+def test_results_that_came_together_reach_the_disk_together_and_are_told_after_that(path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def sync(descriptor):
+        fsync(descriptor)
+        synced.append(len(replay(path)))
+
+    def told(result):
+        assert result in replay(path)[: synced[-1]]
+
+    def asks_only_what_is_durable(question):
+        durable = [(trial.point, trial.nrmse) for trial in replay(path)[: synced[-1]]]
+        assert all(known in durable for known in question.told)
+        return stub_model(question)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    search._gaussian_process = asks_only_what_is_durable
+    pool = AtOnce(lambda future, function, argument: future.set_result(function(argument)))
+    with Journal(path) as journal:
+        Campaign(tiny(), [], journal, pool, 5, Watch(told), pool.broken).run()
+    trials = replay(path)
+    assert len(trials) == 42
+    assert not any("fallback" in trial.search for trial in trials)
+    assert synced[0] == 6  # five workers, and one task ahead
+    assert len(synced) < 42 / 2
+
+
+def test_what_was_answered_before_all_workers_were_lost_is_kept(path):
+    def answer(future, function, argument):
+        if len(answered) == 4:
+            future.set_exception(RuntimeError("ManagerLost"))
+        else:
+            answered.append(argument)
+            future.set_result(function(argument))
+
+    answered, pool = [], AtOnce(answer)
+
+    def broken():  # Parsl learns of the loss together with the loop
+        lost = len(answered) == 4
+        return "killed" if lost else pool.broken()
+
+    with Journal(path) as journal:
+        campaign = Campaign(tiny(), [], journal, pool, 5, Watch(), broken)
+        with pytest.raises(steer.WorkersLost):
+            campaign.run()
+    assert [(trial.condition, trial.trial, trial.ok) for trial in replay(path)] == [
+        (trial.condition.key, trial.number, stub_trial(trial).ok) for trial in answered
+    ]
+    assert facts(steered(path, tiny())) == facts(steered(path.with_name("whole"), tiny()))
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["tasks fail", "nothing answers"])
@@ -340,7 +463,7 @@ def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent
 
 
 def test_a_journal_that_cannot_be_written_ends_the_campaign(path, monkeypatch):
-    def full(self, result):
+    def full(self, *results):
         raise InputError("trials.jsonl: cannot be written (No space left on device)")
 
     monkeypatch.setattr(Journal, "append", full)

@@ -47,7 +47,7 @@ SchedulerParameters=bf_interval=2,batch_sched_delay=0,sched_interval=2
 # two cores and 4 GB a node, whatever this machine has
 SlurmdParameters=config_overrides
 NodeName=n[1-{nodes}] NodeAddr=10.77.0.[1-{nodes}] CPUs=2 RealMemory=4000 State=UNKNOWN
-PartitionName=debug Nodes=n[1-{nodes}] Default=YES MaxTime=01:00:00 State=UP OverSubscribe=NO
+PartitionName=debug Nodes=n[1-{nodes}] Default=YES MaxTime=24:00:00 State=UP OverSubscribe=NO
 # a node that is silent for this long is down, and a job that it ran is over
 SlurmdTimeout=8
 ReturnToService=2
@@ -193,5 +193,6 @@ class Cluster:
             time.sleep(0.05)
 
     def _last_words(self) -> str:
-        logs = sorted((self.folder / "log").iterdir())
-        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in logs)
+        queue = "" if self._login.poll() is not None else self.run("squeue") + self.run("sinfo", "--Node", "--long")
+        logs = [self.folder / "log" / name for name in ("login", "slurmctld")]
+        return queue + "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in logs if log.exists())

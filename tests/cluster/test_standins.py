@@ -163,7 +163,7 @@ def test_bsub_reads_directives_from_standard_input_only(call, cluster, tmp_path)
     script = tmp_path / "script"
     script.write_text(f"#!/bin/bash\n#BSUB -J named\necho $LSB_JOBNAME > {tmp_path}/name\n")
     script.chmod(0o755)
-    for done in (call("bsub", stdin=script.read_text()), call("bsub", script)):
-        job = re.search(r"<(\d+)>", done.stdout)[1]
+    for words, stdin, name in (((), script.read_text(), "named"), ((script,), "", "job")):
+        job = lsf_job(call, stdin, *words)
         cluster.wait_for(lambda job=job: lsf_state(call, job) == "DONE", "the job ends")
-    assert (tmp_path / "name").read_text() == "job\n"
+        assert (tmp_path / "name").read_text() == f"{name}\n"

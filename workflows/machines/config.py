@@ -1,23 +1,59 @@
 """What is Parsl told about a machine? A profile turned into a parsl.Config."""
 
+import os
+import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
+
+_RETRIES = 1
+_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
+
+
+class NoBlockLeft(Exception):
+    """No block of workers runs, and none will."""
 
 
 def parsl_config(machine: Machine, run_dir: Path):
     """The parsl.Config of a machine, logging below run_dir."""
     from parsl.config import Config
-    from parsl.executors import HighThroughputExecutor
-    from parsl.providers import LocalProvider
 
-    provider = LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1, worker_init=_worker_init(machine))
-    executor = HighThroughputExecutor(
+    replaced = machine.provider != "local"
+    return Config(
+        executors=[_executor(machine, run_dir)],
+        retries=_RETRIES,
+        retry_handler=retry_cost,
+        strategy="simple" if replaced else "none",  # only `simple` replaces a block that has ended
+        strategy_period=2.0 if replaced else 0.5,  # the first block starts at the first look, 5 s away by default
+        usage_tracking=0,
+        run_dir=str(run_dir),
+    )
+
+
+def block_script(machine: Machine, run_dir: Path) -> str:
+    """The batch script that Parsl would submit for one block of workers."""
+    from workflows.machines.providers import provider_of
+
+    # the command's addresses and ports are known once a controller listens
+    return provider_of(machine, worker_init(machine, run_dir)).script("process_worker_pool.py ...")
+
+
+def _executor(machine: Machine, run_dir: Path):
+    from parsl.executors import HighThroughputExecutor
+
+    from workflows.machines.providers import provider_of
+
+    replaced = machine.provider != "local"
+    drain_s = 60 * (machine.walltime_min - machine.drain_min)
+    return HighThroughputExecutor(
         label="trials",
-        address="127.0.0.1",
-        loopback_address="127.0.0.1",
+        address=address_of(machine),
+        loopback_address=LOOPBACK,
         max_workers_per_node=machine.workers_per_node,
         available_accelerators=list(machine.accelerator_names),
         cpu_affinity=machine.cpu_affinity,
@@ -25,27 +61,66 @@ def parsl_config(machine: Machine, run_dir: Path):
         prefetch_capacity=0,
         heartbeat_period=machine.heartbeat_period_s,
         heartbeat_threshold=machine.heartbeat_threshold_s,
+        drain_period=int(drain_s) if replaced else None,  # a controller inside the job stops by itself (deadline)
         encrypted=True,
-        provider=provider,
+        provider=provider_of(machine, worker_init(machine, run_dir)),
         interchange_launch_cmd=_interchange_command(),
-    )
-    return Config(
-        executors=[executor],
-        retries=1,  # a worker that was killed gets its trial back once; a wrong trial is a result, not an exception
-        strategy="none",
-        strategy_period=0.5,  # the first block starts at the first look, 5 s away by default
-        usage_tracking=0,
-        run_dir=str(run_dir),
+        block_error_handler=block_watch(replaced, machine.submissions),
     )
 
 
-def _worker_init(machine: Machine) -> str:
-    """One thread pool per worker: numba, BLAS and OpenMP would each take every core otherwise."""
-    threads = machine.threads_per_worker
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    exports = [f"export {name}={threads}" for name in names]
+def retry_cost(error: Exception, _task) -> float:
+    """What a failure costs of the budget of retries: a lost node little, anything else all of it.
+
+    Nodes that are lost say nothing about the trial, so it is given back ten times. A trial that fails by itself is a
+    result and no exception; an exception says that the task could not be run at all, and would say so again.
+    """
+    from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
+
+    return 0.1 if isinstance(error, ManagerLost | WorkerLost) else _RETRIES + 1
+
+
+def block_watch(replaced: bool, limit: int) -> Callable:
+    """Parsl's handler of block states: ends the run when no block is left and none will come.
+
+    A state is no evidence by itself where a scheduler is asked: the workers that are connected are.
+    """
+    from parsl.jobs.states import JobState
+
+    def failed(status) -> bool:
+        return status.state in (JobState.FAILED, JobState.MISSING)
+
+    def watch(executor, states: dict) -> None:
+        ended = [states[block] for block in sorted(states, key=int)]
+        if not ended or not all(state.terminal for state in ended):
+            return
+        row = ended[-_ROW_OF_FAILURES:]
+        hopeless = len(row) == _ROW_OF_FAILURES and all(map(failed, row))
+        if replaced and (not (hopeless or len(ended) >= limit) or executor.connected_managers()):
+            return
+        executor.set_bad_state_and_fail_all(NoBlockLeft(_words_of(row[-1], len(ended))))
+
+    return watch
+
+
+def _words_of(status, number: int) -> str:
+    said = (status.stderr_summary or status.message or "").strip()
+    return f"no block of workers is left ({number} started){': ' + said[-500:] if said else ''}"
+
+
+def worker_init(machine: Machine, run_dir: Path) -> str:
+    """The shell lines before a pool of workers starts: the profile's own, then what is the same everywhere."""
+    lines = [machine.worker_init.strip()]
+    # numba, BLAS and OpenMP would each take every core otherwise
+    lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
+    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
+        lines.append(f"export PYTHONPATH={shlex.quote(path)}")
     # parsl's worker script must be found even when the virtual environment was never activated
-    return "\n".join([machine.worker_init, *exports, f"export PATH={Path(sys.executable).parent}:$PATH"])
+    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only
+        lines.append(f"cd {shlex.quote(str(run_dir.absolute()))}")
+        lines.append('export PBS_NODEFILE="${PBS_NODEFILE:-${LSB_DJOB_HOSTFILE:-}}"')
+    return "\n".join(line for line in lines if line)
 
 
 def _interchange_command() -> list[str]:

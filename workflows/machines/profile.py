@@ -63,8 +63,8 @@ class Machine(Settings):
     init_blocks: int = Field(1, ge=0, le=1000, description="batch jobs submitted at the start")
     min_blocks: int = Field(0, ge=0, le=1000, description="batch jobs kept while there is nothing to do")
     max_blocks: int = Field(1, ge=1, le=1000, description="batch jobs at once")
-    max_submissions: int = Field(0, ge=0, description="batch jobs ever submitted in one run; 0: 20 for each at once")
-    walltime_min: int = Field(0, ge=0, description="minutes of a batch job; 0: no limit")
+    max_submissions: int = Field(0, ge=0, description="batch jobs ever submitted in one run; 0: 20 times max_blocks")
+    walltime_min: float = Field(0, ge=0, description="minutes of a batch job; 0: no limit")
     drain_min: float = Field(5, ge=0, description="minutes before the end from which no new trial is started")
     account: str = Field("", description="who is charged: project, account or allocation")
     queue: str = Field("", description="queue or partition")
@@ -91,7 +91,7 @@ class Machine(Settings):
         if self.provider != "local" and not self.walltime_min:
             raise ValueError(f"provider {self.provider} needs walltime_min, the minutes of a batch job")
         if self.walltime_min and self.drain_min >= self.walltime_min:
-            raise ValueError(f"drain_min {self.drain_min:g} leaves nothing of walltime_min {self.walltime_min}")
+            raise ValueError(f"drain_min {self.drain_min:g} leaves nothing of walltime_min {self.walltime_min:g}")
         if self.provider != "local" and not (self.workers or self.accelerators or self.cpus_per_node):
             raise ValueError(f"provider {self.provider} needs workers, accelerators or cpus_per_node")
         if self.accelerator_names and self.workers > len(self.accelerator_names):
@@ -122,6 +122,11 @@ class Machine(Settings):
     def n_workers(self) -> int:
         """Workers over all blocks at most."""
         return self.workers_per_node * self.nodes_per_block * self.max_blocks
+
+    @property
+    def submissions(self) -> int:
+        """Batch jobs submitted in one run at most."""
+        return self.max_submissions or 20 * self.max_blocks
 
     @property
     def node_launcher(self) -> Launcher:

@@ -64,6 +64,13 @@ class ParslSubmit:
         """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else ""."""
         executor = self._kernel.executors["trials"]
         if executor.bad_state_is_set:
-            return f"{type(executor.executor_exception).__name__}: no block of workers is left"
+            return str(executor.executor_exception)
         ended = executor.interchange_proc.poll()
         return "" if ended is None else f"Parsl's interchange ended with {ended}"
+
+    def queued(self) -> bool:
+        """Whether every block of workers that has not ended waits in the scheduler's queue."""
+        from parsl.jobs.states import JobState
+
+        states = [state for state in self._kernel.executors["trials"].status_facade.values() if not state.terminal]
+        return bool(states) and all(state.state == JobState.PENDING for state in states)

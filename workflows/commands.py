@@ -26,7 +26,7 @@ from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
 from workflows.campaign import load_campaign
-from workflows.machines import load_machine
+from workflows.machines import load_machine, settled
 from workflows.runfolder import RunFolder
 
 
@@ -321,7 +321,7 @@ def run(say: Console, path: Path, machine_name: str, workers: int | None, out: P
     from workflows.run import run_campaign
 
     config = load_campaign(path)
-    machine = load_machine(machine_name).with_workers(workers)
+    machine = settled(load_machine(machine_name).with_workers(workers))
     folder = out or Path("runs") / config.name
     report_path = run_campaign(config, machine, folder, say)
     if report_path is None:

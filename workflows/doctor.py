@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 import fusedtomo
-from workflows.machines import load_machine
+from workflows.machines import load_machine, settled
 from workflows.provenance import processor
 
 _OPTIONAL = {
@@ -23,7 +23,7 @@ _OPTIONAL = {
 
 def examine(console: Console, machine_name: str) -> bool:
     """Run every check; return whether all that matter passed."""
-    machine = load_machine(machine_name)
+    machine = settled(load_machine(machine_name))
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{sys.version.split()[0]}, fusedtomo {fusedtomo.__version__}",
         "machine": lambda: f"{processor()}, {len(os.sched_getaffinity(0))} usable cores, {_memory_gb():.1f} GB",

@@ -1,6 +1,7 @@
 """A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
 
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from workflows.apps import ParslSubmit, warm_up
 from workflows.campaign import CampaignConfig
 from workflows.journal import Journal
 from workflows.live import Dashboard
-from workflows.machines import Machine, parsl_config
+from workflows.machines import Machine, deadline, parsl_config
 from workflows.products import write_products
 from workflows.provenance import provenance
 from workflows.runfolder import RunFolder
@@ -40,7 +41,7 @@ def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: C
             ):
                 heart.update(phase="running")
                 campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch, submit.broken)
-                with _stopping(campaign):
+                with _stopping(campaign), deadline(machine):
                     campaign.run()
             if campaign.stopping:
                 heart.update(phase="stopped")
@@ -79,14 +80,29 @@ def _stop(kernel) -> None:
     interchange = executor.interchange_proc
     if interchange is not None and interchange.poll() is not None:
         executor.provider.cancel(list(executor.blocks_to_job_id.values()))
-        return
-    kernel.cleanup()
+    else:
+        kernel.cleanup()
+    if sweep := getattr(executor.provider, "sweep", None):  # providers of batch jobs have one
+        sweep()
+
+
+def _first_answer(submit: ParslSubmit, machine: Machine) -> None:
+    """Wait until a worker has run something: as long as all blocks are queued, then for start_timeout_s."""
+    future, queued = submit(warm_up), time.monotonic()
+    while True:
+        try:
+            return future.result(timeout=1)
+        except FutureTimeout:
+            if submit.queued():
+                queued = time.monotonic()
+            elif time.monotonic() - queued > machine.start_timeout_s:
+                raise
 
 
 def _wait_for_worker(submit: ParslSubmit, machine: Machine, path: Path) -> None:
     """Return once a worker has run something; a worker that never joins is an error, not a wait."""
     try:
-        submit(warm_up).result(timeout=machine.start_timeout_s)
+        _first_answer(submit, machine)
     except Exception as error:  # no answer in time, or Parsl found that its block had ended
         late = f"no worker joined within {machine.start_timeout_s:g} s"
         why = late if isinstance(error, FutureTimeout) else f"no worker joined: {type(error).__name__}"
@@ -105,14 +121,14 @@ def _block_errors(folder: Path) -> str:
 
 @contextmanager
 def _stopping(campaign: Campaign) -> Iterator[None]:
-    """The first SIGINT or SIGTERM lets running trials end and stops; the second ends at once."""
+    """The first SIGINT, SIGTERM or SIGUSR1 lets running trials end and stops; the second ends at once."""
 
     def stop(number, _frame):
         if campaign.stopping:
             raise KeyboardInterrupt
         campaign.stopping = True
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     try:
         yield
     finally:

@@ -56,7 +56,7 @@ class Bounded:
         return job_id
 
     def sweep(self) -> None:
-        """Cancel every job of this run, those that Parsl takes for ended too; one by one: an ended one fails the rest."""
+        """Cancel all jobs of this run, those that Parsl takes for ended too; singly, for one that ended fails all."""
         for job_id in list(self.resources):
             self.cancel([job_id])
 

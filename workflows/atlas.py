@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import new_hdf5
+from fusedtomo.hdf5 import new_hdf5, read_array
+from fusedtomo.io.volumes import get_elements
 from fusedtomo.settings import Weights
 from workflows.campaign import CampaignConfig, Condition
 from workflows.journal import TrialResult
@@ -184,6 +185,8 @@ def read_atlas(path: str | Path) -> Atlas:
     try:
         with h5py.File(path, "r") as file:
             return _read(file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except KeyError as error:
         cure = "write it again from the run folder's journal, or give another file"
         raise InputError(f"{path}: not a whole {FORMAT}, {error.args[0]} is missing; {cure}") from None
@@ -196,14 +199,17 @@ def _read(file: h5py.File) -> Atlas:
         raise KeyError(f"the attribute format = '{FORMAT}'")
     if file.attrs["format_version"] != FORMAT_VERSION:
         raise KeyError(f"format_version {FORMAT_VERSION} (it has {file.attrs['format_version']})")
-    counts = {name: _values(file, f"axes/{name}") for name in ("haadf_tilts", "chemical_tilts")}
-    tilts = {name: tuple(values.tolist()) for name, values in counts.items()}
+    axes = ("haadf_tilts", "chemical_tilts")
+    for name in (*axes, "elements"):
+        _there(file, f"axes/{name}")
+    tilts = {name: tuple(read_array(file, f"axes/{name}", 1, np.int64).tolist()) for name in axes}
+    elements = get_elements(file, "axes")
     shape = tuple(len(counts) for counts in tilts.values())
     sampling = SamplingMap(
         **tilts,
-        elements=tuple(name.decode() for name in _values(file, "axes/elements")),
+        elements=elements,
         nrmse=_values(file, "map/nrmse", shape),
-        nrmse_by_element=_values(file, "map/nrmse_by_element", (*_values(file, "axes/elements").shape, *shape)),
+        nrmse_by_element=_values(file, "map/nrmse_by_element", (len(elements), *shape)),
         baselines={m: _values(file, f"baselines/{m}/nrmse", shape[1:]) for m in _names(file, "baselines")},
         trials=_values(file, "counts/trials", shape),
         failed=_values(file, "map/failed", shape),
@@ -221,13 +227,19 @@ def _names(file: h5py.File, group: str) -> list[str]:
     return list(file[group])
 
 
-def _values(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    if name not in file:
-        raise KeyError(f"/{name}")
-    values = file[name][()]
-    if shape is not None and values.shape != shape:
+def _values(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    values = _there(file, name)[()]
+    if getattr(values, "dtype", np.dtype(object)).kind not in "fiu":
+        raise InputError(f"/{name} holds no numbers; write the atlas again from the run folder's journal")
+    if values.shape != shape:
         raise KeyError(f"/{name} of shape {shape} (it has {values.shape})")
     return values
+
+
+def _there(file: h5py.File, name: str) -> h5py.Dataset:
+    if not isinstance(file.get(name), h5py.Dataset):
+        raise KeyError(f"/{name}")
+    return file[name]
 
 
 def _scalar(value):

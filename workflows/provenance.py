@@ -1,5 +1,6 @@
-"""Where a result comes from: versions, code, machine; no environment variables, no secrets."""
+"""Where a result comes from: versions, code, machine, and of the environment what cannot be secret."""
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -10,6 +11,24 @@ import fusedtomo
 from workflows.campaign import CampaignConfig
 from workflows.machines import Machine
 
+# the only ones that are kept: the environment of a user holds tokens and passwords
+ENVIRONMENT = (
+    "CUDA_VISIBLE_DEVICES",
+    "LSB_JOBID",
+    "LSB_QUEUE",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PBS_JOBID",
+    "PBS_QUEUE",
+    "ROCR_VISIBLE_DEVICES",
+    "SLURM_CLUSTER_NAME",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_JOB_PARTITION",
+    "ZE_AFFINITY_MASK",
+)
 _PACKAGES = ("numpy", "scipy", "numba", "h5py", "scikit-optimize", "scikit-learn", "parsl")
 
 
@@ -24,11 +43,17 @@ def provenance(config: CampaignConfig, machine: Machine | None = None) -> dict[s
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
         "processor": processor(),
+        "environment": environment(),
         "configuration": config.model_dump_json(),
     }
     if machine is not None:
         facts |= {"machine": machine.name, "workers": str(machine.n_workers)}
     return facts | {name: _version(name) for name in _PACKAGES}
+
+
+def environment() -> str:
+    """The variables of the list above that are set: batch job, devices, threads."""
+    return " ".join(f"{name}={os.environ[name]}" for name in ENVIRONMENT if name in os.environ)
 
 
 def processor() -> str:

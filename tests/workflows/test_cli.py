@@ -28,6 +28,7 @@ COMMANDS = [
     "plan",
     "run",
     "status",
+    "trials",
     "report",
     "doctor",
 ]
@@ -530,6 +531,8 @@ BAD_COMMANDS = {
     "run folder below a file": (["run", "tiny.toml", "--out", "data.h5/x"], ["data.h5/x: cannot be written"]),
     "run folder in /proc": (["run", "tiny.toml", "--out", "/proc/x"], ["/proc/x: cannot be written", "another --out"]),
     "status of nothing": (["status", "none"], ["none: not a run folder (no campaign.json)", "--out folder"]),
+    "trials of nothing": (["trials", "none"], ["none: not a run folder", "--out folder"]),
+    "trials of no condition": (["trials", "run", "--condition", "fused"], ["no condition 'fused'", "did you mean"]),
     "report of nothing": (["report", "."], ["not a run folder (no campaign.json)", "--out folder"]),
     "status of a file": (["status", "data.h5"], ["data.h5: not a run folder"]),
     "recipe": (["import", "none.toml", "--out", "n.h5"], ["none.toml: cannot be read"]),
@@ -585,7 +588,15 @@ def test_two_runs_in_one_folder_at_once_are_refused(fusedtomo, work):
 
 
 @pytest.mark.parametrize(
-    "command", [["status", "run"], ["report", "run"], ["run", "tiny.toml", "--out", "run"]], ids=str
+    "command",
+    [
+        ["status", "run"],
+        ["status", "run", "--watch"],
+        ["trials", "run"],
+        ["report", "run"],
+        ["run", "tiny.toml", "--out", "run"],
+    ],
+    ids=str,
 )
 def test_a_broken_journal_is_refused_and_kept(fusedtomo, work, command):
     journal = work / "run" / "trials.jsonl"
@@ -595,7 +606,15 @@ def test_a_broken_journal_is_refused_and_kept(fusedtomo, work, command):
 
 
 @pytest.mark.parametrize(
-    "command", [["status", "run"], ["report", "run"], ["run", "tiny.toml", "--out", "run"]], ids=str
+    "command",
+    [
+        ["status", "run"],
+        ["status", "run", "--watch"],
+        ["trials", "run"],
+        ["report", "run"],
+        ["run", "tiny.toml", "--out", "run"],
+    ],
+    ids=str,
 )
 def test_a_damaged_run_folder_is_refused_and_kept(fusedtomo, work, command):
     stored = work / "run" / "campaign.json"

@@ -322,7 +322,7 @@ def refused(fusedtomo, folder, command, fragments):
     after = snapshot(folder)
     assert {path: after.get(path) for path in before} == before
     new = {path.name for path in set(after) - set(before)}
-    assert new <= {"lock", "campaign.json", "trials.jsonl"}, new  # nothing half made is left
+    assert new <= {"lock", "campaign.json", "state.json", "trials.jsonl"}, new  # nothing half made is left
 
 
 def test_a_good_campaign_and_data_set_are_accepted(fusedtomo, work):
@@ -576,6 +576,15 @@ def test_an_odd_volume_is_no_fine_grid(fusedtomo, work):
     refused(fusedtomo, work, ["simulate", "odd.h5", *TILTS, "--fine", "--out", "n.h5"], ["(9, 9, 8)"])
 
 
+ON_A_RUN = [
+    ["status", "run"],
+    ["status", "run", "--watch"],
+    ["trials", "run"],
+    ["report", "run"],
+    ["run", "tiny.toml", "--out", "run"],
+]
+
+
 def test_a_run_folder_of_another_campaign_is_refused(fusedtomo, work):
     write_toml(work / "other.toml", seed=4)
     command = ["run", "other.toml", "--out", "run"]
@@ -587,17 +596,7 @@ def test_two_runs_in_one_folder_at_once_are_refused(fusedtomo, work):
         refused(fusedtomo, work, ["run", "tiny.toml", "--out", "run"], ["run: another run is working", "wait for it"])
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["status", "run"],
-        ["status", "run", "--watch"],
-        ["trials", "run"],
-        ["report", "run"],
-        ["run", "tiny.toml", "--out", "run"],
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("command", ON_A_RUN, ids=" ".join)
 def test_a_broken_journal_is_refused_and_kept(fusedtomo, work, command):
     journal = work / "run" / "trials.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
@@ -605,17 +604,7 @@ def test_a_broken_journal_is_refused_and_kept(fusedtomo, work, command):
     refused(fusedtomo, work, command, ["trials.jsonl:2: not a trial", "restore the line or remove it"])
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["status", "run"],
-        ["status", "run", "--watch"],
-        ["trials", "run"],
-        ["report", "run"],
-        ["run", "tiny.toml", "--out", "run"],
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("command", ON_A_RUN, ids=" ".join)
 def test_a_damaged_run_folder_is_refused_and_kept(fusedtomo, work, command):
     stored = work / "run" / "campaign.json"
     stored.write_text(stored.read_text()[:-20])

@@ -234,9 +234,9 @@ def report(run: Run) -> None:
     commands.report(say, run)
 
 
-@app.command(epilog=example("fusedtomo doctor"))
+@app.command(epilog=example("fusedtomo doctor", "fusedtomo doctor --machine perlmutter"))
 def doctor(machine: MachineName = "laptop") -> None:
-    """Check this installation: versions, kernels, Parsl, write speed, a small trial."""
+    """Check this installation and every worker that a machine gives: versions, GPUs, MPI, disks, network, a trial."""
     from workflows import doctor as checks
 
     raise typer.Exit(0 if checks.examine(Console(), machine) else 1)

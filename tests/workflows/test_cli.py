@@ -246,23 +246,6 @@ def test_plan_counts_trials_and_predicts_a_time(fusedtomo, tmp_path):
         assert words in said
 
 
-def test_doctor_checks_everything_on_parsl_too(fusedtomo, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    from workflows import doctor
-
-    monkeypatch.setattr(doctor, "_parsl", lambda machine: f"{machine.name} answers")  # test_run starts Parsl
-    code, said = fusedtomo("doctor")
-    assert code == 0, said
-    for words in ("ok python", "ok packages", "ok kernels", "MB/s", "laptop answers", "ready"):
-        assert words in said
-    monkeypatch.setattr(doctor, "_kernels", lambda: 1 / 0)
-    code, said = fusedtomo("doctor")
-    assert code == 1
-    assert "failed kernels: ZeroDivisionError" in said
-    assert "not ready" in said
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example_that_begins_like_the_command(fusedtomo, command):
     code, said = fusedtomo(command, "--help")

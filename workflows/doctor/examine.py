@@ -1,0 +1,136 @@
+"""The whole examination: this process first, then every worker that a machine gives, then a trial on one of them."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from fusedtomo.errors import InputError
+from workflows.apps import run_trial
+from workflows.campaign import Condition, load_campaign
+from workflows.doctor import compare, here
+from workflows.doctor.check import LIMIT_S, Check, Unfit, run
+from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
+from workflows.evaluate import Trial
+from workflows.machines import CONFIGS, Machine, load_machine, settled
+from workflows.panel import duration
+from workflows.plan import predict, work
+
+_HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
+_ROUNDS = 3
+_RANKS = 2
+_QUICKSTART = CONFIGS / "campaigns" / "quickstart.toml"
+
+
+def examine(console: Console, machine_name: str) -> bool:
+    """Run every check of a machine; return whether all that matter passed."""
+    machine = settled(load_machine(machine_name)).changed("doctor", trial_limit_s=LIMIT_S)
+    passed = [run(console, check) for check in here.checks(machine)]
+    if all(passed):
+        passed += _workers(console, machine)
+    else:
+        console.print("  workers are not started before this is mended")
+    console.print("[green]ready[/green]" if all(passed) else "[red]not ready[/red]: see above")
+    return all(passed)
+
+
+def _workers(console: Console, machine: Machine) -> list[bool]:
+    """Start the machine's workers and check them."""
+    from workflows.run import workers
+
+    with _folder() as folder, _no_longer_than(console, machine.start_timeout_s + 10 * LIMIT_S):
+        try:
+            with workers(machine, folder, console) as submit:
+                return [run(console, check) for check in _checks(submit, machine, folder)]
+        except InputError as error:
+            reason = str(error)
+    return [run(console, Check("workers", lambda: _raise(reason)))]
+
+
+def _raise(reason: str) -> str:
+    raise Unfit(reason)
+
+
+def _checks(submit: Callable, machine: Machine, folder: Path) -> Iterator[Check]:
+    seen = _everywhere(submit, machine, folder)
+    yield Check("workers", lambda: compare.answered(seen, machine))
+    if seen:
+        yield Check("interpreters", lambda: compare.interpreter(seen))
+        yield Check("versions on workers", lambda: compare.packages(seen))
+        yield Check("shared folder", lambda: compare.run_folder(seen))
+        yield Check("scratch", lambda: compare.scratch(seen))
+        yield Check("devices", lambda: compare.devices(seen, machine))
+        yield Check("MPI", lambda: _mpi(submit, machine), matters=machine.ranks > 1, limit_s=2 * LIMIT_S)
+        yield Check("trial", lambda: _trial(submit, machine), limit_s=3 * LIMIT_S)
+
+
+def _everywhere(submit: Callable, machine: Machine, folder: Path) -> list[Seen]:
+    """What every worker sees; a slow node may join late, so the question is asked again for those that lack."""
+    (folder / "token").touch()
+    asked = Asked(str((folder / "token").absolute()), machine.scratch, machine.device, _HOLD_S)
+    found: dict[tuple[str, int], Seen] = {}
+    for _ in range(_ROUNDS):
+        done, _ = wait([submit(look_around, asked) for _ in range(machine.n_workers)], timeout=LIMIT_S)
+        answers = [future.result() for future in done if not future.exception()]
+        found |= {(one.host, one.pid): one for one in answers}
+        if len(found) >= machine.n_workers:
+            break
+    return list(found.values())
+
+
+def _mpi(submit: Callable, machine: Machine) -> str:
+    launch, n = machine.mpi_launch, _RANKS
+    said, words = submit(hello_ranks, launch, n, LIMIT_S).result(timeout=2 * LIMIT_S)
+    used = "" if machine.ranks > 1 else " (this profile gives each trial one rank)"
+    return compare.ranks(said, words, launch.format(ranks=n), n) + used
+
+
+def _trial(submit: Callable, machine: Machine) -> str:
+    """A trial of the quickstart, the second one of a worker: the first one waits for kernels."""
+    config = load_campaign(_QUICKSTART)
+    condition = Condition("fused", config.grid.haadf_tilts[-1], config.grid.chemical_tilts[-1])
+    trials = [Trial(config, condition, number, {}) for number in range(2)]
+    try:
+        results = [submit(run_trial, trial).result(timeout=1.5 * LIMIT_S) for trial in trials]
+    except FutureTimeout:
+        raise Unfit(f"no answer within {1.5 * LIMIT_S:g} s; is the node overloaded?") from None
+    if failed := [result for result in results if not result.ok]:
+        raise Unfit(f"{failed[0].reason} on {failed[0].worker}; mend that, or give the profile another device")
+    seconds = results[-1].seconds
+    plan = predict(config, machine, seconds / work(config, condition))
+    size = config.phantom.size
+    return (
+        f"{size}^3 voxels from {condition.haadf_tilts} HAADF and {condition.chemical_tilts} chemical tilts in "
+        f"{seconds:.2g} s on {results[-1].device}; the quickstart's {plan.trials} trials in about "
+        f"{duration(plan.seconds)} on {plan.workers} workers"
+    )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A run folder for the workers, where the user's would be: nodes may share it, and no system's /tmp."""
+    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=Path.cwd(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _no_longer_than(console: Console, seconds: float) -> Iterator[None]:
+    """End this process when the block takes too long: Parsl may wait for an answer for ever."""
+
+    def end() -> None:
+        console.print(f"  [red]failed[/red]   workers: no end after {duration(seconds)}; look at Parsl's logs")
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

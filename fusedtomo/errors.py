@@ -8,6 +8,10 @@ class InputError(ValueError):
     """Something a user gave cannot be used; the command line prints it as one message and exits with 2."""
 
 
+class TryAgain(InputError):
+    """What the same command may overcome a while later; the command line exits with 75, as sysexits.h has it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``did you mean 'tv'?``, or the list of known names when none is near."""
     known = sorted(known)

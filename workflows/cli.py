@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, TryAgain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +25,11 @@ Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="campaign file (c
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="run folder")]
 MachineName = Annotated[str, typer.Option("--machine", "-m", help="profile of configs/machines, or a TOML file")]
 Workers = Annotated[int | None, typer.Option("--workers", "-w", help="workers, instead of the profile's")]
+
+Account = Annotated[str | None, typer.Option("--account", "-A", help="who is charged: project or allocation")]
+Queue = Annotated[str | None, typer.Option("--queue", "-q", help="queue or partition")]
+Nodes = Annotated[int | None, typer.Option("--nodes", "-N", help="nodes of a batch job")]
+Walltime = Annotated[float | None, typer.Option("--walltime", help="minutes of a batch job")]
 
 
 def example(*lines: str) -> str:
@@ -177,25 +182,86 @@ def check(config: Config) -> None:
     commands.check(Console(), config)
 
 
-@app.command(epilog=example("fusedtomo plan configs/campaigns/quickstart.toml --workers 2"))
-def plan(config: Config, machine: MachineName = "laptop", workers: Workers = None) -> None:
+@app.command(
+    epilog=example(
+        "fusedtomo plan configs/campaigns/quickstart.toml --workers 2",
+        "fusedtomo plan configs/campaigns/quickstart.toml --machine polaris --account PROJECT --nodes 4",
+    )
+)
+def plan(
+    config: Config,
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+) -> None:
     """Predict cells, trials, memory and time of a campaign, from a short measurement on this machine."""
     from workflows import plan as planning
+    from workflows.machines import Wishes
 
-    planning.show(Console(), say, config, machine, workers)
+    planning.show(Console(), say, config, machine, Wishes(account, queue, nodes, walltime, workers))
 
 
-@app.command(epilog=example("fusedtomo run configs/campaigns/quickstart.toml --out runs/quickstart"))
+@app.command(
+    epilog=example(
+        "fusedtomo run configs/campaigns/quickstart.toml --out runs/quickstart",
+        "fusedtomo run configs/campaigns/quickstart.toml --machine slurm --nodes 2 --walltime 120",
+    )
+)
 def run(
     config: Config,
     machine: MachineName = "laptop",
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; default: runs/<name>")] = None,
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+    workers_in: Annotated[
+        str | None,
+        typer.Option(
+            help="job: all nodes of the batch job this runs in; blocks: batch jobs that it submits; "
+            "auto: in its job where it has one"
+        ),
+    ] = None,
 ) -> None:
-    """Start or resume a campaign; the same command goes on where it was stopped."""
-    from workflows import commands
+    """Start or resume a campaign; the same command goes on where it was stopped.
 
-    commands.run(say, config, machine, workers, out)
+    Exit code 0: complete, or stopped in good order; 2: something given cannot be used; 75: the same command may do
+    better later (all workers lost, run folder in use).
+    """
+    from workflows import commands
+    from workflows.machines import Wishes
+
+    commands.run(say, config, machine, Wishes(account, queue, nodes, walltime, workers, workers_in), out)
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo submit configs/campaigns/quickstart.toml --machine slurm --nodes 2 --dry-run",
+        "fusedtomo submit configs/campaigns/quickstart.toml --machine polaris --account PROJECT",
+    )
+)
+def submit(
+    config: Config,
+    machine: Annotated[str, typer.Option("--machine", "-m", help="profile of configs/machines, or a TOML file")],
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; default: runs/<name>")] = None,
+    script: Annotated[Path | None, typer.Option(help="the job script; default: job.sh in the run folder")] = None,
+    max_jobs: Annotated[int, typer.Option(min=1, help="jobs of the chain at most")] = 20,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the script, and send nothing")] = False,
+) -> None:
+    """Send a campaign to a batch scheduler: a job that goes on by a next one until the map is complete."""
+    from workflows import submit as sending
+    from workflows.machines import Wishes, load_machine
+
+    wished = Wishes(account, queue, nodes, walltime).applied(load_machine(machine))
+    sending.submit(Console(), say, config, wished, machine, out, script, max_jobs, dry_run)
 
 
 @app.command(epilog=example("fusedtomo status runs/quickstart", "fusedtomo status runs/quickstart --watch"))
@@ -204,10 +270,15 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="go on showing it until the map is complete, or Ctrl-C")
     ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="say nothing; exit code 0 when the map is complete, else 1")
+    ] = False,
 ) -> None:
     """Show how far a run is, from its folder alone; works from another terminal or node while it runs."""
     from workflows import status as standing
 
+    if complete:
+        raise typer.Exit(0 if standing.complete(run) else 1)
     (standing.watch if watch else standing.status)(Console(), run)
 
 
@@ -243,7 +314,7 @@ def doctor(machine: MachineName = "laptop") -> None:
 
 
 def main() -> None:
-    """Run the command; bad input ends with one message and exit code 2. Of several ranks, the first speaks."""
+    """Run the command; bad input ends with one message and exit code 2, or 75: try again. Of many ranks, one speaks."""
     from fusedtomo.parallel import guarded
 
     try:
@@ -252,10 +323,11 @@ def main() -> None:
             app()
     except InputError as error:
         say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
+        code = 75 if isinstance(error, TryAgain) else 2
         steer = sys.modules.get("workflows.steer")
         if steer and isinstance(error, steer.WorkersLost):
-            os._exit(2)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
-        sys.exit(2)
+            os._exit(code)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
+        sys.exit(code)
     except KeyboardInterrupt:
         say.print("interrupted")
         sys.exit(130)

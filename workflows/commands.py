@@ -26,7 +26,7 @@ from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
 from workflows.campaign import load_campaign
-from workflows.machines import load_machine, settled
+from workflows.machines import Wishes, load_machine, settled
 from workflows.runfolder import RunFolder
 
 
@@ -316,18 +316,19 @@ def check(console: Console, path: Path) -> None:
     )
 
 
-def run(say: Console, path: Path, machine_name: str, workers: int | None, out: Path | None) -> None:
+def run(say: Console, path: Path, machine_name: str, wishes: Wishes, out: Path | None) -> None:
     """Start or resume a campaign."""
     from workflows.run import run_campaign
 
     config = load_campaign(path)
-    machine = settled(load_machine(machine_name).with_workers(workers))
+    machine = settled(wishes.applied(load_machine(machine_name)))
+    if machine.provider != "local":
+        machine.complete()
     folder = out or Path("runs") / config.name
     report_path = run_campaign(config, machine, folder, say)
     if report_path is None:
         options = [] if machine_name == "laptop" else ["--machine", machine_name]
-        options += [] if workers is None else ["--workers", str(workers)]
-        command = shlex.join(["fusedtomo", "run", str(path), *options, "--out", str(folder)])
+        command = shlex.join(["fusedtomo", "run", str(path), *options, *wishes.options(), "--out", str(folder)])
         say.print(f"stopped; nothing is lost. Resume with:\n  {command}", markup=False)
         return
     say.print(f"report: {report_path}", markup=False)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, TryAgain
 from fusedtomo.files import replacing
 from fusedtomo.toml import validated
 from workflows.campaign import CampaignConfig
@@ -54,7 +54,8 @@ class RunFolder:
         self._make()
         self._take_lock()
         try:
-            self._check_campaign()
+            self.check_campaign()
+            self._keep_campaign()
         except BaseException:
             os.close(self._lock)
             raise
@@ -83,12 +84,13 @@ class RunFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise InputError(
+            raise TryAgain(
                 f"{self.path}: another run is working in this folder; wait for it (fusedtomo status {self.path}), "
                 f"or give another --out"
             ) from None
 
-    def _check_campaign(self) -> None:
+    def check_campaign(self) -> None:
+        """Refuse a folder that holds another campaign."""
         stored = self.path / CAMPAIGN
         if stored.exists():
             before = RunFolder.read(self.path).config
@@ -96,7 +98,9 @@ class RunFolder:
                 raise InputError(f"{self.path}: holds another campaign; {_difference(before, self.config)}")
         elif self.journal.exists():
             raise InputError(f"{self.path}: holds a journal but no {CAMPAIGN}; restore it, or give another --out")
-        with replacing(stored) as temporary:
+
+    def _keep_campaign(self) -> None:
+        with replacing(self.path / CAMPAIGN) as temporary:
             temporary.write_text(self.config.model_dump_json(indent=2) + "\n")
 
 

@@ -47,6 +47,13 @@ def status(console: Console, run: Path) -> None:
     console.print(panel(watched.tally, watched.state, time.time(), console.width, _MOST_REASONS))
 
 
+def complete(run: Path) -> bool:
+    """Whether the map has all its trials; the jobs of a chain ask it."""
+    watched = Watched(run)
+    watched.look()
+    return watched.tally.complete
+
+
 def watch(console: Console, run: Path, sleep: Callable[[float], None] = time.sleep) -> None:
     """Show them until the map is complete, or until Ctrl-C; a run that was stopped may go on in the next job."""
     watched = Watched(run)

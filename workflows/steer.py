@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import TryAgain
 from workflows.apps import run_proposal, run_trial
 from workflows.campaign import CampaignConfig
 from workflows.evaluate import Trial
@@ -22,7 +22,7 @@ _TICK_S = 0.25
 _WORKERS_AHEAD = 32  # for so many workers a task more is handed out, so that none waits for the controller
 
 
-class WorkersLost(InputError):
+class WorkersLost(TryAgain):
     """No worker can answer any more."""
 
 

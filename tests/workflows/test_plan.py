@@ -9,7 +9,7 @@ from fusedtomo.errors import InputError
 from tests.workflows.tiny import config, write_toml
 from workflows import plan
 from workflows.campaign import Condition
-from workflows.machines import Machine
+from workflows.machines import Machine, Wishes
 
 MACHINE = Machine(name="m", workers=2)
 
@@ -52,7 +52,7 @@ def test_a_fine_simulation_needs_more_memory():
 def test_the_plan_is_shown_with_its_measure(tmp_path):
     out = io.StringIO()
     quiet = Console(quiet=True)
-    plan.show(Console(file=out, width=200), quiet, write_toml(tmp_path / "tiny.toml"), "laptop", 2)
+    plan.show(Console(file=out, width=200), quiet, write_toml(tmp_path / "tiny.toml"), "laptop", Wishes(workers=2))
     shown = out.getvalue()
     for words in ("4 fused, 4 baselines", "trials", "24", "2 on laptop", "GB per worker", "at most"):
         assert words in shown

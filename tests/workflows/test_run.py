@@ -171,7 +171,7 @@ def test_workers_that_are_killed_make_no_failed_trial(folder, campaign, undistur
         for one in titled(family(process), title):
             one.kill()
         code, said = finish(process)
-        assert code == 2, said
+        assert code == 75, said
         assert "all workers are lost" in said
         assert reason in said
         assert "run the same command again" in said

@@ -1,8 +1,8 @@
 """Machines: a profile (configs/machines/*.toml) and what Parsl is told to start workers there."""
 
-from workflows.machines.config import parsl_config
+from workflows.machines.config import block_script, parsl_config
 from workflows.machines.deadline import deadline
 from workflows.machines.job import settled
-from workflows.machines.profile import CONFIGS, Machine, load_machine
+from workflows.machines.profile import CONFIGS, Machine, Wishes, load_machine
 
-__all__ = ["CONFIGS", "Machine", "deadline", "load_machine", "parsl_config", "settled"]
+__all__ = ["CONFIGS", "Machine", "Wishes", "block_script", "deadline", "load_machine", "parsl_config", "settled"]

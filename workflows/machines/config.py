@@ -39,8 +39,10 @@ def block_script(machine: Machine, run_dir: Path) -> str:
     """The batch script that Parsl would submit for one block of workers."""
     from workflows.machines.providers import provider_of
 
+    provider = provider_of(machine, worker_init(machine, run_dir))
+    provider.script_dir = str(run_dir / "000" / "submit_scripts")
     # the command's addresses and ports are known once a controller listens
-    return provider_of(machine, worker_init(machine, run_dir)).script("process_worker_pool.py ...")
+    return provider.script("process_worker_pool.py ...")
 
 
 def _executor(machine: Machine, run_dir: Path):

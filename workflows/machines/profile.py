@@ -1,6 +1,7 @@
 """What does a machine profile say? A validated TOML file (configs/machines/*.toml)."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -74,7 +75,7 @@ class Machine(Settings):
     scheduler_options: Words = Field((), description="more options, as after #SBATCH, #PBS or #BSUB")
     bsub_redirection: bool = Field(True, description="LSF: submit with `bsub < script`")
     request_by_nodes: bool = Field(False, description="LSF: ask with -nnodes (Summit), not with -n and span[ptile]")
-    required: tuple[Literal["account", "queue", "qos"], ...] = Field(
+    required: tuple[Literal["account", "queue"], ...] = Field(
         (), description="what has no default here and must be given"
     )
     worker_init: str = Field("", description="shell lines before workers start, such as `module load`")
@@ -133,6 +134,16 @@ class Machine(Settings):
         """The launcher, or the scheduler's usual one."""
         return self.launcher or _LAUNCHERS[self.provider]
 
+    def complete(self) -> Self:
+        """The profile itself; refused as long as it lacks what only its user knows."""
+        for name in self.required:
+            if not getattr(self, name):
+                raise InputError(
+                    f"machine '{self.name}' needs your {name}: give --{name}, "
+                    f"or set `{name}` in a copy of its TOML file and give that to --machine"
+                )
+        return self
+
     def changed(self, source: str, **fields: Any) -> "Machine":
         """The profile with other values; None leaves a field as it is. `source` is named where one is refused."""
         given = {name: value for name, value in fields.items() if value is not None}
@@ -143,6 +154,34 @@ class Machine(Settings):
         if workers is not None and workers < 1:
             raise InputError(f"--workers = {workers}: give 1 or more, or leave it out for the profile's")
         return self.changed("--workers", workers=workers)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line says about a machine instead of its profile; None: as the profile says."""
+
+    account: str | None = None
+    queue: str | None = None
+    nodes: int | None = None
+    walltime_min: float | None = None
+    workers: int | None = None
+    workers_in: str | None = None
+
+    def applied(self, machine: Machine) -> Machine:
+        """The machine as it is wished for."""
+        return machine.with_workers(self.workers).changed(
+            "the command line",
+            account=self.account,
+            queue=self.queue,
+            nodes_per_block=self.nodes,
+            walltime_min=self.walltime_min,
+            workers_in=self.workers_in,
+        )
+
+    def options(self) -> list[str]:
+        """The words of the command line again."""
+        given = {f"--{name.replace('_min', '').replace('_', '-')}": value for name, value in vars(self).items()}
+        return [word for name, value in given.items() if value is not None for word in (name, f"{value}")]
 
 
 def load_machine(name_or_path: str) -> Machine:

@@ -1,0 +1,34 @@
+#!/bin/bash -l
+#SBATCH --job-name=quickstart
+#SBATCH --output=%x.o%j
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --exclusive
+#SBATCH --no-requeue
+#SBATCH --time=120
+#SBATCH --account=YOUR_ACCOUNT
+#SBATCH --qos=regular
+#SBATCH --constraint=gpu
+#SBATCH --gpus-per-node=4
+# One job of a chain: controller and workers run in it, on all of its nodes; the next one goes on where it ended.
+# Made by: fusedtomo submit configs/campaigns/quickstart.toml --machine perlmutter --account YOUR_ACCOUNT --nodes 1 --walltime 120 --out runs/quickstart --script jobscripts/perlmutter.sh
+
+cd "$SLURM_SUBMIT_DIR"
+module load python
+export PATH="$PWD/.venv/bin:$PATH"
+
+# The next job starts when this one has ended, whatever ends it: its work, its walltime, a lost node.
+link=${FUSEDTOMO_LINK:-1}
+if [ "$link" -lt 20 ]; then
+    next=$(sbatch --parsable --dependency=afterany:"$SLURM_JOB_ID" --export=ALL,FUSEDTOMO_LINK=$((link + 1)) jobscripts/perlmutter.sh)
+fi
+
+fusedtomo run configs/campaigns/quickstart.toml --machine perlmutter --workers-in job --walltime 120 --out runs/quickstart
+code=$?
+
+# No next job once the map is complete, or where it would only fail again. Worth another try are
+# 0 (stopped in good order), 75 (lost workers, a busy folder) and above 128 (ended by a signal).
+if { [ $code -ne 0 ] && [ $code -ne 75 ] && [ $code -le 128 ]; } || fusedtomo status runs/quickstart --complete; then
+    [ -z "${next:-}" ] || scancel "$next"
+fi
+exit $code

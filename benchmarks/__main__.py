@@ -11,7 +11,17 @@ from importlib.util import find_spec
 from benchmarks import readme
 from benchmarks.results import Results
 
-BENCHMARKS = ("projector", "tv", "roofline", "reconstruct", "convergence", "ranges", "mpi", "gpu")  # each has run()
+BENCHMARKS = (
+    "projector",
+    "tv",
+    "roofline",
+    "reconstruct",
+    "convergence",
+    "ranges",
+    "mpi",
+    "steering",
+    "gpu",
+)  # each has run()
 
 
 def main() -> None:

@@ -136,3 +136,21 @@ def roofline(rows: list[dict], copy: float, peak: float) -> Figure:
 
 def _note(axes: Axes, text: str, at: tuple, points: tuple, **style) -> None:
     axes.annotate(text, at, xytext=points, textcoords="offset points", fontsize=7.5, **style)
+
+
+def steering(curves: dict[str, dict[str, list[float]]]) -> Figure:
+    """How busy the workers of each run are over time: trials below, proposals on top."""
+    figure = Figure(figsize=(4.4 * len(curves), 3.4), layout="constrained")
+    for column, (axes, (name, curve)) in enumerate(zip(figure.subplots(1, len(curves)), curves.items(), strict=True)):
+        layers = [100 * np.array(curve[kind]) for kind in ("trial", "proposal")]
+        colors = COLORS["fused"], COLORS["Algorithm 1"]
+        axes.stackplot(curve["seconds"], *layers, colors=colors, labels=("trials", "proposals"), alpha=0.85, lw=0)
+        axes.axhline(90, **_BAR)
+        axes.set_ylim(0, 103)
+        axes.set_xlim(0, max(curve["seconds"]))
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("seconds")
+        if column == 0:
+            axes.set_ylabel("workers busy, %")
+            axes.legend(fontsize=8, frameon=True, loc="lower center")
+    return figure

@@ -19,7 +19,7 @@ from workflows.state import Progress
 
 Submit = Callable[..., Future]
 _TICK_S = 0.25
-_WORKERS_AHEAD = 32  # for so many workers a task more is handed out, so that none waits for the controller
+_WORKERS_AHEAD = 16  # for so many workers a task more is handed out, so that none waits for the controller
 
 
 class WorkersLost(TryAgain):

@@ -27,6 +27,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
 from workflows.campaign import load_campaign
 from workflows.machines import Wishes, load_machine, settled
+from workflows.machines.monitoring import warning_of
 from workflows.runfolder import RunFolder
 
 
@@ -325,6 +326,8 @@ def run(say: Console, path: Path, machine_name: str, wishes: Wishes, out: Path |
     if machine.provider != "local":
         machine.complete()
     folder = out or Path("runs") / config.name
+    if warning := warning_of(machine, folder):
+        say.print(f"[yellow]warning:[/yellow] {warning}")
     report_path = run_campaign(config, machine, folder, say)
     if report_path is None:
         options = [] if machine_name == "laptop" else ["--machine", machine_name]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
 
@@ -26,6 +27,7 @@ def parsl_config(machine: Machine, run_dir: Path):
     replaced = machine.provider != "local"
     return Config(
         executors=[_executor(machine, run_dir)],
+        monitoring=hub_of(machine, run_dir),
         retries=_RETRIES,
         retry_handler=retry_cost,
         strategy="simple" if replaced else "none",  # only `simple` replaces a block that has ended

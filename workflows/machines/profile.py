@@ -86,6 +86,7 @@ class Machine(Settings):
     heartbeat_period_s: int = Field(5, ge=1, description="seconds between signs of life of a node")
     heartbeat_threshold_s: int = Field(30, ge=2, description="seconds of silence after which a node is lost")
     poll_s: float = Field(60, gt=0, description="seconds between two looks at the scheduler")
+    monitoring: bool = Field(False, description="Parsl's own record of tasks and resources, in parsl/monitoring.db")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

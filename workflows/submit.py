@@ -100,6 +100,8 @@ def _send(request: Request) -> str:
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip()
         raise InputError(f"{words.submit} refused {request.script}: {said}") from None
+    except OSError as error:
+        raise InputError(f"{words.submit}: cannot be started ({error.strerror}); is the scheduler installed?") from None
     except subprocess.TimeoutExpired:
         raise InputError(f"{words.submit} did not answer within {_TIMEOUT_S} s; try again later") from None
     return _job_id(done.stdout)

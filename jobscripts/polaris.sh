@@ -1,4 +1,4 @@
-#!/bin/bash -l
+#!/bin/bash
 #PBS -N quickstart
 #PBS -j oe
 #PBS -l select=1:ncpus=64:system=polaris:ngpus=4

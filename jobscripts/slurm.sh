@@ -1,4 +1,4 @@
-#!/bin/bash -l
+#!/bin/bash
 #SBATCH --job-name=quickstart
 #SBATCH --output=%x.o%j
 #SBATCH --nodes=1

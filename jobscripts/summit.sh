@@ -1,4 +1,4 @@
-#!/bin/bash -l
+#!/bin/bash
 #BSUB -J quickstart
 #BSUB -o quickstart.o%J
 #BSUB -nnodes 1

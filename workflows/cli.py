@@ -305,12 +305,21 @@ def report(run: Run) -> None:
     commands.report(say, run)
 
 
-@app.command(epilog=example("fusedtomo doctor", "fusedtomo doctor --machine perlmutter"))
-def doctor(machine: MachineName = "laptop") -> None:
+@app.command(epilog=example("fusedtomo doctor", "fusedtomo doctor --machine perlmutter --account PROJECT"))
+def doctor(
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+) -> None:
     """Check this installation and every worker that a machine gives: versions, GPUs, MPI, disks, network, a trial."""
     from workflows import doctor as checks
+    from workflows.machines import Wishes
 
-    raise typer.Exit(0 if checks.examine(Console(), machine) else 1)
+    wishes = Wishes(account, queue, nodes, walltime, workers)
+    raise typer.Exit(0 if checks.examine(Console(), machine, wishes) else 1)
 
 
 def main() -> None:

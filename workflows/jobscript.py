@@ -99,7 +99,7 @@ SCHEDULERS = {
 }
 
 _TEMPLATE = """\
-#!/bin/bash -l
+#!/bin/bash
 {directives}
 # One job of a chain: controller and workers run in it, on all of its nodes; the next one goes on where it ended.
 # Made by: {made_by}

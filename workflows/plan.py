@@ -40,6 +40,7 @@ class Plan:
     seconds: float
     workers: int
     nodes: int
+    at_once: int
 
     @property
     def node_hours(self) -> float:
@@ -78,6 +79,8 @@ def _rows(plan: Plan, machine: Machine, measured_on: str) -> Iterator[tuple[str,
     yield "trials", str(plan.trials)
     each = f", {machine.workers_per_node} on each of {plan.nodes} nodes" if plan.nodes > 1 else ""
     yield "workers", f"{plan.workers} on {machine.name}{each}"
+    if plan.at_once < plan.workers:
+        yield "", f"at most {plan.at_once} of them busy: conditions x search.pending; raise pending, or use fewer"
     a_node = plan.memory_gb * machine.workers_per_node
     yield "memory", f"{plan.memory_gb:.2g} GB per worker, {a_node:.2g} GB a node"
     measured = f"scaled from a {_PROBE_SIZE}^3 trial on {measured_on}"
@@ -115,14 +118,16 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     work_s = sum(count * work(config, condition) * unit_s for condition, count in trials.items())
     proposals = sum(max(0, count - config.search.initial_points) for count in trials.values())
     search_s = _PROPOSAL_S * proposals if config.search.strategy == "gp_hedge" else 0.0
+    at_once = sum(min(count, config.search.pending) for count in trials.values())
     return Plan(
         cells,
         len(conditions) - cells,
         sum(trials.values()),
         _memory_gb(config),
-        (work_s + search_s) / machine.n_workers,
+        (work_s + search_s) / min(machine.n_workers, at_once),
         machine.n_workers,
         machine.nodes_per_block * machine.max_blocks,
+        at_once,
     )
 
 

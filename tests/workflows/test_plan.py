@@ -61,3 +61,33 @@ def test_the_plan_is_shown_with_its_measure(tmp_path):
 def test_a_trial_that_fails_is_no_measure(monkeypatch):
     with pytest.raises(InputError, match=r"a trial of campaign 'tiny' fails: InputError: there is no phantom 'none'"):
         plan.seconds_per_unit(config(phantom__name="none"))
+
+
+def test_workers_that_no_trial_is_left_for_are_counted_out(tmp_path):
+    few, many = (plan.predict(config(), Machine(name="m", workers=n), 1e-9) for n in (8, 64))
+    assert few.at_once == many.at_once == 4 + 2 + 2  # a trial of each condition
+    assert many.seconds == few.seconds
+    assert plan.predict(config(search__pending=3), MACHINE, 1e-9).at_once == 3 * 4 + 3 * 2 + 2
+    out = io.StringIO()
+    for name, value in plan._rows(many, Machine(name="m", workers=64), "this host"):
+        out.write(f"{name} {value}\n")
+    assert "at most 8 of them busy" in out.getvalue()
+
+
+def test_a_machine_with_a_scheduler_is_shown_node_hours_jobs_and_the_scripts_of_both_ways(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "seconds_per_unit", lambda *_: 1e-3)
+    out = io.StringIO()
+    campaign = write_toml(tmp_path / "tiny.toml")
+    plan.show(Console(file=out, width=200), Console(quiet=True), campaign, "polaris", Wishes(nodes=2))
+    shown = out.getvalue()
+    for words in ("8 on polaris, 4 on each of 2 nodes", "node hours", "of 60 min", "a GPU is faster"):
+        assert words in shown
+    for words in ("#PBS -A YOUR_ACCOUNT", "--workers-in job", "mpiexec --cpu-bind none", "process_worker_pool.py ..."):
+        assert words in shown
+
+
+def test_jobs_are_counted_by_the_minutes_in_which_trials_start():
+    machine = Machine(name="m", provider="slurm", workers=1, walltime_min=60, drain_min=10)
+    week = plan.Plan(1, 0, 1, 1.0, 101 * 60, 1, 1, 1)
+    rows = dict(plan._rows(week, machine, "this host"))
+    assert rows["node hours"] == "at most 1.7, in 3 jobs of 60 min"

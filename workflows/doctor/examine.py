@@ -18,19 +18,22 @@ from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
 from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
 from workflows.evaluate import Trial
-from workflows.machines import CONFIGS, Machine, load_machine, settled
+from workflows.machines import CONFIGS, Machine, Wishes, load_machine, settled
 from workflows.panel import duration
 from workflows.plan import predict, work
 
 _HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
 _ROUNDS = 3
 _RANKS = 2
+_AS_IT_IS = Wishes()
 _QUICKSTART = CONFIGS / "campaigns" / "quickstart.toml"
 
 
-def examine(console: Console, machine_name: str) -> bool:
+def examine(console: Console, machine_name: str, wishes: Wishes = _AS_IT_IS) -> bool:
     """Run every check of a machine; return whether all that matter passed."""
-    machine = settled(load_machine(machine_name)).changed("doctor", trial_limit_s=LIMIT_S)
+    machine = settled(wishes.applied(load_machine(machine_name))).changed("doctor", trial_limit_s=LIMIT_S)
+    if machine.provider != "local":
+        machine.complete()
     passed = [run(console, check) for check in here.checks(machine)]
     if all(passed):
         passed += _workers(console, machine)

@@ -20,6 +20,7 @@ from workflows.tally import Tally
 _DRAW_EVERY_S = 0.5
 _LINE_EVERY_S = (5.0, 60.0)  # at first, and in a long run
 _TELL_EVERY_S = 0.5
+_MOST_REASONS = 3
 
 
 class Screen:
@@ -42,7 +43,9 @@ class Screen:
         """Draw now."""
         self._shown_at = now = self._clock()
         if self._live:
-            self._live.update(panel(tally, state, now, self.console.width), refresh=True)
+            height = self.console.height - 1 if self.console.color_system else None  # a denser map needs colours
+            view = panel(tally, state, now, self.console.width, _MOST_REASONS, height)
+            self._live.update(view, refresh=True)
             return
         text = line(tally, state, now)
         if text.partition("  ")[2] != self._last:  # the time of day alone is no news

@@ -13,9 +13,12 @@ from workflows.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text
 
 _BAR = 30
 _WORD = 8  # width of the first column
+_OTHER_LINES = 11  # besides fused rows, baselines and failures
 
 
-def panel(tally: Tally, state: State | None, now: float, width: int, most_reasons: int = 5) -> RenderableType:
+def panel(
+    tally: Tally, state: State | None, now: float, width: int, most_reasons: int = 20, height: int | None = None
+) -> RenderableType:
     """Counts, map and failures.
 
     Args:
@@ -24,14 +27,22 @@ def panel(tally: Tally, state: State | None, now: float, width: int, most_reason
         now: Unix time.
         width: of the terminal in characters.
         most_reasons: reasons of failures that are shown.
+        height: lines that it may take; the map gets denser where it would take more.
     """
     title = Text.assemble((tally.config.name, "bold"), "  ", standing(tally, state, now))
     counts = Table.grid(padding=(0, 2))
     counts.add_column(width=_WORD)
     for name, text in _rows(tally, state, now).items():
         counts.add_row(name, text)
-    parts = [title, _bar_row(tally, state, now), counts, Text(), heat_map(tally, width)]
-    return Group(*parts, *_failures(tally, most_reasons))
+    failures = _failures(tally, most_reasons)
+    if height is None:
+        return Group(title, _bar_row(tally, state, now), counts, Text(), heat_map(tally, width), *failures)
+    room = height - _OTHER_LINES - len(tally.config.baselines)
+    below = 3 + min(len(tally.reasons), most_reasons) if failures else 0
+    if len(tally.config.grid.haadf_tilts) > 2 * (room - below):  # even two rows a line: the map comes first
+        failures, below = [], 0
+    drawn = heat_map(tally, width, room - below)
+    return Group(title, _bar_row(tally, state, now), counts, Text(), drawn, *failures)
 
 
 def line(tally: Tally, state: State | None, now: float) -> str:
@@ -54,8 +65,8 @@ def standing(tally: Tally, state: State | None, now: float) -> Text:
     if state.over:
         cure = "" if tally.complete else "; the same command resumes it"
         return Text(f"{state.phase} at {clock(state.written)}{cure}", style="green" if tally.complete else "yellow")
-    seen = f"controller not seen for {duration(state.age_s(now))}{who}"
-    return Text(f"{seen}; if it has ended, the same command resumes it", style="yellow")
+    seen = f"controller {state.controller} not seen for {duration(state.age_s(now))}"
+    return Text(f"{seen}; if it has ended, run it again", style="yellow")
 
 
 def _works(state: State | None, now: float) -> bool:

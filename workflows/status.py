@@ -14,7 +14,6 @@ from workflows.state import State, read_state
 from workflows.tally import Tally
 
 _LOOK_EVERY_S = 1.0
-_MOST_REASONS = 20
 
 
 class Watched:
@@ -44,7 +43,7 @@ def status(console: Console, run: Path) -> None:
     """Show a run's map and counts as they are."""
     watched = Watched(run)
     watched.look()
-    console.print(panel(watched.tally, watched.state, time.time(), console.width, _MOST_REASONS))
+    console.print(panel(watched.tally, watched.state, time.time(), console.width))
 
 
 def complete(run: Path) -> bool:

@@ -38,8 +38,7 @@ def test_a_running_campaign():
 
 def test_a_controller_that_was_killed_is_not_shown_as_running():
     text = said(RUNNING.model_copy(update={"written": NOW - 40}))
-    assert "controller not seen for 40s on laptop (n17:42)" in text
-    assert "the same command resumes it" in text
+    assert "controller n17:42 not seen for 40s; if it has ended, run it again" in text
     assert "utilisation 93 % in the last session" in text
     assert "running for" not in text
     assert "3 running" not in text
@@ -79,9 +78,19 @@ def test_something_is_shown_whatever_the_journal_holds(axes, journal):
 
 def test_reasons_are_not_taken_for_markup_and_many_are_cut():
     broken = [TrialResult("fused-h5-c3", i, "failed", {}, reason=f"KeyError: [/bold] [red]{i}") for i in range(8)]
-    text = said(RUNNING, broken)
+    text = shown(panel(Tally(campaign(), broken), RUNNING, NOW, 100, most_reasons=5), 100)
     assert "[/bold] [red]0" in text
     assert "3 more: fusedtomo trials RUN --failed" in text
+
+
+@pytest.mark.parametrize("height", [24, 40])
+def test_a_large_map_fits_a_terminal(height):
+    many = [TrialResult("fused-h5-c3", i, "failed", {}, reason=f"KeyError: {i}") for i in range(8)]
+    for trials in (TRIALS, [*TRIALS, *many], []):
+        tally = Tally(campaign(haadf=tuple(range(2, 20)), chemical=tuple(range(2, 22))), trials)
+        lines = shown(panel(tally, RUNNING, NOW, 80, 3, height), 80).splitlines()
+        assert len(lines) <= height
+        assert ("failures by reason" in "".join(lines)) is (bool(tally.reasons) and height == 40)
 
 
 def test_a_line_of_a_log():
@@ -90,7 +99,7 @@ def test_a_line_of_a_log():
     now = time.strftime("%H:%M:%S", time.localtime(NOW))
     assert line(tally, RUNNING, NOW) == f"{now}  {facts}  left 1m 37s"
     late = line(tally, RUNNING.model_copy(update={"written": NOW - 40}), NOW)
-    assert late.startswith(f"{now}  {facts}  left unknown  controller not seen for 40s on laptop")
+    assert late.startswith(f"{now}  {facts}  left unknown  controller n17:42 not seen for 40s")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, "unknown"), (20.4, "20s"), (80, "1m 20s"), (3725, "1h 2m")])

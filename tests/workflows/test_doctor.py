@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from tests.mpi import needs_mpi
 from workflows.doctor import check as checking
-from workflows.doctor import compare, here, there
+from workflows.doctor import compare, examination, here, there
 from workflows.doctor.check import Check, Unfit
 from workflows.doctor.here import Disk
 from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
@@ -236,6 +237,30 @@ def examined(folder, profile):
     (folder / "mine.toml").write_text(profile)
     command = [sys.executable, "-m", "workflows.cli", "doctor", "--machine", "mine.toml"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+
+
+def test_workers_that_hang_are_interrupted_and_cleaned_up(tmp_path, monkeypatch):
+    cleaned = []
+
+    @contextmanager
+    def hanging(*_):
+        try:
+            time.sleep(60)
+            yield
+        finally:
+            cleaned.append(True)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("workflows.run.workers", hanging)
+    monkeypatch.setattr(here, "checks", lambda machine: [])
+    monkeypatch.setattr(examination, "LIMIT_S", 0.05)
+    (tmp_path / "mine.toml").write_text('name = "mine"\nworkers = 1\nstart_timeout_s = 0.1\n')
+    console = Console(file=io.StringIO(), width=80)
+    monkeypatch.setattr(examination.os, "_exit", lambda code: None)
+    assert not examination.examine(console, "mine.toml")
+    assert "failed   workers: no end after" in console.file.getvalue()
+    assert cleaned == [True]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The whole examination: this process first, then every worker that a machine gives, then a trial on one of them."""
 
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from workflows.plan import predict, work
 
 _HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
 _ROUNDS = 3
+_QUEUE_S = 3600.0  # longest wait for a batch job
 _RANKS = 2
 _AS_IT_IS = Wishes()
 _QUICKSTART = CONFIGS / "campaigns" / "quickstart.toml"
@@ -47,12 +49,17 @@ def _workers(console: Console, machine: Machine) -> list[bool]:
     """Start the machine's workers and check them."""
     from workflows.run import workers
 
-    with _folder() as folder, _no_longer_than(console, machine.start_timeout_s + 10 * LIMIT_S):
+    limit_s = machine.start_timeout_s + 10 * LIMIT_S + (0 if machine.provider == "local" else _QUEUE_S)
+    with _no_longer_than(limit_s) as late, _folder() as folder:
         try:
             with workers(machine, folder, console) as submit:
                 return [run(console, check) for check in _checks(submit, machine, folder)]
         except InputError as error:
             reason = str(error)
+        except KeyboardInterrupt:
+            if not late.is_set():
+                raise
+            reason = f"no end after {duration(limit_s)}: a full queue, or workers that hang; see Parsl's logs"
     return [run(console, Check("workers", lambda: _raise(reason)))]
 
 
@@ -123,17 +130,23 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _no_longer_than(console: Console, seconds: float) -> Iterator[None]:
-    """End this process when the block takes too long: Parsl may wait for an answer for ever."""
+def _no_longer_than(seconds: float) -> Iterator[threading.Event]:
+    """Interrupt the block as Ctrl-C would, so that its batch jobs are cancelled; end this process where that hangs.
 
-    def end() -> None:
-        console.print(f"  [red]failed[/red]   workers: no end after {duration(seconds)}; look at Parsl's logs")
-        os._exit(1)
+    Yields whether it did: Parsl may wait for an answer for ever.
+    """
+    late = threading.Event()
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    def interrupt() -> None:
+        late.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timers = threading.Timer(seconds, interrupt), threading.Timer(seconds + LIMIT_S, os._exit, [1])
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     try:
-        yield
+        yield late
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()

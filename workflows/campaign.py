@@ -239,13 +239,26 @@ def grid_edge(trials: int, dimensions: int) -> int:
 
 
 def load_campaign(path: str | Path) -> CampaignConfig:
-    """Read and validate a campaign file; raise InputError naming file, field, value and cure."""
-    config = validated(CampaignConfig, read_toml(path), path)
+    """Read and validate a campaign file; raise InputError naming file, field, value and cure.
+
+    A run folder's own campaign.json is one as well.
+    """
+    content = _read_json(path) if Path(path).suffix == ".json" else read_toml(path)
+    config = validated(CampaignConfig, content, path)
     try:
         _check_specimen(config)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return config
+
+
+def _read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a campaign file") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON: {error}; give another campaign file") from None
 
 
 def _check_specimen(config: CampaignConfig) -> None:

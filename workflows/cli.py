@@ -297,6 +297,17 @@ def trials(
     listing.show(Console(), run, failed, condition, as_json)
 
 
+@app.command(epilog=example("fusedtomo merge runs/left runs/right --out runs/whole"))
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="run folders of one campaign")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the new run folder")],
+) -> None:
+    """Make one run folder of several: their grids united, all their trials; `run` goes on with it."""
+    from workflows import merge as merging
+
+    merging.merge(say, runs, out)
+
+
 @app.command(epilog=example("fusedtomo report runs/quickstart"))
 def report(run: Run) -> None:
     """Write atlas.h5, the figures and report.html of a run again, from its journal."""

@@ -22,6 +22,7 @@ from workflows.journal import TrialResult, best, by_condition
 from workflows.landscape import draw_landscape, landscape_info
 from workflows.report import write_report
 from workflows.runfolder import RunFolder
+from workflows.sessions import codes
 from workflows.slices import draw_history, draw_slices, history_info, slices_info
 
 Figures = dict[str, tuple[bytes, str]]
@@ -38,7 +39,7 @@ def write_products(folder: RunFolder, facts: dict[str, str], say: Say = lambda _
         say: told what is being made, for a progress line.
     """
     config, trials = folder.config, folder.trials()
-    atlas = build_atlas(config, trials, facts)
+    atlas = build_atlas(config, trials, facts | {"sessions": codes(folder.path) or "not recorded"})
     write_atlas(atlas, folder.path / "atlas.h5")
     figures = _map_figures(folder.path, atlas)
     for condition in _cells(config.report.landscapes, config, atlas):

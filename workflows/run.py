@@ -18,6 +18,7 @@ from workflows.machines import Machine, deadline, parsl_config
 from workflows.products import write_products
 from workflows.provenance import provenance
 from workflows.runfolder import RunFolder
+from workflows.sessions import add_session
 from workflows.state import Heartbeat
 from workflows.steer import Campaign
 
@@ -31,6 +32,7 @@ def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: C
     ):
         trials = folder.trials()
         if not _finished(config, trials):
+            _note_session(folder, machine, console)
             heart.update(phase="preparing the kernels")
             with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
                 warm_up()
@@ -51,6 +53,17 @@ def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: C
             written = write_products(folder, provenance(config, machine), status.update)
         heart.update(phase="finished")
         return written
+
+
+def _note_session(folder: RunFolder, machine: Machine, console: Console) -> None:
+    changed = add_session(folder.path, provenance(folder.config, machine))
+    if changed:
+        console.print(
+            f"warning: {folder.path}: other code made a part of it: {changed}. Its trials stay; where they may no "
+            f"longer be comparable, start over in another --out",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _finished(config: CampaignConfig, trials) -> bool:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,7 +96,12 @@ class RunFolder:
         if stored.exists():
             before = RunFolder.read(self.path).config
             if before.fingerprint() != self.config.fingerprint():
-                raise InputError(f"{self.path}: holds another campaign; {_difference(before, self.config)}")
+                found = differences(before, self.config).items()
+                shown = listed([f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found])
+                raise InputError(
+                    f"{self.path}: holds another campaign; {shown}: results would mix. "
+                    f"Undo the change, or give another --out"
+                )
         elif self.journal.exists():
             raise InputError(f"{self.path}: holds a journal but no {CAMPAIGN}; restore it, or give another --out")
 
@@ -104,12 +110,16 @@ class RunFolder:
             temporary.write_text(self.config.model_dump_json(indent=2) + "\n")
 
 
-def _difference(before: CampaignConfig, now: CampaignConfig) -> str:
+def differences(before: CampaignConfig, now: CampaignConfig) -> dict[str, tuple[Any, Any]]:
+    """What alters results and is not the same in both: both values by the key's full name."""
     old, new = (_flat(config.decisive()) for config in (before, now))
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    shown = "; ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in keys[:4])
-    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
-    return f"{shown}{more}: results would mix. Undo the change, or give another --out"
+    return {key: (old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)}
+
+
+def listed(parts: Sequence[str], most: int = 4) -> str:
+    """The first few in a line, and how many more there are."""
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return "; ".join(parts[:most]) + more
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

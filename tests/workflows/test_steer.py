@@ -1,6 +1,5 @@
 """Steering: the same trials whatever order results come in, whatever failed, wherever it was resumed."""
 
-import hashlib
 import json
 import os
 import random
@@ -11,11 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from fusedtomo.errors import InputError
+from tests.workflows.stubs import facts, stub_model, stub_trial
 from tests.workflows.tiny import config
 from workflows import search, steer
 from workflows.evaluate import Trial
-from workflows.journal import Journal, TrialResult, by_condition, replay
-from workflows.search import Asked, Proposal
+from workflows.journal import Journal, by_condition, replay
+from workflows.search import Asked
 from workflows.steer import Campaign
 
 
@@ -50,30 +50,6 @@ class Pool:
         return self._pool.submit(work)
 
 
-def digest(*parts) -> float:
-    """A number in 0..1 that any change of its arguments changes."""
-    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:6], "big") / 2**48
-
-
-def stub_trial(trial):
-    """A cheap trial: its value depends on condition and point; about one in seven fails."""
-    value = digest(trial.condition.key, trial.point)
-    common = {"condition": trial.condition.key, "trial": trial.number, "point": trial.point}
-    if value < 0.15:
-        return TrialResult(**common, status="failed", reason="ValueError: stub")
-    return TrialResult(**common, status="ok", nrmse=value, seconds=0.001)
-
-
-def stub_model(asked):
-    """Stands for the Gaussian process: every bit of what was asked decides the point."""
-    key = [asked.trial, asked.told, asked.pending, asked.state, asked.seed]
-    point = {
-        name: dimension.low + digest(name, *key) * (dimension.high - dimension.low)
-        for name, dimension in asked.space.items()
-    }
-    return Proposal(point, {"memory": digest("state", *key)})
-
-
 @pytest.fixture(autouse=True)
 def _stubs(monkeypatch):
     monkeypatch.setattr(steer, "run_trial", stub_trial)
@@ -89,11 +65,6 @@ def steered(path, campaign_config, *, workers=2, pool=None, watch=None):
             watch.campaign = campaign
         campaign.run()
     return replay(path)
-
-
-def facts(trials):
-    """What must not depend on workers, order or interruptions."""
-    return sorted((t.condition, t.trial, t.status, json.dumps(t.point), t.nrmse, json.dumps(t.search)) for t in trials)
 
 
 def tiny(pending=1, **changes):

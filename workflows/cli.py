@@ -299,7 +299,7 @@ def trials(
 
 @app.command(epilog=example("fusedtomo merge runs/left runs/right --out runs/whole"))
 def merge(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="run folders of one campaign")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="run folders of one campaign")],
     out: Annotated[Path, typer.Option("--out", "-o", help="the new run folder")],
 ) -> None:
     """Make one run folder of several: their grids united, all their trials; `run` goes on with it."""

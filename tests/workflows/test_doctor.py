@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -164,6 +165,17 @@ def test_gpus_are_those_that_the_process_may_use(tmp_path, monkeypatch):
         assert there.gpus() == ((found, "A100-SXM4"),)
     monkeypatch.setenv("PATH", "/none")
     assert there.gpus() == ()
+
+
+def test_gpus_by_cupy(monkeypatch):
+    devices = [
+        {"name": b"A100", "uuid": bytes(range(16)), "pciBusID": 7},
+        {"name": b"MI250", "pciDomainID": 0, "pciBusID": 8, "pciDeviceID": 1},
+    ]
+    runtime = SimpleNamespace(getDeviceCount=lambda: 2, getDeviceProperties=devices.__getitem__)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "cupy.cuda", SimpleNamespace(runtime=runtime))
+    assert there.gpus() == (("000102030405060708090a0b0c0d0e0f", "A100"), ("bus 0:8:1", "MI250"))
 
 
 def launcher(folder, *lines):

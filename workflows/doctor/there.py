@@ -112,9 +112,10 @@ def gpus() -> tuple[tuple[str, str], ...]:
 
 
 def _uuid(properties: dict) -> str:
-    raw = properties.get("uuid")
-    value = bytes(raw).hex() if raw is not None else ""
-    return value or f"bus {properties.get('pciBusID', '?')}"
+    """The GPU's own number; without one its place on the bus."""
+    if raw := properties.get("uuid"):
+        return bytes(raw).hex()
+    return "bus " + ":".join(str(properties.get(name, "?")) for name in ("pciDomainID", "pciBusID", "pciDeviceID"))
 
 
 def _by_nvidia_smi() -> tuple[tuple[str, str], ...]:

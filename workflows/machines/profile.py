@@ -182,7 +182,8 @@ class Wishes:
     def options(self) -> list[str]:
         """The words of the command line again."""
         given = {f"--{name.replace('_min', '').replace('_', '-')}": value for name, value in vars(self).items()}
-        return [word for name, value in given.items() if value is not None for word in (name, f"{value}")]
+        said = {name: f"{value:g}" if isinstance(value, float) else f"{value}" for name, value in given.items()}
+        return [word for name, value in given.items() if value is not None for word in (name, said[name])]
 
 
 def load_machine(name_or_path: str) -> Machine:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fusedtomo.errors import InputError
-from workflows.machines import CONFIGS, Machine, load_machine
+from workflows.machines import CONFIGS, Machine, Wishes, load_machine
 
 
 @pytest.mark.parametrize("name", [path.stem for path in (CONFIGS / "machines").glob("*.toml")])
@@ -108,3 +108,20 @@ def test_what_does_not_fit_together_is_refused(change, message):
 def test_a_change_that_is_not_given_leaves_the_profile():
     assert Machine(**BATCH).changed("there", account=None).account == ""
     assert Machine(**BATCH).changed("there", account="A1").account == "A1"
+
+
+def test_the_command_line_s_wishes_win_and_can_be_said_again():
+    wishes = Wishes(account="A1", nodes=3, walltime_min=90.0, workers_in="blocks")
+    machine = wishes.applied(Machine(**BATCH))
+    assert (machine.account, machine.nodes_per_block, machine.walltime_min) == ("A1", 3, 90)
+    assert machine.workers_in == "blocks"
+    assert wishes.options() == ["--account", "A1", "--nodes", "3", "--walltime", "90", "--workers-in", "blocks"]
+    assert Wishes().applied(Machine(**BATCH)) == Machine(**BATCH)
+    assert Wishes().options() == []
+
+
+def test_what_only_the_user_knows_must_be_given():
+    machine = Machine(**{**BATCH, "required": ["account", "queue"], "queue": "debug"})
+    with pytest.raises(InputError, match="machine 'm' needs your account: give --account, or set `account` in a copy"):
+        machine.complete()
+    assert machine.changed("there", account="A1").complete().account == "A1"

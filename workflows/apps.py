@@ -16,8 +16,10 @@ _PARSL_LOGS = {"parsl": logging.INFO, "parsl.dataflow.dflow": logging.WARNING}
 
 
 def run_trial(trial: Trial) -> TrialResult:
-    """Evaluate a trial."""
-    return evaluate(trial)
+    """Evaluate a trial; a result that the journal could not take, such as a NaN, is an error here on the worker."""
+    result = evaluate(trial)
+    result.line()
+    return result
 
 
 def run_proposal(asked: Asked) -> Proposal:

@@ -5,6 +5,7 @@ needs and the map does not depend on the number of workers. Trial t is proposed 
 t - pending, and knows the points of those between: with one pending trial a condition is a plain sequence.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -67,10 +68,16 @@ def propose(asked: Asked) -> Proposal:
     if not asked.space:
         return Proposal({})
     if asked.needs_model:
-        return _gaussian_process(asked)
+        return _writable(_gaussian_process(asked))
     if asked.search.strategy == "grid":
         return Proposal(_scaled(asked.space, _grid_point(asked)), dict(asked.state))
     return Proposal(_scaled(asked.space, _sobol_point(asked)), dict(asked.state))
+
+
+def _writable(proposal: Proposal) -> Proposal:
+    """The proposal, or ValueError when it holds what is no number: neither trial nor journal could take it."""
+    json.dumps([proposal.point, proposal.state], allow_nan=False)
+    return proposal
 
 
 def _grid_point(asked: Asked) -> np.ndarray:

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -194,3 +196,17 @@ def test_the_sources_stay_as_they_were_and_the_new_folder_has_the_users_mode(tmp
     assert codes(tmp_path / "deep" / "c") == "0.1.0 (a), 0.1.0 (b)"
     (tmp_path / "made").mkdir()
     assert stat.S_IMODE((tmp_path / "deep" / "c").stat().st_mode) == stat.S_IMODE((tmp_path / "made").stat().st_mode)
+
+
+def test_the_command_merges_and_refuses_with_exit_code_2(tmp_path):
+    run(tmp_path / "a", LEFT)
+    run(tmp_path / "b", RIGHT)
+    command = [sys.executable, "-m", "workflows.cli", "merge", str(tmp_path / "a"), str(tmp_path / "b")]
+    done, again = (
+        subprocess.run([*command, "--out", str(tmp_path / "c")], capture_output=True, text=True, check=False)
+        for _ in range(2)
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path / 'c'}: 29 trials of 2 runs" in done.stderr
+    assert again.returncode == 2
+    assert "exists; give the name of a new folder as --out" in again.stderr

@@ -6,13 +6,14 @@ import random
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import facts, stub_model, stub_trial
 from tests.workflows.tiny import config
-from workflows import search, steer
+from workflows import apps, search, steer
 from workflows.evaluate import Trial
 from workflows.journal import Journal, by_condition, replay
 from workflows.search import Asked
@@ -184,6 +185,37 @@ def test_a_lost_worker_is_a_failed_line_with_its_reason_and_the_rest_goes_on(pat
     assert lost.point
     assert lost.weights["tv"] == lost.point["tv"]
     assert len(trials) == 42
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", ["point", "state"])
+def test_a_proposal_that_is_no_number_is_replaced_and_said(path, where, number):
+    def spoilt(question):
+        proposal = stub_model(question)
+        getattr(proposal, where).update({"tv" if where == "point" else "memory": number})
+        return proposal
+
+    search._gaussian_process = spoilt
+    trials = steered(path, tiny())
+    assert len(trials) == 42
+    assert any("JSON compliant" in trial.search.get("fallback", "") for trial in trials)
+
+
+@pytest.mark.parametrize("spoilt", [{"nrmse": float("nan")}, {"rmse_by_element": {"Co": float("inf")}}], ids=str)
+def test_a_result_that_is_no_number_is_a_failed_trial_that_no_model_sees(path, monkeypatch, spoilt):
+    def evaluate(trial):
+        result = stub_trial(trial)
+        return replace(result, **spoilt) if result.ok and trial.number == 3 else result
+
+    asked = []
+    search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
+    monkeypatch.setattr(apps, "evaluate", evaluate)
+    monkeypatch.setattr(steer, "run_trial", apps.run_trial)
+    trials = steered(path, tiny())
+    failed = [trial for trial in trials if "JSON compliant" in trial.reason]
+    assert failed
+    assert {(trial.status, trial.nrmse, trial.trial) for trial in failed} == {("failed", None, 3)}
+    assert all(0 < value < 2 for question in asked for _, value in question.told)
 
 
 def test_a_proposal_that_fails_is_replaced_and_said(path):

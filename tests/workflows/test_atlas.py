@@ -185,3 +185,13 @@ def test_file_with_a_data_set_of_another_shape(atlas, tmp_path):
         file["map/failed"] = np.zeros((3, 2))
     with pytest.raises(InputError, match=r"/map/failed of shape \(2, 3\)"):
         read_atlas(tmp_path / "atlas.h5")
+
+
+def test_file_with_text_in_place_of_numbers(atlas, tmp_path):
+    write_atlas(atlas, tmp_path / "atlas.h5")
+    with h5py.File(tmp_path / "atlas.h5", "a") as file:
+        shape = file["map/nrmse"].shape
+        del file["map/nrmse"]
+        file["map/nrmse"] = np.full(shape, b"text")
+    with pytest.raises(InputError, match=r"atlas\.h5: /map/nrmse holds no numbers"):
+        read_atlas(tmp_path / "atlas.h5")

@@ -89,8 +89,8 @@ def ranks(said: Sequence[str], words: str, launch: str, n: int) -> str:
         return f"`{launch}` starts {n} ranks of one world"
     if said and all(one == "0/1" for one in said):
         raise Unfit(
-            f"`{launch}` starts {len(said)} singletons, not {n} ranks: it does not fit the MPI of mpi4py; with Slurm "
-            "try mpi_launch = 'srun --mpi=pmi2 -n {ranks}', else install mpi4py with the cluster's MPI"
+            f"`{launch}` starts {len(said)} singletons, not {n} ranks: it does not fit mpi4py's MPI; with Slurm try "
+            "mpi_launch = 'srun --overlap --mem=0 --mpi=pmi2 -n {ranks}', else build mpi4py with the cluster's MPI"
         )
     found = ", ".join(said) or words or "nothing"
     raise Unfit(f"`{launch}` does not start {n} ranks ({found}); set `mpi_launch` in the machine's profile")

@@ -27,9 +27,9 @@ from workflows.campaign import Search, load_campaign
 from workflows.evaluate import Trial
 from workflows.journal import replay
 from workflows.machines import load_machine
-from workflows.run import workers
 from workflows.search import Asked, propose
 from workflows.steer import Campaign
+from workflows.workers import workers
 
 WORKERS, SIDE, EVALUATIONS, PENDING, TRIAL_S = 512, 20, 50, 2, 2.0  # 400 cells, two trials of a cell at once
 REAL_WORKERS, SLOW_DISK_S, FEW = 2, 0.05, 8

@@ -232,6 +232,17 @@ class Condition:
         return f"{self.method}{haadf}-c{self.chemical_tilts}"
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What a worker needs to evaluate one point of one condition; small, no arrays."""
+
+    config: CampaignConfig
+    condition: Condition
+    number: int
+    point: dict[str, float]
+    start: dict[str, float] | None = None  # the point whose solution it starts from
+
+
 def grid_edge(trials: int, dimensions: int) -> int:
     """Points along each edge of the largest full grid within a budget."""
     edge = int(np.floor(trials ** (1 / dimensions) + 1e-9))

@@ -335,6 +335,15 @@ def doctor(
 
 def main() -> None:
     """Run the command; bad input ends with one message and exit code 2, or 75: try again. Of many ranks, one speaks."""
+    code = _main()
+    workers = sys.modules.get("workflows.workers")
+    if workers and workers.Ended.stuck:
+        sys.stdout.flush()
+        os._exit(code)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
+    sys.exit(code)
+
+
+def _main() -> int:
     from fusedtomo.parallel import guarded
 
     try:
@@ -343,14 +352,13 @@ def main() -> None:
             app()
     except InputError as error:
         say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
-        code = 75 if isinstance(error, TryAgain) else 2
-        steer = sys.modules.get("workflows.steer")
-        if steer and isinstance(error, steer.WorkersLost):
-            os._exit(code)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
-        sys.exit(code)
+        return 75 if isinstance(error, TryAgain) else 2
     except KeyboardInterrupt:
         say.print("interrupted")
-        sys.exit(130)
+        return 130
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
 
 
 def _ranks():

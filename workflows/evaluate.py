@@ -10,6 +10,7 @@ trial that fails, on one rank or all, prints its failed line and ends all ranks 
 """
 
 import json
+import logging
 import math
 import os
 import socket
@@ -17,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,10 @@ from fusedtomo.solvers.problem import Problem
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
-from workflows.campaign import CampaignConfig, Condition, load_campaign
+from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
 from workflows.journal import TrialResult
 
-
-@dataclass(frozen=True)
-class Trial:
-    """What a worker needs to evaluate one point of one condition; small, no arrays."""
-
-    config: CampaignConfig
-    condition: Condition
-    number: int
-    point: dict[str, float]
-    start: dict[str, float] | None = None  # the point whose solution it starts from
+_log = logging.getLogger("workflows")
 
 
 def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
@@ -62,6 +54,7 @@ def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
     try:
         fields = {"status": "ok", **_measure(trial, place)}
     except Exception as error:
+        _log.exception("%s, trial %d failed", trial.condition.key, trial.number)
         fields = {"status": "failed", "reason": _reason(error)}
     weights, _ = trial.config.parameters(trial.condition, trial.point)
     return TrialResult(

@@ -1,6 +1,7 @@
 """The loop of a campaign: keep every worker busy, record each result at once, resume where the journal ends."""
 
 import heapq
+import math
 import queue
 import time
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from workflows.evaluate import Trial
 from workflows.journal import Journal, TrialResult, by_condition
 from workflows.search import Asked, Proposal, propose
 from workflows.sequence import Sequence
+from workflows.solver_process import UnfitWorker
 from workflows.state import Progress
 
 Submit = Callable[..., Future]
@@ -76,10 +78,14 @@ class Campaign:
         self._ended: queue.SimpleQueue[_Task] = queue.SimpleQueue()
         self._running: dict[Future, float] = {}  # when each was handed out, the earliest first
         self._busy_s, self._began = 0.0, time.monotonic()
-        self.stopping = False
+        self.stopping, self._end_at = False, math.inf
+
+    def stop(self, within_s: float) -> None:
+        """Start nothing more; what has not ended within so many seconds is abandoned, and not recorded."""
+        self.stopping, self._end_at = True, time.monotonic() + within_s
 
     def run(self) -> None:
-        """Work until every condition is finished, or until `stopping` is set and what runs has ended.
+        """Work until every condition is finished, or until `stop` was called and what runs has ended.
 
         Raises:
             WorkersLost: that is no trial's failure: it is not recorded, and a resume goes on.
@@ -88,7 +94,7 @@ class Campaign:
         for sequence in self.sequences:
             self._offer(sequence)
         self._hand_out()
-        while self._running:
+        while self._running and time.monotonic() < self._end_at:
             self._check_workers()
             self._take_in(self._wait())
             self._watch.tick(self._progress())
@@ -138,11 +144,18 @@ class Campaign:
         if reason := self._broken():
             raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
 
+    def _check_fitness(self, failed: list[_Task]) -> None:
+        """What a worker could not even begin, several times, is no failure of a trial."""
+        for task in failed:
+            if isinstance(error := task.future.exception(), UnfitWorker):
+                raise error
+
     def _take_in(self, ended: list[_Task]) -> None:
         failed = [task for task in ended if task.future.exception()]
         self._take([task for task in ended if not task.future.exception()])
         if failed:
             self._check_workers()  # what all workers lost is no failure of theirs
+            self._check_fitness(failed)
             self._take(failed)
 
     def _take(self, tasks: list[_Task]) -> None:

@@ -17,6 +17,7 @@ from workflows import apps, search, steer
 from workflows.evaluate import Trial
 from workflows.journal import Journal, by_condition, replay
 from workflows.search import Asked
+from workflows.solver_process import How
 from workflows.steer import Campaign
 
 
@@ -203,14 +204,15 @@ def test_a_proposal_that_is_no_number_is_replaced_and_said(path, where, number):
 
 @pytest.mark.parametrize("spoilt", [{"nrmse": float("nan")}, {"rmse_by_element": {"Co": float("inf")}}], ids=str)
 def test_a_result_that_is_no_number_is_a_failed_trial_that_no_model_sees(path, monkeypatch, spoilt):
-    def evaluate(trial):
-        result = stub_trial(trial)
-        return replace(result, **spoilt) if result.ok and trial.number == 3 else result
+    class Solver:
+        def evaluate(self, trial):
+            result = stub_trial(trial)
+            return replace(result, **spoilt) if result.ok and trial.number == 3 else result
 
     asked = []
     search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
-    monkeypatch.setattr(apps, "evaluate", evaluate)
-    monkeypatch.setattr(steer, "run_trial", apps.run_trial)
+    monkeypatch.setattr(apps, "_solver", lambda _: Solver())
+    monkeypatch.setattr(steer, "run_trial", lambda trial: apps.run_trial(trial, How()))
     trials = steered(path, tiny())
     failed = [trial for trial in trials if "JSON compliant" in trial.reason]
     assert failed

@@ -47,7 +47,7 @@ def examine(console: Console, machine_name: str, wishes: Wishes = _AS_IT_IS) -> 
 
 def _workers(console: Console, machine: Machine) -> list[bool]:
     """Start the machine's workers and check them."""
-    from workflows.run import workers
+    from workflows.workers import workers
 
     limit_s = machine.start_timeout_s + 10 * LIMIT_S + (0 if machine.provider == "local" else _QUEUE_S)
     with _no_longer_than(limit_s) as late, _folder() as folder:

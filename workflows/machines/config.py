@@ -10,6 +10,7 @@ from pathlib import Path
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
+from workflows.solver_process import UnfitWorker
 
 _RETRIES = 1
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -24,14 +25,13 @@ def parsl_config(machine: Machine, run_dir: Path):
     """The parsl.Config of a machine, logging below run_dir."""
     from parsl.config import Config
 
-    replaced = machine.provider != "local"
     return Config(
         executors=[_executor(machine, run_dir)],
         monitoring=hub_of(machine, run_dir),
         retries=_RETRIES,
         retry_handler=retry_cost,
-        strategy="simple" if replaced else "none",  # only `simple` replaces a block that has ended
-        strategy_period=2.0 if replaced else 0.5,  # the first block starts at the first look, 5 s away by default
+        strategy="simple",  # only this one replaces a block that has ended
+        strategy_period=0.5 if machine.provider == "local" else 2.0,  # the first block starts at the first look
         usage_tracking=0,
         run_dir=str(run_dir),
     )
@@ -52,7 +52,6 @@ def _executor(machine: Machine, run_dir: Path):
 
     from workflows.machines.providers import provider_of
 
-    replaced = machine.provider != "local"
     drain_s = 60 * (machine.walltime_min - machine.drain_min)
     return HighThroughputExecutor(
         label="trials",
@@ -65,26 +64,28 @@ def _executor(machine: Machine, run_dir: Path):
         prefetch_capacity=0,
         heartbeat_period=machine.heartbeat_period_s,
         heartbeat_threshold=machine.heartbeat_threshold_s,
-        drain_period=int(drain_s) if replaced else None,  # a controller inside the job stops by itself (deadline)
+        drain_period=None
+        if machine.provider == "local"
+        else int(drain_s),  # a controller inside the job stops by itself (deadline)
         encrypted=True,
         provider=provider_of(machine, worker_init(machine, run_dir)),
         interchange_launch_cmd=_interchange_command(),
-        block_error_handler=block_watch(replaced, machine.submissions),
+        block_error_handler=block_watch(machine.submissions),
     )
 
 
 def retry_cost(error: Exception, _task) -> float:
-    """What a failure costs of the budget of retries: a lost node little, anything else all of it.
+    """What a failure costs of the budget of retries: a lost or unfit node little, anything else all of it.
 
     Nodes that are lost say nothing about the trial, so it is given back ten times. A trial that fails by itself is a
     result and no exception; an exception says that the task could not be run at all, and would say so again.
     """
     from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
-    return 0.1 if isinstance(error, ManagerLost | WorkerLost) else _RETRIES + 1
+    return 0.1 if isinstance(error, ManagerLost | WorkerLost | UnfitWorker) else _RETRIES + 1
 
 
-def block_watch(replaced: bool, limit: int) -> Callable:
+def block_watch(limit: int) -> Callable:
     """Parsl's handler of block states: ends the run when no block is left and none will come.
 
     A state is no evidence by itself where a scheduler is asked: the workers that are connected are.
@@ -100,7 +101,7 @@ def block_watch(replaced: bool, limit: int) -> Callable:
             return
         row = ended[-_ROW_OF_FAILURES:]
         hopeless = len(row) == _ROW_OF_FAILURES and all(map(failed, row))
-        if replaced and (not (hopeless or len(ended) >= limit) or executor.connected_managers()):
+        if not (hopeless or len(ended) >= limit) or executor.connected_managers():
             return
         executor.set_bad_state_and_fail_all(NoBlockLeft(_words_of(row[-1], len(ended))))
 

@@ -47,7 +47,7 @@ class Machine(Settings):
         description="cores of each worker: none, block, block-reverse, alternating, or list:0-7:8-15, one set a worker",
     )
     trial_limit_s: float = Field(3600, gt=0, description="a trial that takes longer is ended and counts as failed")
-    scratch: str = Field("", description="folder of a worker's temporary files; default: in the run folder")
+    scratch: str = Field("", description="folder of a worker's temporary files; default: the system's")
     ranks: int = Field(1, ge=1, le=4096, description="MPI ranks of a trial")
     mpi_launch: str = Field("mpiexec -n {ranks}", description="what starts the ranks of a trial")
 

@@ -1,4 +1,4 @@
-"""Which Parsl provider and launcher does a machine need? Parsl's own, with submissions bounded and swept."""
+"""Which Parsl provider and launcher does a machine need? Parsl's own, with submissions bounded."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ class _Rendered(Exception):
 
 
 class Bounded:
-    """Mixed into a provider of batch jobs: at most `limit` of them in a run, none left behind at its end.
+    """Mixed into a provider of batch jobs: at most `limit` of them in a run (workflows/blocks.py ends them all).
 
     A scheduler's command that leaves out live jobs makes Parsl submit without end (`qstat -F json` of OpenPBS names
     the first job only, issue 2672 of openpbs): 13 jobs were left behind within half a minute.
@@ -40,7 +40,7 @@ class Bounded:
         return self.poll_s
 
     def submit(self, command: str, tasks_per_node: int, job_name: str = "parsl") -> str:
-        """Submit a block, and remember it."""
+        """Submit a block."""
         if self.tried >= self.limit:
             raise NotSubmitted(f"{self.limit} batch jobs were submitted in this run, no more are (max_submissions)")
         self.tried += 1
@@ -54,11 +54,6 @@ class Bounded:
         if not job_id:
             raise NotSubmitted("the scheduler gave no job id; what it said is in Parsl's log")
         return job_id
-
-    def sweep(self) -> None:
-        """Cancel all jobs of this run, those that Parsl takes for ended too; singly, for one that ended fails all."""
-        for job_id in list(self.resources):
-            self.cancel([job_id])
 
     def script(self, command: str) -> str:
         """The script that would be submitted for a block that runs `command`."""

@@ -9,6 +9,7 @@ from parsl.jobs.states import JobState, JobStatus
 
 from workflows.machines import CONFIGS, Machine, load_machine, parsl_config
 from workflows.machines.config import NoBlockLeft, block_watch, retry_cost, worker_init
+from workflows.solver_process import UnfitWorker
 
 PROFILES = sorted(path.stem for path in (CONFIGS / "machines").glob("*.toml"))
 BATCH = Machine(name="m", provider="slurm", workers=2, walltime_min=60, drain_min=10, address="10.0.0.1")
@@ -39,14 +40,14 @@ def test_blocks_drain_before_their_end_and_are_replaced(tmp_path):
     assert (config.strategy, config.retries, config.retry_handler) == ("simple", 1, retry_cost)
 
 
-def test_a_local_machine_neither_drains_nor_scales(tmp_path):
+def test_a_local_machine_does_not_drain_and_replaces_workers_that_were_killed(tmp_path):
     config = parsl_config(Machine(name="m", workers=1), tmp_path)
     assert config.executors[0].drain_period is None
-    assert config.strategy == "none"
+    assert config.strategy == "simple"
 
 
 def test_lost_infrastructure_costs_little_and_anything_else_is_final():
-    lost = [ManagerLost(b"m", "n1"), WorkerLost(0, "n1")]
+    lost = [ManagerLost(b"m", "n1"), WorkerLost(0, "n1"), UnfitWorker("no scratch")]
     assert all(10 * retry_cost(error, None) <= 1 < 11 * retry_cost(error, None) for error in lost)
     assert retry_cost(ValueError("wrong input"), None) > 1
 
@@ -69,22 +70,20 @@ def states(*names):
 
 
 @pytest.mark.parametrize(
-    ("replaced", "limit", "names", "ends"),
+    ("limit", "names", "ends"),
     [
-        (False, 20, [], False),
-        (False, 20, ["RUNNING"], False),
-        (False, 20, ["FAILED"], True),
-        (False, 20, ["COMPLETED"], True),
-        (True, 20, ["COMPLETED"] * 5, False),  # the next one comes
-        (True, 20, ["FAILED", "FAILED"], False),
-        (True, 20, ["COMPLETED", "FAILED", "MISSING", "FAILED"], True),
-        (True, 20, ["FAILED", "FAILED", "FAILED", "PENDING"], False),
-        (True, 5, ["COMPLETED"] * 5, True),  # no more may be submitted
+        (20, [], False),
+        (20, ["RUNNING"], False),
+        (20, ["COMPLETED"] * 5, False),  # the next one comes
+        (20, ["FAILED", "FAILED"], False),
+        (20, ["COMPLETED", "FAILED", "MISSING", "FAILED"], True),
+        (20, ["FAILED", "FAILED", "FAILED", "PENDING"], False),
+        (5, ["COMPLETED"] * 5, True),  # no more may be submitted
     ],
 )
-def test_the_run_ends_when_no_block_is_left_and_none_will_come(replaced, limit, names, ends):
+def test_the_run_ends_when_no_block_is_left_and_none_will_come(limit, names, ends):
     executor = Executor()
-    block_watch(replaced, limit)(executor, states(*names))
+    block_watch(limit)(executor, states(*names))
     assert (executor.bad is not None) is ends
     if ends:
         assert isinstance(executor.bad, NoBlockLeft)
@@ -93,7 +92,7 @@ def test_the_run_ends_when_no_block_is_left_and_none_will_come(replaced, limit, 
 
 def test_connected_workers_are_believed_more_than_a_scheduler_that_says_all_ended():
     executor = Executor(managers=["n1"])
-    block_watch(True, 2)(executor, states("COMPLETED", "COMPLETED"))
+    block_watch(2)(executor, states("COMPLETED", "COMPLETED"))
     assert executor.bad is None
 
 

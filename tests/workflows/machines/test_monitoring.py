@@ -48,7 +48,7 @@ if __name__ == "__main__":
     from pathlib import Path
     from rich.console import Console
     from workflows.machines import load_machine
-    from workflows.run import workers
+    from workflows.workers import workers
     with workers(load_machine("mine.toml"), Path("run"), Console(quiet=True)) as submit:
         submit(len, "four").result(60)
 """

@@ -121,20 +121,6 @@ def test_pbs_is_asked_for_one_job_at_a_time(tmp_path):
     assert [status.state for status in pbs.status(ids)] == [JobState.RUNNING] * 3
 
 
-def test_the_sweep_cancels_every_job_by_itself(tmp_path):
-    pbs = provider("pbs", tmp_path)
-    said = []
-
-    def execute(command, timeout=None):
-        said.append(command)
-        return (0, f"{len(said)}.pbs\n", "") if command.startswith("qsub") else (35, "", "Job has finished")
-
-    pbs.execute_wait = execute
-    ids = [pbs.submit("true", 1) for _ in range(2)]
-    pbs.sweep()
-    assert said[2:] == [f"qdel {job}" for job in ids]
-
-
 def test_the_scheduler_is_asked_as_often_as_the_profile_says(tmp_path):
     assert provider("slurm", tmp_path, poll_s=2).status_polling_interval == 2
 

@@ -1,0 +1,118 @@
+"""Which blocks of workers did a run start, and is one left of a controller that was killed?
+
+A block is a batch job, or a process group of this host. Each is noted in blocks.jsonl of the run folder when it starts;
+the file goes when all of them are ended.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+BLOCKS = "blocks.jsonl"
+_CANCEL = {"slurm": "scancel", "pbspro": "qdel", "torque": "qdel", "lsf": "bkill"}
+_CANCEL_S = 60
+
+_log = logging.getLogger("workflows")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as it was started.
+
+    Attributes:
+        scheduler: label of Parsl's provider, such as "slurm" or "local".
+        job: the scheduler's id, or that of a process.
+        host: where it was submitted from.
+        began: when the process started, which tells it from a later one of the same id; 0 for batch jobs.
+    """
+
+    scheduler: str
+    job: str
+    host: str
+    began: float = 0.0
+
+
+class Blocks:
+    """The blocks of a run folder."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / BLOCKS
+
+    def watch(self, provider) -> None:
+        """Note every block that a Parsl provider submits from now on."""
+        submit = provider.submit
+
+        def noted(*arguments, **named):
+            job = submit(*arguments, **named)
+            if job:
+                self._note(_block(provider.label.lower(), str(job)))
+            return job
+
+        provider.submit = noted
+
+    def end(self) -> int:
+        """End all that still run; return how many were asked to. Their file goes."""
+        blocks = self._noted()
+        ended = _end_processes(blocks) + _cancel_jobs(blocks)
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        return ended
+
+    def _note(self, block: Block) -> None:
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(asdict(block)) + "\n")
+        except OSError as error:  # the block runs: better unnoted than lost
+            _log.warning("%s: cannot be written (%s)", self._path, error.strerror)
+
+    def _noted(self) -> list[Block]:
+        try:
+            lines = self._path.read_text().splitlines()
+        except OSError:
+            return []
+        blocks = []
+        for line in lines:
+            with suppress(ValueError, TypeError):  # torn by a full disk
+                blocks.append(Block(**json.loads(line)))
+        return blocks
+
+
+def _block(scheduler: str, job: str) -> Block:
+    began = 0.0
+    if scheduler == "local":
+        with suppress(psutil.Error):
+            began = psutil.Process(int(job)).create_time()
+    return Block(scheduler, job, socket.gethostname(), began)
+
+
+def _end_processes(blocks: list[Block]) -> int:
+    ended = 0
+    for block in blocks:
+        if block.scheduler == "local" and block.host == socket.gethostname():
+            with suppress(psutil.Error, ProcessLookupError, PermissionError):
+                if psutil.Process(int(block.job)).create_time() == block.began:
+                    os.killpg(os.getpgid(int(block.job)), signal.SIGKILL)
+                    ended += 1
+    return ended
+
+
+def _cancel_jobs(blocks: list[Block]) -> int:
+    """Cancel batch jobs, one at a time: one that has ended is no error, but PBS would leave the others then."""
+    asked = 0
+    for block in blocks:
+        command = _CANCEL.get(block.scheduler)
+        if command:
+            try:
+                subprocess.run([command, block.job], capture_output=True, timeout=_CANCEL_S, check=False)
+                asked += 1
+            except (OSError, subprocess.TimeoutExpired) as error:
+                _log.warning("%s %s: %s; cancel this job yourself", command, block.job, error)
+    return asked

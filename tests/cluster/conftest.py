@@ -1,16 +1,17 @@
 """A Slurm cluster for the tests of this folder, started once."""
 
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.campaigns import facts, write_campaign, write_command
 from tests.cluster.lab import HERE, Cluster, missing
 
 _STANDINS = {"pbs": ("qsub", "qstat", "qdel", "pbs_tmrsh"), "lsf": ("bsub", "bjobs", "bkill", "blaunch")}
-_LIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED")  # COMPLETING: has ended, its node is being cleaned
 
 
 @pytest.fixture(scope="session")
@@ -23,16 +24,41 @@ def slurm(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def standins(slurm) -> Path:
+def commands(slurm) -> Path:
     """A folder for PATH with the commands of PBS and of LSF, which run jobs through the cluster."""
     folder = slurm.folder / "bin"
     folder.mkdir()
-    for scheduler, commands in _STANDINS.items():
-        for command in commands:
+    for scheduler, names in _STANDINS.items():
+        for command in names:
             program = [sys.executable, "-ES", str(HERE / "standins" / f"{scheduler}.py"), str(slurm.folder), command]
             (folder / command).write_text(f'#!/bin/sh\nexec {shlex.join(program)} "$@"\n')
             (folder / command).chmod(0o755)
     return folder
+
+
+@pytest.fixture(scope="session")
+def folder(slurm, tmp_path_factory) -> Path:
+    """A folder on every node."""
+    return tmp_path_factory.mktemp("campaigns")
+
+
+@pytest.fixture(scope="session")
+def fusedtomo(folder) -> Path:
+    """The command, of this checkout and without its figures."""
+    return write_command(folder / "fusedtomo")
+
+
+@pytest.fixture(scope="session")
+def campaign(folder) -> Path:
+    """The campaign's file."""
+    return write_campaign(folder)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(folder, fusedtomo, campaign):
+    """The facts of the campaign, run on this machine without a scheduler."""
+    subprocess.run([fusedtomo, "run", campaign, "--out", folder / "undisturbed"], check=True, timeout=280)
+    return facts(folder / "undisturbed")
 
 
 @pytest.fixture
@@ -40,7 +66,7 @@ def cluster(slurm) -> Iterator[Cluster]:
     """The cluster with every node up and an empty queue; a test that leaves a job in the queue fails."""
     slurm.wait_for(lambda: slurm.idle() == slurm.nodes, "all nodes idle")
     yield slurm
-    left = slurm.jobs(_LIVE)
-    slurm.run("scancel", *left) if left else None
-    slurm.wait_for(lambda: slurm.jobs() == [], "the queue is empty")
-    assert left == [], "jobs that the test left in the queue"
+    try:
+        slurm.wait_for(lambda: slurm.jobs() == [], "the test left no job in the queue", timeout_s=20)
+    finally:
+        slurm.run("scancel", "--user=root")

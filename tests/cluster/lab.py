@@ -177,8 +177,19 @@ class Cluster:
 
     def state(self, job: str) -> str:
         """A job's state, also after its end, such as RUNNING or TIMEOUT."""
-        shown = self.run("scontrol", "--oneliner", "show", "job", job)
-        return re.search(r"JobState=(\w+)", shown).group(1)
+        return self._field("JobState", "job", job)
+
+    def node_of(self, job: str) -> str:
+        """The node that a job of one node runs on."""
+        return self._field("BatchHost", "job", job)
+
+    def _field(self, name: str, *of: str) -> str:
+        shown = self.run("scontrol", "--oneliner", "show", *of)
+        return re.search(rf"\b{name} *= *(\w+)", shown).group(1)
+
+    def last_job(self) -> int:
+        """The number of the last job that was submitted; they count up from 1."""
+        return int(self._field("NEXT_JOB_ID", "config")) - 1
 
     def wait_for(self, condition: Callable[[], object], what: str, timeout_s: float = 60) -> None:
         """Return once the condition holds.

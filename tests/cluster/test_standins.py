@@ -20,11 +20,11 @@ exit 3
 
 
 @pytest.fixture
-def call(cluster, standins, tmp_path):
+def call(cluster, commands, tmp_path):
     """Run a stand-in on the login node; returns what subprocess.run does."""
 
     def run(*words, stdin="", **environ):
-        path = {"PATH": f"{standins}:{cluster.env['PATH']}", **environ}
+        path = {"PATH": f"{commands}:{cluster.env['PATH']}", **environ}
         return subprocess.run(
             cluster.command(*words, cwd=tmp_path),
             input=stdin,

@@ -64,8 +64,8 @@ def _request(options: argparse.Namespace) -> Request:
         nodes=options.nnodes if by_nodes else -(-options.n // a_node),
         cores=_CORES_OF_A_NODE if by_nodes else a_node,
         slots=1 if by_nodes else a_node,
-        out=options.o,
-        err=options.e or options.o,
+        out=options.o.replace("%J", "%j"),
+        err=(options.e or options.o).replace("%J", "%j"),
         after=after[1] if after else "",
     )
 

@@ -66,7 +66,7 @@ def _request(options: argparse.Namespace, resources: dict[str, str]) -> Request:
     nodes, *each = resources.get("select", "1").split(":")
     cores = dict(pair.split("=") for pair in each).get("ncpus", "1")
     after = re.search(r"depend=after\w+:(\d+)", options.W)
-    out = options.o or f"{os.getcwd()}/{options.N}.o"
+    out = options.o or f"{os.getcwd()}/{options.N}.o%j"
     return Request(
         name=options.N,
         queue=options.q,
@@ -75,7 +75,7 @@ def _request(options: argparse.Namespace, resources: dict[str, str]) -> Request:
         cores=int(cores),
         slots=1,
         out=out,
-        err=out if options.j == "oe" else options.e or f"{os.getcwd()}/{options.N}.e",
+        err=out if options.j == "oe" else options.e or f"{os.getcwd()}/{options.N}.e%j",
         after=after[1] if after else "",
     )
 

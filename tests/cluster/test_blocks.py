@@ -1,0 +1,72 @@
+"""Campaigns whose controller is on the login node and submits blocks of workers through Parsl's provider."""
+
+import pytest
+
+from tests.cluster.campaigns import N_TRIALS, facts, running, write_command, write_machine
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+@pytest.fixture
+def standins(cluster, commands):
+    """The environment in which PBS and LSF are found; with a defect of OpenPBS (issue 2672)."""
+    return {"PATH": f"{commands}:{cluster.env['PATH']}", "QSTAT_ONLY_FIRST": "1"}
+
+
+@pytest.fixture
+def start(cluster, fusedtomo, campaign, tmp_path):
+    """Start `fusedtomo run` on the login node, on a machine like that of write_machine."""
+
+    def start(command=fusedtomo, env=None, **machine):
+        words = ("run", campaign, "--machine", write_machine(tmp_path, **machine), "--out", tmp_path / "run")
+        return running(cluster, command, *words, out=tmp_path / "run", env=env)
+
+    return start
+
+
+def test_the_undisturbed_map_is_whole(undisturbed):
+    assert len(undisturbed) == N_TRIALS
+    assert {status for _, _, status, _, _ in undisturbed} == {"ok"}
+
+
+def test_a_block_is_lost_to_scancel_then_a_node_to_a_power_cut(cluster, start, undisturbed, tmp_path):
+    with start() as controller:
+        controller.wait_for_trials(4)
+        first, second = cluster.jobs(["RUNNING"])
+        cluster.run("scancel", first)
+        controller.wait_for_trials(14)
+        lost = cluster.node_of(second)
+        cluster.crash(lost)
+        controller.finish()
+    cluster.report_down(lost)
+    cluster.boot(lost)
+    assert facts(tmp_path / "run") == undisturbed
+    assert (cluster.state(first), cluster.state(second)) == ("CANCELLED", "NODE_FAIL")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "profile"),
+    [
+        ("pbs", {"launcher_options": "pbs_tmrsh", "scheduler_options": ["-l place=scatter:excl"]}),
+        ("lsf", {"launcher_options": "blaunch", "scheduler_options": ["-x"]}),
+    ],
+)
+def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed, tmp_path, scheduler, profile):
+    """Two blocks of two nodes, though PBS's qstat names only the first of the jobs that it is asked about."""
+    before = cluster.last_job()
+    with start(provider=scheduler, nodes_per_block=2, env=standins, **profile) as controller:
+        controller.finish()
+    assert facts(tmp_path / "run") == undisturbed
+    assert cluster.last_job() - before == 2
+
+
+def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins, start, undisturbed, tmp_path):
+    """Asked as Parsl itself asks, qstat names one job only; Parsl takes the others for ended and replaces them."""
+    change = "from workflows.machines import providers; del providers.BoundedPBS._status"
+    as_parsl_asks = write_command(tmp_path / "fusedtomo", change)
+    before = cluster.last_job()
+    profile = {"provider": "pbs", "launcher_options": "pbs_tmrsh", "max_submissions": 4}
+    with start(command=as_parsl_asks, env=standins, **profile) as controller:
+        controller.finish()
+    assert cluster.last_job() - before == 4  # two of them too many, then no more
+    assert facts(tmp_path / "run") == undisturbed

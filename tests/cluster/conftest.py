@@ -57,7 +57,7 @@ def campaign(folder) -> Path:
 @pytest.fixture(scope="session")
 def undisturbed(folder, fusedtomo, campaign):
     """The facts of the campaign, run on this machine without a scheduler."""
-    subprocess.run([fusedtomo, "run", campaign, "--out", folder / "undisturbed"], check=True, timeout=280)
+    subprocess.run([fusedtomo, "run", campaign, "--out", folder / "undisturbed"], check=True, timeout=600)
     return facts(folder / "undisturbed")
 
 
@@ -70,3 +70,9 @@ def cluster(slurm) -> Iterator[Cluster]:
         slurm.wait_for(lambda: slurm.jobs() == [], "the test left no job in the queue", timeout_s=20)
     finally:
         slurm.run("scancel", "--user=root")
+
+
+@pytest.fixture
+def standins(cluster, commands):
+    """The environment in which PBS and LSF are found; with a defect of OpenPBS (issue 2672)."""
+    return {"PATH": f"{commands}:{cluster.env['PATH']}", "QSTAT_ONLY_FIRST": "1"}

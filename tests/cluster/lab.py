@@ -138,6 +138,14 @@ class Cluster:
         """Cut a node's power."""
         self._order("crash", node)
 
+    def freeze(self, node: str) -> None:
+        """Stop every Python process on a node, as if its file system hung; they go on when Slurm ends their job."""
+        (login,) = psutil.Process(self._login.pid).children()
+        daemons = [p for p in login.children(recursive=True) if p.cmdline()[-2:] == ["-N", node]]
+        for process in min(daemons, key=lambda p: p.create_time()).parent().children(recursive=True):
+            if "python" in Path(process.exe()).name:
+                process.suspend()
+
     def report_down(self, node: str) -> None:
         """Tell Slurm what it notices itself within 30 s: the node is down, its jobs are over."""
         self.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
@@ -159,9 +167,10 @@ class Cluster:
             *map(str, words),
         ]
 
-    def run(self, *words: str | Path, **how) -> str:
-        """Run a command on the login node; return what it printed."""
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, env=self.env, timeout=30, **how)
+    def run(self, *words: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+        """Run a command on the login node, `env` added to its environment; return what it printed."""
+        command, environ = self.command(*words, cwd=cwd), {**self.env, **(env or {})}
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr or done.stdout}")
         return done.stdout
@@ -179,13 +188,13 @@ class Cluster:
         """A job's state, also after its end, such as RUNNING or TIMEOUT."""
         return self._field("JobState", "job", job)
 
-    def node_of(self, job: str) -> str:
-        """The node that a job of one node runs on."""
-        return self._field("BatchHost", "job", job)
+    def nodes_of(self, job: str) -> list[str]:
+        """The nodes that a job runs on, or ran on."""
+        return self.run("scontrol", "show", "hostnames", self._field("NodeList", "job", job)).split()
 
     def _field(self, name: str, *of: str) -> str:
         shown = self.run("scontrol", "--oneliner", "show", *of)
-        return re.search(rf"\b{name} *= *(\w+)", shown).group(1)
+        return re.search(rf"\b{name} *= *(\S+)", shown).group(1)
 
     def last_job(self) -> int:
         """The number of the last job that was submitted; they count up from 1."""

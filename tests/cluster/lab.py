@@ -18,6 +18,7 @@ import psutil
 HERE = Path(__file__).parent
 LOGIN_ADDRESS = "10.77.0.254"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "unshare", "nsenter", "ip")
+_SCHEDULERS = ("SLURM", "PBS_", "LSB_")  # the tests may run inside a job of a real one
 _NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid")
 
 _SLURM_CONF = """\
@@ -66,8 +67,9 @@ def missing() -> str:
         return (
             f"{', '.join(lacking)} not found; on Debian: apt install --no-install-recommends slurm-wlm munge iproute2"
         )
-    probe = subprocess.run(["unshare", *_NAMESPACES, "--fork", "true"], capture_output=True, text=True, check=False)
-    return f"no namespaces: {probe.stderr.strip()}" if probe.returncode else ""
+    probe = ["unshare", *_NAMESPACES, "--fork", "ip", "link", "add", "nodes", "type", "bridge"]
+    tried = subprocess.run(probe, capture_output=True, text=True, check=False)
+    return f"no networks of namespaces: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 class Cluster:
@@ -82,7 +84,8 @@ class Cluster:
     def __init__(self, folder: Path, n_nodes: int = 4):
         self.folder = folder
         self.nodes = [f"n{i}" for i in range(1, n_nodes + 1)]
-        self.env = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(_SCHEDULERS)}
+        self.env = {**mine, "SLURM_CONF": str(folder / "slurm.conf")}
 
     def __enter__(self) -> "Cluster":
         self._write_files()

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workflows.heatmap import heat_map
-from workflows.state import State
+from workflows.state import RUNNING, State
 from workflows.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text
 
 _BAR = 30
@@ -48,11 +48,12 @@ def panel(
 def line(tally: Tally, state: State | None, now: float) -> str:
     """The state as one line of a log."""
     utilisation = percent(state.progress.utilisation if state else None)
+    usual = _works(state, now) and state.phase == RUNNING
     said = [
         f"{clock(now, seconds=True)}  trials {tally.trials}/{tally.total}  best NRMSE {tally.best_text()}",
-        f"utilisation {utilisation}  failed {tally.failed.total()}  left {duration(_left_s(state, now))}",
+        f"utilisation {utilisation}  failed {tally.failed.total()}  left {duration(_left_s(tally, state, now))}",
     ]
-    return "  ".join(said if _works(state, now) else [*said, standing(tally, state, now).plain])
+    return "  ".join(said if usual else [*said, standing(tally, state, now).plain])
 
 
 def standing(tally: Tally, state: State | None, now: float) -> Text:
@@ -87,7 +88,7 @@ def _rows(tally: Tally, state: State | None, now: float) -> dict[str, str]:
     if state is not None:
         rows["workers"] = _workers(state, now)
     if _works(state, now) and not tally.complete:
-        left_s = _left_s(state, now)
+        left_s = _left_s(tally, state, now)
         end = "unknown before the first trial" if left_s is None else f"in {duration(left_s)}, at {clock(now + left_s)}"
         rows["end"] = f"{end}; running for {duration(state.progress.elapsed_s)}"
     paper = f"paper: {PAPER_GPU_HOURS} GPU hours at {PAPER_SIZE}³"
@@ -103,8 +104,10 @@ def _workers(state: State, now: float) -> str:
     return f"{used}, the longest task runs for {duration(progress.longest_s)}" if progress.running else used
 
 
-def _left_s(state: State | None, now: float) -> float | None:
+def _left_s(tally: Tally, state: State | None, now: float) -> float | None:
     """Seconds to the end, as predicted when the state was written; None when nobody works or knows."""
+    if tally.complete:
+        return 0.0
     if not _works(state, now) or state.left_s is None:
         return None
     return max(0.0, state.left_s - state.age_s(now))

@@ -13,7 +13,7 @@ from workflows.products import write_products
 from workflows.provenance import provenance
 from workflows.runfolder import RunFolder
 from workflows.sessions import add_session
-from workflows.state import Heartbeat
+from workflows.state import RUNNING, Heartbeat
 from workflows.steer import Campaign
 from workflows.stopping import Stop, Stopped
 from workflows.workers import workers
@@ -63,7 +63,7 @@ def _steer(
         warm_up()
     heart.update(phase="starting workers")
     with workers(machine, folder.path, console) as submit, Dashboard(config, heart, console, trials=trials) as watch:
-        heart.update(phase="running")
+        heart.update(phase=RUNNING)
         campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch, submit.broken)
         with stop.calling(campaign.stop), deadline(machine):
             campaign.run()

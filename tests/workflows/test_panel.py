@@ -98,6 +98,9 @@ def test_a_line_of_a_log():
     facts = "trials 4/33  best NRMSE 0.342 (fused-h5-c3)  utilisation 93 %  failed 1"
     now = time.strftime("%H:%M:%S", time.localtime(NOW))
     assert line(tally, RUNNING, NOW) == f"{now}  {facts}  left 1m 37s"
+    starting = line(tally, RUNNING.model_copy(update={"phase": "starting workers"}), NOW)
+    assert starting.endswith("  starting workers on laptop (n17:42)")
+    assert line(Tally(campaign(), EVERYTHING), RUNNING, NOW).endswith("left 0s")
     late = line(tally, RUNNING.model_copy(update={"written": NOW - 40}), NOW)
     assert late.startswith(f"{now}  {facts}  left unknown  controller n17:42 not seen for 40s")
 

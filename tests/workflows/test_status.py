@@ -76,7 +76,8 @@ def test_it_is_followed_until_the_map_is_complete_and_nobody_works(run, monkeypa
     watch(out, run, steps)
     assert steps.steps == []
     counts = [line.split()[2] for line in out.file.getvalue().splitlines()]
-    assert counts == ["0/33", "5/33", "33/33", "33/33"]
+    assert counts == ["0/33", "5/33", "33/33", "33/33", "33/33"]
+    assert "writing the report" in out.file.getvalue().splitlines()[-2]
     assert "finished" in out.file.getvalue().splitlines()[-1]
 
 

@@ -263,7 +263,7 @@ def test_workers_that_hang_are_interrupted_and_cleaned_up(tmp_path, monkeypatch)
             cleaned.append(True)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("workflows.run.workers", hanging)
+    monkeypatch.setattr(examination, "workers", hanging)
     monkeypatch.setattr(here, "checks", lambda machine: [])
     monkeypatch.setattr(examination, "LIMIT_S", 0.05)
     (tmp_path / "mine.toml").write_text('name = "mine"\nworkers = 1\nstart_timeout_s = 0.1\n')

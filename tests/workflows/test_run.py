@@ -10,10 +10,13 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from tests.workflows.running import CHANGES, COMMAND, N_TRIALS, facts, family, finish, start, wait_for_trials
+from tests.workflows.running import CHANGES, COMMAND, N_TRIALS, SECRET, facts, family, finish, start, wait_for_trials
 from tests.workflows.tiny import config
 from workflows import run
+from workflows.journal import replay
 from workflows.machines import Machine
+from workflows.state import read_state
+from workflows.trials import log_of
 
 
 def test_one_worker_runs_every_trial(undisturbed_facts):
@@ -70,3 +73,21 @@ def test_the_log_of_parsl_does_not_grow_with_the_trials(undisturbed):
     assert any("INFO" in line for line in lines)
     per_task = [line for line in lines if re.search(r"\b[Tt]ask \d+", line)]
     assert per_task == []
+
+
+def test_nothing_of_the_environment_enters_the_run_folder(undisturbed):
+    files = [path for path in undisturbed.rglob("*") if path.is_file()]
+    assert {"trials.jsonl", "state.json", "parsl.log", "interchange.log", "worker_0.log"} <= {
+        path.name for path in files
+    }
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_the_controller_s_last_word_stays_in_the_run_folder(undisturbed):
+    state = read_state(undisturbed)
+    assert (state.phase, state.over) == ("finished", True)
+    assert state.progress.workers == 1
+    assert 0 < state.progress.utilisation <= 1
+    logs = {log_of(undisturbed, trial.worker) for trial in replay(undisturbed / "trials.jsonl")}
+    assert len(logs) == 1
+    assert None not in logs  # what its worker said can be found

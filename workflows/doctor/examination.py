@@ -22,6 +22,7 @@ from workflows.evaluate import Trial
 from workflows.machines import CONFIGS, Machine, Wishes, load_machine, settled
 from workflows.panel import duration
 from workflows.plan import predict, work
+from workflows.workers import workers
 
 _HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
 _ROUNDS = 3
@@ -47,8 +48,6 @@ def examine(console: Console, machine_name: str, wishes: Wishes = _AS_IT_IS) -> 
 
 def _workers(console: Console, machine: Machine) -> list[bool]:
     """Start the machine's workers and check them."""
-    from workflows.workers import workers
-
     limit_s = machine.start_timeout_s + 10 * LIMIT_S + (0 if machine.provider == "local" else _QUEUE_S)
     with _no_longer_than(limit_s) as late, _folder() as folder:
         try:

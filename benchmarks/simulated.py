@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
-from workflows.campaign import CampaignConfig
-from workflows.evaluate import Trial
+from workflows.campaign import CampaignConfig, Trial
 from workflows.journal import Journal, TrialResult
 from workflows.search import Asked, Proposal
 from workflows.state import Progress

@@ -23,8 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import figures, machine, simulated
 from benchmarks.results import Results, table, verdict
-from workflows.campaign import Search, load_campaign
-from workflows.evaluate import Trial
+from workflows.campaign import Search, Trial, load_campaign
 from workflows.journal import replay
 from workflows.machines import load_machine
 from workflows.search import Asked, propose

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from workflows.campaign import CampaignConfig
 from workflows.journal import JOURNAL, Journal, TrialResult
 from workflows.runfolder import CAMPAIGN, RunFolder, differences, listed
 from workflows.sessions import read_sessions, write_sessions
+from workflows.state import read_state
 
 _SHOWN = 5  # conditions named before the rest is counted
 
@@ -42,6 +44,9 @@ def merge(say: Console, paths: Sequence[Path], out: Path) -> None:
         raise InputError("merge: give two run folders or more")
     runs = [RunFolder.read(path) for path in paths]
     _check_one_campaign(runs)
+    for run in runs:
+        if (state := read_state(run.path)) and state.alive(time.time()):
+            say.print(f"{run.path}: a run works in it; what ends from now on will not be in {out}", markup=False)
     with _new_folder(out) as folder:
         with say.status("reading the journals"):
             merged = merge_trials([run.config for run in runs], [run.trials() for run in runs])

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from workflows.campaign import CampaignConfig, Condition, seed_of
-from workflows.evaluate import Trial
+from workflows.campaign import CampaignConfig, Condition, Trial, seed_of
 from workflows.journal import TrialResult
 from workflows.search import Asked, Proposal
 

@@ -11,8 +11,7 @@ from itertools import count, islice
 
 from fusedtomo.errors import TryAgain
 from workflows.apps import run_proposal, run_trial
-from workflows.campaign import CampaignConfig
-from workflows.evaluate import Trial
+from workflows.campaign import CampaignConfig, Trial
 from workflows.journal import Journal, TrialResult, by_condition
 from workflows.search import Asked, Proposal, propose
 from workflows.sequence import Sequence

@@ -17,6 +17,7 @@ from workflows.journal import replay
 from workflows.merge import merge
 from workflows.runfolder import RunFolder
 from workflows.sessions import codes, write_sessions
+from workflows.state import Heartbeat
 
 LEFT = config(grid={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, baselines=["poisson"])
 RIGHT = config(
@@ -196,6 +197,18 @@ def test_the_sources_stay_as_they_were_and_the_new_folder_has_the_users_mode(tmp
     assert codes(tmp_path / "deep" / "c") == "0.1.0 (a), 0.1.0 (b)"
     (tmp_path / "made").mkdir()
     assert stat.S_IMODE((tmp_path / "deep" / "c").stat().st_mode) == stat.S_IMODE((tmp_path / "made").stat().st_mode)
+
+
+def test_a_run_under_way_may_be_merged_and_is_named(tmp_path, capsys):
+    for name in "ab":
+        run(tmp_path / name, config())
+    with Heartbeat(tmp_path / "b", "laptop") as heart:
+        heart.update(phase="running")
+        trials, said = merged(capsys, tmp_path / "a", tmp_path / "b", out=tmp_path / "c")
+    assert f"{tmp_path / 'b'}: a run works in it" in said
+    assert f"{tmp_path / 'a'}: a run works in it" not in said
+    assert len(trials) == len(replay(tmp_path / "a" / "trials.jsonl"))
+    assert not (tmp_path / "c" / "state.json").exists()
 
 
 def test_the_command_merges_and_refuses_with_exit_code_2(tmp_path):

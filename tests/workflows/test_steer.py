@@ -14,7 +14,7 @@ from fusedtomo.errors import InputError
 from tests.workflows.stubs import facts, stub_model, stub_trial
 from tests.workflows.tiny import config
 from workflows import apps, search, steer
-from workflows.evaluate import Trial
+from workflows.campaign import Trial
 from workflows.journal import Journal, by_condition, replay
 from workflows.search import Asked
 from workflows.solver_process import How

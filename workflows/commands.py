@@ -26,7 +26,7 @@ from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
 from workflows.campaign import load_campaign
-from workflows.machines import Wishes, load_machine, settled
+from workflows.machines import Wishes, machine_here
 from workflows.machines.monitoring import warning_of
 from workflows.runfolder import RunFolder
 
@@ -322,9 +322,7 @@ def run(say: Console, path: Path, machine_name: str, wishes: Wishes, out: Path |
     from workflows.run import run_campaign
 
     config = load_campaign(path)
-    machine = settled(wishes.applied(load_machine(machine_name)))
-    if machine.provider != "local":
-        machine.complete()
+    machine = machine_here(machine_name, wishes)
     folder = out or Path("runs") / config.name
     if warning := warning_of(machine, folder):
         say.print(f"[yellow]warning:[/yellow] {warning}")

@@ -2,7 +2,18 @@
 
 from workflows.machines.config import block_script, parsl_config
 from workflows.machines.deadline import deadline
+from workflows.machines.here import machine_here
 from workflows.machines.job import settled
 from workflows.machines.profile import CONFIGS, Machine, Wishes, load_machine
 
-__all__ = ["CONFIGS", "Machine", "Wishes", "block_script", "deadline", "load_machine", "parsl_config", "settled"]
+__all__ = [
+    "CONFIGS",
+    "Machine",
+    "Wishes",
+    "block_script",
+    "deadline",
+    "load_machine",
+    "machine_here",
+    "parsl_config",
+    "settled",
+]

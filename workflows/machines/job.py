@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusedtomo.errors import InputError
+from workflows.machines.network import LOOPBACK
 from workflows.machines.profile import Machine
 
 
@@ -20,6 +22,11 @@ class Job:
     id: str
     nodes: tuple[str, ...]
     left_s: float | None  # None where the scheduler does not say
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its only node is this host; a shell of `salloc` or `qsub -I` may be elsewhere."""
+        return [node.split(".")[0] for node in self.nodes] == [socket.gethostname().split(".")[0]]
 
 
 def current_job(scheduler: str, environ: Mapping[str, str] = os.environ) -> Job | None:
@@ -54,6 +61,7 @@ def in_job(machine: Machine, job: Job) -> Machine:
         )
     return machine.changed(
         f"job {job.id}",
+        address=LOOPBACK if job.is_here else None,
         provider="local",
         launcher=machine.node_launcher,
         nodes_per_block=nodes,

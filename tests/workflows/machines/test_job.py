@@ -102,3 +102,13 @@ def test_nodes_that_cannot_be_found_out_are_an_error_and_not_a_wait(says, tmp_pa
 
 def test_a_command_that_is_missing_says_nothing():
     assert job._said("no-such-command-of-a-scheduler") == ""
+
+
+def test_a_job_of_this_one_host_needs_no_network_but_a_shell_beside_it_does(says, monkeypatch):
+    says |= {"scontrol": "n1.site", "squeue": "30:00"}
+    monkeypatch.setattr(job.socket, "gethostname", lambda: "n1")
+    assert settled(machine("slurm", interface="ib0"), SLURM).address == "127.0.0.1"
+    monkeypatch.setattr(job.socket, "gethostname", lambda: "login1")
+    assert settled(machine("slurm", interface="ib0"), SLURM).address == ""
+    says["scontrol"] = "login1 n2"
+    assert settled(machine("slurm"), SLURM).address == ""

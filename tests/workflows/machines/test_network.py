@@ -50,11 +50,11 @@ def test_what_is_no_address_is_refused():
 
 def test_several_nodes_are_reached_by_the_address_of_the_host_s_name(monkeypatch):
     with pytest.raises(InputError, match=r"which network .*bond0 \(10\.1\.0\.7\), hsn0"):
-        of(nodes_per_block=2)
+        of(launcher="srun")
     monkeypatch.setattr(network.socket, "gethostbyname", lambda _: "10.1.0.7")
-    assert of(nodes_per_block=2) == "10.1.0.7"
+    assert of(launcher="srun") == "10.1.0.7"
 
 
 def test_the_only_network_there_is_needs_no_name(monkeypatch):
     monkeypatch.setattr(network.psutil, "net_if_addrs", lambda: {name: HOST[name] for name in ("lo", "bond0")})
-    assert of(nodes_per_block=2) == "10.1.0.7"
+    assert of(launcher="srun") == "10.1.0.7"

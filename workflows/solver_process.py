@@ -20,6 +20,7 @@ from fusedtomo.errors import InputError
 from fusedtomo.placement import Device
 from workflows.campaign import Trial
 from workflows.journal import TrialResult
+from workflows.own_gpu import own_gpu
 
 ATTEMPTS = 2  # a child that was killed may have been killed for a neighbour's memory, or by a person
 _START_S = 600.0  # a cold shared file system takes minutes to import numba on many nodes at once
@@ -137,7 +138,7 @@ class SolverProcess:
         return failure(trial, f"time limit of {self.how.limit_s:g} s reached", self.how, self.worker)
 
     def _launch(self) -> None:
-        environment = {**os.environ, **temporary_folder(self.how.scratch)}
+        environment = {**own_gpu(os.environ), **temporary_folder(self.how.scratch)}
         self._pipe, theirs = Pipe()
         arguments = [os.getpid(), theirs.fileno(), self.how.device, self.how.memory_gb, self.how.folder]
         with theirs:

@@ -10,6 +10,7 @@ from pathlib import Path
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
+from workflows.own_gpu import VENDOR
 from workflows.solver_process import UnfitWorker
 
 _RETRIES = 1
@@ -118,6 +119,8 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     lines = [machine.worker_init.strip()]
     # numba, BLAS and OpenMP would each take every core otherwise
     lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
+    if machine.accelerator_names:
+        lines.append(f"export {VENDOR}={machine.gpu_vendor}")
     if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
         lines.append(f"export PYTHONPATH={shlex.quote(path)}")
     # parsl's worker script must be found even when the virtual environment was never activated

@@ -15,6 +15,7 @@ export NUMBA_NUM_THREADS=7
 export OMP_NUM_THREADS=7
 export OPENBLAS_NUM_THREADS=7
 export MKL_NUM_THREADS=7
+export FUSEDTOMO_GPU_VENDOR=nvidia
 export PATH=/VENV/bin:$PATH
 
 export JOBNAME="parsl.trials.block-0.TIME"

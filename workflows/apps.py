@@ -4,16 +4,21 @@ import logging
 import os
 import pickle
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from workflows.campaign import Trial
 from workflows.journal import TrialResult
+from workflows.ranks import check_launcher, evaluate_on_ranks
 from workflows.search import Asked, Proposal, propose
 from workflows.solver_process import How, SolverProcess, UnfitWorker
 from workflows.tether import tether
 
+# labels of Parsl's executors: workers that compute a trial each, and workers that start the ranks of one
+ALONE, ON_RANKS = "trials", "ranks"
 _UNFIT_S = 5.0  # a worker that can do nothing would take every trial from those that can
 
 # loggers that would write lines for every task
@@ -27,9 +32,9 @@ class _Solver:
 
 
 def run_trial(trial: Trial, how: How) -> TrialResult:
-    """Evaluate a trial in this worker's solver process; what the journal could not take, such as a NaN, is an error."""
+    """Evaluate a trial; what the journal could not take, such as a NaN, is an error."""
     try:
-        result = _solver(how).evaluate(trial)
+        result = evaluate_on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
     except UnfitWorker:
         time.sleep(_UNFIT_S)
         raise
@@ -38,9 +43,12 @@ def run_trial(trial: Trial, how: How) -> TrialResult:
 
 
 def prepare_worker(how: How) -> float:
-    """Start this worker's solver process; return the seconds it took."""
+    """Make this worker ready for trials; return the seconds it took."""
     began = time.perf_counter()
-    _solver(how).start()
+    if how.ranks > 1:
+        check_launcher(how)
+    else:
+        _solver(how).start()
     return time.perf_counter() - began
 
 
@@ -83,30 +91,42 @@ class ParslSubmit:
     controller for each. So the arguments travel as bytes, and its log keeps what concerns blocks and workers.
     """
 
-    def __init__(self, kernel, how: How):
+    def __init__(self, kernel, how: How, ranks: Mapping[str, int] = MappingProxyType({})):
         from parsl.app.app import python_app
 
-        self.how = how
-        self._kernel, self._call = kernel, python_app(call, data_flow_kernel=kernel)
+        self._how, self._ranks = how, ranks
+        self._executors = {label: kernel.executors[label] for label in (ALONE, ON_RANKS) if label in kernel.executors}
+        self._calls = {label: python_app(call, data_flow_kernel=kernel, executors=[label]) for label in self._executors}
         for name, level in _PARSL_LOGS.items():
             logging.getLogger(name).setLevel(level)
 
     def __call__(self, function, *arguments) -> Future:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
-        how = (self.how,) if function is run_trial else ()
-        return self._call(pickle.dumps((function, (*arguments, *how))))
+        if function is run_trial:
+            how = replace(self._how, ranks=self._ranks.get(arguments[0].condition.key, 1))
+            return self._calls[ON_RANKS if how.ranks > 1 else ALONE](pickle.dumps((function, (*arguments, how))))
+        return next(iter(self._calls.values()))(pickle.dumps((function, arguments)))
+
+    def prepared(self) -> list[Future]:
+        """A worker of each kind made ready."""
+        most = max(self._ranks.values(), default=1)
+        hows = {ALONE: replace(self._how, ranks=1), ON_RANKS: replace(self._how, ranks=most)}
+        return [call_(pickle.dumps((prepare_worker, (hows[label],)))) for label, call_ in self._calls.items()]
 
     def broken(self) -> str:
         """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else ""."""
-        executor = self._kernel.executors["trials"]
-        if executor.bad_state_is_set:
-            return str(executor.executor_exception)
-        ended = executor.interchange_proc.poll()
-        return "" if ended is None else f"Parsl's interchange ended with {ended}"
+        for executor in self._executors.values():
+            if executor.bad_state_is_set:
+                return str(executor.executor_exception)
+            ended = executor.interchange_proc.poll()
+            if ended is not None:
+                return f"Parsl's interchange ended with {ended}"
+        return ""
 
     def queued(self) -> bool:
         """Whether every block of workers that has not ended waits in the scheduler's queue."""
         from parsl.jobs.states import JobState
 
-        states = [state for state in self._kernel.executors["trials"].status_facade.values() if not state.terminal]
+        blocks = [state for executor in self._executors.values() for state in executor.status_facade.values()]
+        states = [state for state in blocks if not state.terminal]
         return bool(states) and all(state.state == JobState.PENDING for state in states)

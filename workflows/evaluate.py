@@ -2,7 +2,7 @@
 
 As a command: ``python -m workflows.evaluate trial.json`` prints the journal line of the trial that the file describes:
 ``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``;
-add ``"device": "gpu"`` to compute it on a GPU.
+add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand there itself.
 
 Of several ranks (``mpiexec -n 4 python -m workflows.evaluate trial.json``), each makes the phantom whole in the memory
 of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
@@ -36,6 +36,7 @@ from fusedtomo.simulate import simulate
 from fusedtomo.solvers.initial import initial_volume
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.tilts import FusedDataset
+from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
@@ -220,7 +221,7 @@ def _read_trial(path: str) -> tuple[Trial, Device]:
         campaign, key, point = content["campaign"], content["condition"], content["point"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a trial ({error}); give campaign, condition and point as JSON") from None
-    config = load_campaign(campaign)
+    config = validated(CampaignConfig, campaign, path) if isinstance(campaign, dict) else load_campaign(campaign)
     conditions = {condition.key: condition for condition in config.conditions()}
     if key not in conditions:
         raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")

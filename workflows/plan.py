@@ -17,6 +17,7 @@ from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.evaluate import Trial, evaluate
 from workflows.jobscript import job_script
 from workflows.machines import Machine, Wishes, block_script, load_machine
+from workflows.memory import host_gb, n_elements
 from workflows.panel import duration
 from workflows.submit import MAX_JOBS, request_for
 
@@ -25,8 +26,6 @@ _PROBE_ITERATIONS = 10
 _TYPICAL_INNER = 10  # TV iterations where their number follows the duality gap
 # measured on 2 cores: a GP proposal at 10 to 20 points, kernels loaded from the cache
 _PROPOSAL_S = 0.35
-# volumes of all elements that the solver holds at once, besides six of dual variables (docs/solver.md)
-_VOLUMES = 8 + 6
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
         cells,
         len(conditions) - cells,
         sum(trials.values()),
-        _memory_gb(config),
+        max(host_gb(config, condition) for condition in conditions),
         (work_s + search_s) / min(machine.n_workers, at_once),
         machine.n_workers,
         machine.nodes_per_block * machine.max_blocks,
@@ -133,7 +132,7 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
 
 def work(config: CampaignConfig, condition: Condition) -> float:
     """Units of work of a trial: voxels times channels passed over, as the projector and TV do, at the iteration cap."""
-    elements = _elements(config)
+    elements = n_elements(config)
     per_iteration = 4 * elements * condition.chemical_tilts + 3 * condition.haadf_tilts
     per_iteration += 8 * elements * (config.solver.tv_iterations or _TYPICAL_INNER)
     return config.phantom.size**3 * per_iteration * config.solver.max_iterations
@@ -152,18 +151,3 @@ def seconds_per_unit(config: CampaignConfig, place: Placement = HERE) -> float:
     began = time.perf_counter()
     evaluate(trial, place)
     return (time.perf_counter() - began) / work(probe, condition)
-
-
-def _elements(config: CampaignConfig) -> int:
-    from phantoms.registry import list_phantoms
-
-    return len(list_phantoms()[config.phantom.name].elements)
-
-
-def _memory_gb(config: CampaignConfig) -> float:
-    volume = config.phantom.size**3 * _elements(config) * 4
-    rays = (
-        config.phantom.size**2 * 4 * (config.grid.haadf_tilts[-1] + _elements(config) * config.grid.chemical_tilts[-1])
-    )
-    fine = 8 * volume if config.acquisition.grid == "fine" else 0
-    return (0.3e9 + _VOLUMES * volume + 8 * rays + fine) / 1e9

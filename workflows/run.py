@@ -9,6 +9,7 @@ from workflows.campaign import CampaignConfig
 from workflows.journal import Journal
 from workflows.live import Dashboard
 from workflows.machines import Machine, deadline
+from workflows.memory import ranks_by_condition
 from workflows.products import write_products
 from workflows.provenance import provenance
 from workflows.runfolder import RunFolder
@@ -16,7 +17,7 @@ from workflows.sessions import add_session
 from workflows.state import RUNNING, Heartbeat
 from workflows.steer import Campaign
 from workflows.stopping import Stop, Stopped
-from workflows.workers import workers
+from workflows.workers import kinds, n_of, workers
 
 
 def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: Console) -> Path | None:
@@ -58,13 +59,19 @@ def _steer(
     if _finished(config, trials):
         return
     _note_session(folder, machine, console)
+    ranks = ranks_by_condition(machine, config)
     heart.update(phase="preparing the kernels")
     with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
         warm_up()
     heart.update(phase="starting workers")
-    with workers(machine, folder.path, console) as submit, Dashboard(config, heart, console, trials=trials) as watch:
+    with (
+        workers(machine, folder.path, console, ranks) as submit,
+        Dashboard(config, heart, console, trials=trials) as watch,
+    ):
         heart.update(phase=RUNNING)
-        campaign = Campaign(config, trials, journal, submit, machine.n_workers, watch, submit.broken)
+        n_workers = sum(n_of(machine, kind) for kind in kinds(ranks))
+        waiting = config.search.pending * sum(n > 1 for n in ranks.values())
+        campaign = Campaign(config, trials, journal, submit, n_workers, watch, submit.broken, waiting)
         with stop.calling(campaign.stop), deadline(machine):
             campaign.run()
     if campaign.stopping:

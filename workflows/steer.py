@@ -52,6 +52,7 @@ class Campaign:
         workers: how many there are.
         watch: called with every new result, and with the progress several times a second.
         broken: says why no worker can answer any more, "" as long as one can.
+        waiting: tasks that may wait for workers of their own, so that none of the others does.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Campaign:
         workers: int,
         watch,
         broken: Callable[[], str] = lambda: "",
+        waiting: int = 0,
     ):
         done = by_condition(list(trials))
         self.sequences = [
@@ -70,7 +72,7 @@ class Campaign:
             for condition in config.conditions()
         ]
         self._journal, self._submit, self._workers, self._watch = journal, submit, workers, watch
-        self._ahead = 1 + workers // _WORKERS_AHEAD
+        self._ahead = 1 + workers // _WORKERS_AHEAD + waiting
         self._broken = broken
         self._ready: list[tuple[int, int, Sequence]] = []  # a heap: the fewest trials first, then who came first
         self._arrivals = count()

@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from workflows.apps import ParslSubmit, prepare_worker
+from workflows.apps import ALONE, ON_RANKS, ParslSubmit
 from workflows.blocks import Blocks
 from workflows.machines import Machine, parsl_config
 from workflows.solver_process import How, UnfitWorker
@@ -25,19 +26,27 @@ class Ended:
 
 
 @contextmanager
-def workers(machine: Machine, folder: Path, console: Console) -> Iterator[ParslSubmit]:
-    """Parsl with its workers, ready; ended with everything that it started, whatever happens inside."""
+def workers(
+    machine: Machine, folder: Path, console: Console, ranks: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[ParslSubmit]:
+    """Parsl with its workers, ready; ended with everything that it started, whatever happens inside.
+
+    Args:
+        machine, folder: what is started, for which run folder.
+        console: told what happens.
+        ranks: MPI ranks of the trials of a condition, by its key; 1 for others.
+    """
     import parsl
 
     blocks = Blocks(folder)
     if left := blocks.end():
         console.print(f"ended {left} blocks of workers that were left of a controller that was killed")
-    config = parsl_config(machine, folder / "parsl")
+    config = parsl_config(machine, folder / "parsl", kinds(ranks))
     for executor in config.executors:
         blocks.watch(executor.provider)
     kernel = parsl.load(config)
     try:
-        submit = ParslSubmit(kernel, how_of(machine, folder))
+        submit = ParslSubmit(kernel, how_of(machine, folder), ranks)
         with console.status(f"starting {machine.n_workers} workers on {machine.name}") as status:
             _wait_for_worker(submit, machine, folder, status.update)
         yield submit
@@ -52,15 +61,33 @@ def workers(machine: Machine, folder: Path, console: Console) -> Iterator[ParslS
             parsl.clear()
 
 
+def kinds(ranks: Mapping[str, int]) -> tuple[str, ...]:
+    """The kinds of workers that trials need, as labels of Parsl's executors."""
+    needed = {ON_RANKS if n > 1 else ALONE for n in ranks.values()} or {ALONE}
+    return tuple(sorted(needed, reverse=True))
+
+
+def n_of(machine: Machine, kind: str) -> int:
+    """How many workers of a kind a machine has at most; ranks are started by one worker a block."""
+    return machine.max_blocks if kind == ON_RANKS else machine.n_workers
+
+
 def how_of(machine: Machine, folder: Path) -> How:
     """How the workers of a machine evaluate trials of a run."""
-    return How(machine.device, machine.trial_limit_s, str(folder.resolve()), machine.scratch)
+    return How(
+        device=machine.device,
+        limit_s=machine.trial_limit_s,
+        folder=str(folder.resolve()),
+        scratch=machine.scratch,
+        memory_gb=machine.memory_limit_gb,
+        mpi_launch=machine.mpi_launch,
+    )
 
 
 def _wait_for_worker(submit: ParslSubmit, machine: Machine, folder: Path, say) -> None:
     """Return once a worker can take a trial; one that never joins is an error, not a wait. Waiting in a queue is."""
-    future, waited = submit(prepare_worker, submit.how), 0.0
-    while not future.done():
+    futures, waited = submit.prepared(), 0.0
+    while not any(future.done() for future in futures):
         time.sleep(_LOOK_S)
         queued = submit.queued()
         waited += 0.0 if queued else _LOOK_S
@@ -69,7 +96,7 @@ def _wait_for_worker(submit: ParslSubmit, machine: Machine, folder: Path, say) -
             raise _never_joined(f"no worker joined: {reason}", machine, folder)
         if waited > machine.start_timeout_s:
             raise _never_joined(f"no worker joined within {machine.start_timeout_s:g} s", machine, folder)
-    error = future.exception()
+    error = next(future for future in futures if future.done()).exception()
     if isinstance(error, UnfitWorker):
         raise InputError(f"{error} (machine '{machine.name}')") from None
     if error:

@@ -11,7 +11,7 @@ import psutil
 
 from tests.workflows.tiny import content
 from workflows.journal import replay
-from workflows.state import read_state
+from workflows.state import RUNNING, read_state
 
 # the command of a user, but for the figures, which take longer than the campaign
 COMMAND = """
@@ -93,7 +93,7 @@ def wait_until_running(path, process, timeout_s=250):
     end = time.monotonic() + timeout_s
     while time.monotonic() < end and process.poll() is None:
         state = read_state(path)
-        if state and state.phase == "running" and state.progress.running:
+        if state and state.phase == RUNNING and state.progress.running:
             return
         time.sleep(0.1)
     raise AssertionError(f"it never ran; {finish(process)}")

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workflows.machines.monitoring import hub_of
@@ -22,12 +22,12 @@ class NoBlockLeft(Exception):
     """No block of workers runs, and none will."""
 
 
-def parsl_config(machine: Machine, run_dir: Path):
-    """The parsl.Config of a machine, logging below run_dir."""
+def parsl_config(machine: Machine, run_dir: Path, kinds: Sequence[str] = ("trials",)):
+    """The parsl.Config of a machine, logging below run_dir; `kinds` of workers: "trials", "ranks" or both."""
     from parsl.config import Config
 
     return Config(
-        executors=[_executor(machine, run_dir)],
+        executors=[_executor(kind, _for_kind(machine, kind), run_dir) for kind in kinds],
         monitoring=hub_of(machine, run_dir),
         retries=_RETRIES,
         retry_handler=retry_cost,
@@ -48,14 +48,24 @@ def block_script(machine: Machine, run_dir: Path) -> str:
     return provider.script("process_worker_pool.py ...")
 
 
-def _executor(machine: Machine, run_dir: Path):
+def _for_kind(machine: Machine, kind: str) -> Machine:
+    """The machine as workers of a kind see it: ranks are started by one worker, on the first node of a block."""
+    if kind == "trials":
+        return machine
+    one = {"workers": 1, "accelerators": 0, "cpu_affinity": "none"}
+    if machine.provider == "local":  # in a batch job too, whose nodes the launcher of ranks knows
+        return machine.changed(kind, **one, launcher="single-node", nodes_per_block=1)
+    return machine.changed(kind, **one, launcher="simple")
+
+
+def _executor(label: str, machine: Machine, run_dir: Path):
     from parsl.executors import HighThroughputExecutor
 
     from workflows.machines.providers import provider_of
 
     drain_s = 60 * (machine.walltime_min - machine.drain_min)
     return HighThroughputExecutor(
-        label="trials",
+        label=label,
         address=address_of(machine),
         loopback_address=LOOPBACK,
         max_workers_per_node=machine.workers_per_node,

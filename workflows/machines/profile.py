@@ -48,7 +48,11 @@ class Machine(Settings):
     )
     trial_limit_s: float = Field(3600, gt=0, description="a trial that takes longer is ended and counts as failed")
     scratch: str = Field("", description="folder of a worker's temporary files; default: the system's")
-    ranks: int = Field(1, ge=1, le=4096, description="MPI ranks of a trial")
+    memory_limit_gb: float = Field(0, ge=0, description="most host memory of a trial's process; 0: no limit")
+    ranks: int = Field(1, ge=1, le=4096, description="MPI ranks of a trial, at least")
+    device_memory_gb: float = Field(
+        0, ge=0, description="memory of a GPU, or a worker's share of a node; larger trials get more ranks; 0: unknown"
+    )
     mpi_launch: str = Field("mpiexec -n {ranks}", description="what starts the ranks of a trial")
 
     provider: Scheduler = Field("local", description="who starts the workers: this process, or a batch scheduler")

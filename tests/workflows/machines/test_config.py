@@ -40,6 +40,18 @@ def test_blocks_drain_before_their_end_and_are_replaced(tmp_path):
     assert (config.strategy, config.retries, config.retry_handler) == ("simple", 1, retry_cost)
 
 
+def test_ranks_are_started_by_one_worker_on_the_first_node_of_a_block(tmp_path):
+    alone, ranks = parsl_config(BATCH.changed("here", nodes_per_block=4), tmp_path, ("trials", "ranks")).executors
+    assert (alone.label, ranks.label) == ("trials", "ranks")
+    assert (ranks.max_workers_per_node, ranks.available_accelerators) == (1, [])
+    assert type(ranks.provider.launcher).__name__ == "SimpleLauncher"
+    assert ranks.provider.nodes_per_block == alone.provider.nodes_per_block == 4
+    local = Machine(name="m", workers=8, accelerators=8, device="gpu", nodes_per_block=2, launcher="srun")
+    (ranks,) = parsl_config(local, tmp_path, ("ranks",)).executors
+    assert (ranks.max_workers_per_node, ranks.available_accelerators) == (1, [])
+    assert type(ranks.provider.launcher).__name__ == "SingleNodeLauncher"
+
+
 def test_a_local_machine_does_not_drain_and_replaces_workers_that_were_killed(tmp_path):
     config = parsl_config(Machine(name="m", workers=1), tmp_path)
     assert config.executors[0].drain_period is None

@@ -62,6 +62,16 @@ class TestBudget:
         assert failed
         assert not begun(worker) & {(trial.condition, trial.trial) for trial in failed}
 
+    def test_it_is_tried_again_once_its_line_and_those_proposed_after_it_are_gone(self, tmp_path):
+        whole = run(tmp_path, config(search__evaluations=8))
+        failed = next(trial for trial in whole if not trial.ok and 0 < trial.trial < 7)
+        kept = [t for t in whole if t.condition != failed.condition or t.trial < failed.trial]
+        (tmp_path / "trials.jsonl").write_text("".join(f"{trial.line()}\n" for trial in kept))
+        worker = Inline()
+        again = run(tmp_path, config(search__evaluations=8), worker)
+        assert begun(worker) == {(failed.condition, t) for t in range(failed.trial, 8)}
+        assert again[: len(kept)] == kept
+
 
 @pytest.mark.usefixtures("stubs")
 class TestGrid:

@@ -245,9 +245,10 @@ def test_a_missing_package_is_named(monkeypatch):
 # --- the whole
 
 
-def examined(folder, profile):
+def examined(folder, profile, before=""):
     (folder / "mine.toml").write_text(profile)
-    command = [sys.executable, "-m", "workflows.cli", "doctor", "--machine", "mine.toml"]
+    program = f"{before}\nfrom workflows.cli import main\nmain()"
+    command = [sys.executable, "-c", program, "doctor", "--machine", "mine.toml"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
 
 

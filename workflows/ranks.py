@@ -79,7 +79,7 @@ def _attempt(trial: Trial, how: How, log: Path | None) -> TrialResult | str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=_environment(how),
+            env={**environment_of_ranks(), **temporary_folder(how.scratch)},
             start_new_session=True,
         )
         try:
@@ -104,9 +104,9 @@ def _launch(how: How) -> list[str]:
     return shlex.split(how.mpi_launch.format(ranks=how.ranks))
 
 
-def _environment(how: How) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHER_LAUNCHERS)}
-    return {**kept, **temporary_folder(how.scratch)}
+def environment_of_ranks() -> dict[str, str]:
+    """This worker's environment without what its own launcher left in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OTHER_LAUNCHERS)}
 
 
 def _worker() -> str:

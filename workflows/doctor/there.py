@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fusedtomo.errors import InputError
 from workflows.doctor.here import Disk, disk, versions
+from workflows.ranks import environment_of_ranks
 
 _SCRATCH_MB = 16
 _HELLO = "from mpi4py import MPI; c = MPI.COMM_WORLD; print(f'rank {c.rank}/{c.size}', flush=True)"
@@ -134,7 +135,12 @@ def hello_ranks(launch: str, ranks: int, limit_s: float) -> tuple[list[str], str
     command = [*shlex.split(launch.format(ranks=ranks)), sys.executable, "-c", _HELLO]
     try:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment_of_ranks(),
+            start_new_session=True,
         )
     except OSError as error:
         return [], f"{command[0]}: {error.strerror}"

@@ -57,7 +57,7 @@ class Descent:
             projected = objective.project(x)
             yield sum(objective.smooth(projected).values()) + tv, x
             objective.gradient(projected, x, gradient)
-            tv = objective.tv.prox(x - inverse * gradient, inverse, 1.0, x)
+            tv, _ = objective.tv.prox(x - inverse * gradient, inverse, 1.0, x)
 
     def best_steps(self) -> list[Step]:
         """The steps with the least cost after some iterations, best first."""

@@ -142,10 +142,11 @@ CASES = {
     "sums.dot": Case("sums.dot", _volumes(2), _voxel_bytes(8 * _E)),
     "sums.totals": Case("sums.totals", _volumes(1), _voxel_bytes(4 * _E)),
     "sums.squared_change": Case("sums.squared_change", _volumes(2), _voxel_bytes(8 * _E)),
-    "sums.model_change": Case(
-        "sums.model_change",
-        lambda r, n: (r(_E, n, n, n), r(_E, n, n, n) + np.float32(0.5), 0.7, *_volumes(2)(r, n)),
-        _voxel_bytes(16 * _E),
+    "sums.products": Case("sums.products", _volumes(2), _voxel_bytes(8 * _E)),
+    "sums.distance": Case(
+        "sums.distance",
+        lambda r, n: (*_volumes(2)(r, n), r(_E, n, n, n) + np.float32(0.5)),
+        _voxel_bytes(12 * _E),
     ),
     "sums.descend": Case("sums.descend", lambda r, n: (*_volumes(3)(r, n), 0.3, r(_E, n, n, n)), _voxel_bytes(16 * _E)),
     "sums.extrapolate": Case(

@@ -46,7 +46,7 @@ _STAGES = {
     "TV prox": ("tv.ascend", "tv.finish"),
     "data terms": ("poisson.divergence", "poisson.residual", "zcontrast.density", "zcontrast.add_pullback"),
     "sums and steps": tuple(
-        f"sums.{each}" for each in ("dot", "totals", "squared_change", "model_change", "descend", "extrapolate")
+        f"sums.{each}" for each in ("dot", "totals", "products", "squared_change", "distance", "descend", "extrapolate")
     ),
 }
 _FIRST_CALL = "from benchmarks import reconstruct; reconstruct.first_call()"

@@ -23,13 +23,14 @@ _PER_VOXEL = {  # operations a voxel and element, a division or a root counted a
     "zcontrast.add_pullback": _POWER + 3,
     "tv.total_variation": 11,
     "tv.ascend": 37,
-    "tv.finish": 27,
+    "tv.finish": 31,
     "sums.dot": 2,
     "sums.totals": 1,
     "sums.squared_change": 5,
-    "sums.model_change": 7,
-    "sums.descend": 3,
-    "sums.extrapolate": 4,
+    "sums.products": 4,
+    "sums.distance": 4,
+    "sums.descend": 5,
+    "sums.extrapolate": 7,
 }
 _PER_RAY = {"poisson.divergence": _LOGARITHM + 8, "poisson.residual": 5}
 

@@ -47,7 +47,12 @@ def dot(a: Array, b: Array, comm: Comm = SERIAL) -> float:
 
 def relative_change(new: Array, old: Array, comm: Comm = SERIAL) -> float:
     """||new - old|| / ||new||."""
-    change, square = comm.total(np.stack(kernels(new).sums.squared_change(new, old)))
+    return relative(kernels(new).sums.squared_change(new, old), comm)
+
+
+def relative(columns: tuple[np.ndarray, np.ndarray], comm: Comm = SERIAL) -> float:
+    """The square root of one sum over another, both as columns (x,)."""
+    change, square = comm.total(np.stack(columns))
     return float(np.sqrt(change / max(square, 1e-30)))
 
 

@@ -182,9 +182,13 @@ class HaadfLeastSquares:
         shape = (projector.depth, projector.width, self.signal.shape[-1])
         self._scratch = place.xp.empty(shape, np.float32)  # the density, then the back-projected misfit
         self._reading = _Reading(place)
+        self._met: tuple[Array, float, float] | None = (
+            None  # projections, and their products: `gradient` follows `value`
+        )
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
+        self._met = None  # `out` may be the array it is of
         self.contrast.density(volume, self._scratch)
         return self.projector.forward(self._reading(self._scratch), out)
 
@@ -200,11 +204,11 @@ class HaadfLeastSquares:
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
     def _products(self, projected: Array) -> tuple[float, float]:
-        """<Ax, Ax> and <Ax, b>, with one message between ranks."""
-        sums = kernels(projected).sums
-        columns = np.stack([sums.dot(projected, projected), sums.dot(projected, self.signal)])
-        square, product = self.place.comm.total(columns)
-        return float(square), float(product)
+        """<Ax, Ax> and <Ax, b>, with one message between ranks; those of the last projections are kept."""
+        if self._met is None or self._met[0] is not projected:
+            square, product = self.place.comm.total(kernels(projected).sums.products(projected, self.signal))
+            self._met = projected, float(square), float(product)
+        return self._met[1:]
 
     def gradient(self, projected, volume, weight, out, *, add=False):
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""

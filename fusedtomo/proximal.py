@@ -41,17 +41,20 @@ class TotalVariation:
             return 0.0
         (room,) = self._halo.extended(volume)
         columns = kernels(volume).tv.total_variation(room, self.anisotropic)
-        return float(self._weighted(columns[None])[0])
+        return float(self._summed(columns[None])[0] @ self.weights.astype(np.float64))
 
-    def prox(self, noisy: Array, inverse: Array, step: float, out: Array, *, allowed_gap: float = 0.0) -> float:
+    def prox(
+        self, noisy: Array, inverse: Array, step: float, out: Array, *, allowed_gap: float = 0.0
+    ) -> tuple[float, float]:
         """argmin_{x >= 0} sum_v (x - noisy)^2 / (2 step inverse) + TV(x), into out; all (channel, z, y, x).
 
-        Returns the weighted TV of `out`. Without a fixed number of iterations the inner loop goes on until the
-        duality gap, by which the cost of `out` may exceed the least one, is at most `allowed_gap`.
+        Returns the two terms of that sum at `out`, the TV first. Without a fixed number of iterations the inner loop
+        goes on until the duality gap, by which the cost of `out` may exceed the least one, is at most `allowed_gap`.
         """
         if not self._active:
             array_module(noisy).maximum(noisy, np.float32(0), out=out)
-            return 0.0
+            columns = kernels(noisy).sums.distance(out, noisy, inverse)
+            return 0.0, float(self.place.comm.total(columns)) / (2 * step)
         weight = np.float32(step) * self.weights
         noisy, inverse = self._halo.extended(noisy, inverse)
         if self._dual is None:
@@ -61,13 +64,13 @@ class TotalVariation:
             for _ in range(self._inner):
                 self._ascend(noisy, inverse, weight)
             done += self._inner
-            value, gap = self._finish(noisy, inverse, weight, out)
+            value, gap, moved = self._finish(noisy, inverse, weight, out)
             if self._iterations or not gap > allowed_gap or done >= _MOST:
                 break
             self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
         if not self._iterations and gap < 0.5 * allowed_gap:
             self._inner = max(_FEWEST, self._inner * 3 // 4)
-        return value
+        return value, moved / (2 * step)
 
     def forget(self) -> None:
         """Drop the kept dual field: the next call of `prox` starts as the first one did."""
@@ -85,19 +88,19 @@ class TotalVariation:
         self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
         self._halo.exchange(self._dual)
 
-    def _finish(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float]:
-        """Write the prox of the dual as it is; return its weighted TV and the duality gap."""
+    def _finish(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float, float]:
+        """Write the prox of the dual as it is; return its weighted TV, its gap, its distance."""
         target = self._halo.room_for(out)
-        total, paired = kernels(noisy).tv.finish(noisy, inverse, weight, self._dual, target, self.anisotropic)
+        total, paired, moved = kernels(noisy).tv.finish(noisy, inverse, weight, self._dual, target, self.anisotropic)
         if target is not out:
             out[:] = target[self._halo.own]
-        value, gap = self._weighted(np.stack([total, total - paired]))
-        return float(value), float(gap)
+        sums = self._summed(np.stack([total, total - paired, moved]))
+        value, gap = sums[:2] @ self.weights.astype(np.float64)
+        return float(value), float(gap), float(sums[2].sum())
 
-    def _weighted(self, columns: np.ndarray) -> np.ndarray:
-        """Column sums (sum, channel, x) over all ranks' own columns, channels weighted: (sum,)."""
-        own = np.ascontiguousarray(columns[self._halo.own])
-        return self.place.comm.total(own) @ self.weights.astype(np.float64)
+    def _summed(self, columns: np.ndarray) -> np.ndarray:
+        """Column sums (sum, channel, x) over all ranks' own columns: (sum, channel)."""
+        return self.place.comm.total(np.ascontiguousarray(columns[self._halo.own]))
 
 
 class _Halo:

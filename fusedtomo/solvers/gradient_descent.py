@@ -48,7 +48,7 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
             loss.gradient(projected[name], before, lambdas[name] / largest[name], noisy, add=k > 0)
         kernels(x).sums.descend(before, noisy, unit_metric, 1.0, noisy)
         tv.forget()
-        variation = tv.prox(noisy, unit_metric, 1.0, x)
+        variation, _ = tv.prox(noisy, unit_metric, 1.0, x)
         if problem.support is not None:
             x *= problem.support
         for name, loss in losses.items():

@@ -4,24 +4,26 @@ import numba
 import numpy as np
 import pytest
 
-from fusedtomo.arrays import dot, kernels, means, relative_change, sample, to_host, totals
+from fusedtomo.arrays import array_module, dot, kernels, means, relative_change, sample, to_host, totals
 
 SHAPES = [(1, 1, 1, 1), (2, 3, 4, 5), (1, 40, 41, 43), (3, 1, 1, 130)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sums_equal_float64_numpy(place, shape, rng):
-    a, b, g = rng.normal(size=(3, *shape)).astype(np.float32)
+    a, b = rng.normal(size=(2, *shape)).astype(np.float32)
     inverse = rng.uniform(0.5, 2, shape).astype(np.float32)
     x, y, d = a.astype(np.float64), b.astype(np.float64), a.astype(np.float64) - b
-    terms = g * d + 0.35 * d * d / inverse
-    a, b, g, inverse = (place.put(array) for array in (a, b, g, inverse))
+    a, b, inverse = (place.put(array) for array in (a, b, inverse))
     assert dot(a, b) == pytest.approx((x * y).sum(), rel=1e-12, abs=1e-12 * np.abs(x * y).sum())
     assert relative_change(a, b) == pytest.approx(np.linalg.norm(d) / np.linalg.norm(x), rel=1e-5)
     np.testing.assert_allclose(totals(a), x.sum(axis=(1, 2, 3)), atol=1e-9)
     np.testing.assert_allclose(means(a), x.mean(axis=(1, 2, 3)), atol=1e-12)
-    found = kernels(a).sums.model_change(g, inverse, 0.7, a, b)
-    np.testing.assert_allclose(found, terms.sum(axis=(0, 1, 2)), atol=1e-6 * np.abs(terms).sum())
+    found = kernels(a).sums.distance(a, b, inverse)
+    np.testing.assert_allclose(found, (d * d / to_host(inverse)).sum(axis=(0, 1, 2)), rtol=1e-6)
+    square, product = kernels(a).sums.products(a, b)
+    np.testing.assert_allclose(square, (x * x).sum(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(product, (x * y).sum(axis=(0, 1, 2)), atol=1e-12 * np.abs(x * y).sum())
 
 
 def test_change_of_nothing_is_nothing(place):
@@ -31,7 +33,10 @@ def test_change_of_nothing_is_nothing(place):
 
 def _column_sums(a, b):
     sums = kernels(a).sums
-    return [sums.dot(a, b), *sums.squared_change(a, b), sums.model_change(a, np.abs(b) + 1, 0.3, b, a), *sums.totals(a)]
+    inverse, out = abs(b) + np.float32(1), array_module(a).empty_like(a)
+    found = [sums.dot(a, b), *sums.products(a, b), *sums.squared_change(a, b), *sums.totals(a)]
+    found += [sums.distance(a, b, inverse), sums.descend(a, b, inverse, 0.3, out)]
+    return [*found, *sums.extrapolate(a, b, 0.3, out)]
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread here")
@@ -61,9 +66,12 @@ def test_steps_equal_numpy(place, shape, rng):
     x, g, old, inverse = *rng.normal(size=(3, *shape)), rng.uniform(0.5, 2, shape)
     there = [place.put(array) for array in (x, g, old, inverse, x)]
     sums, out = kernels(there[0]).sums, there[-1]
-    sums.descend(there[0], there[1], there[3], 0.7, out)
+    slope = sums.descend(there[0], there[1], there[3], 0.7, out)
+    np.testing.assert_allclose(slope, (inverse * g * g).sum(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(to_host(out), x - 0.7 * inverse * g, atol=1e-5)
-    sums.extrapolate(there[0], there[2], 0.4, out)
+    change, square = sums.extrapolate(there[0], there[2], 0.4, out)
+    np.testing.assert_allclose(change, ((x - old) ** 2).sum(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(square, (x * x).sum(axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(to_host(out), np.maximum(x + 0.4 * (x - old), 0), atol=1e-5)
 
 

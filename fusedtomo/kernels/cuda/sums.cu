@@ -3,8 +3,10 @@
 // A sum's thread adds up one column of one chunk of rows; `fold` then adds chunks, 64 at a time, until one is left. The
 // order depends on the number of rows alone: a column has the same bits in a volume and in any slab of it.
 //
-// Device memory traffic per voxel: dot, squared_change 8 bytes, totals 4, model_change 16, descend 16, extrapolate 12; the
+// Device memory traffic per voxel: dot, squared_change 8 bytes, totals 4, distance 12, descend 16, extrapolate 12; the
 // partial sums add 8/64 bytes each way per sum.
+
+#define BATCH 8  // rows that are read before any is written: their loads are under way at once
 
 extern "C" __global__ void __launch_bounds__(256)
 dot(const float *__restrict__ a, const float *__restrict__ b, double *__restrict__ partial, int rows, int chunk_rows, int nx)
@@ -53,19 +55,38 @@ squared_change(const float *__restrict__ newer, const float *__restrict__ older,
     }
 }
 
-// g d + scale/2 d^2 / inverse, d = newer - older
+// partial (2, chunk, x): sums of a^2 and of a b
 extern "C" __global__ void __launch_bounds__(256)
-model_change(const float *__restrict__ gradient, const float *__restrict__ inverse, double scale,
-             const float *__restrict__ newer, const float *__restrict__ older, double *__restrict__ partial, int rows,
-             int chunk_rows, int nx)
+products(const float *__restrict__ a, const float *__restrict__ b, double *__restrict__ partial, int rows, int chunk_rows,
+         int nx)
+{
+    const Column c = column(rows, chunk_rows, nx);
+    double square = 0.0, product = 0.0;
+#pragma unroll 8
+    for (int k = 0; k < c.n; ++k) {
+        const int64 i = c.first + (int64)k * nx;
+        square += (double)a[i] * (double)a[i];
+        product += (double)a[i] * (double)b[i];
+    }
+    const int64 n_chunks = (rows + chunk_rows - 1) / chunk_rows;
+    if (c.n) {
+        partial[c.place] = square;
+        partial[c.place + n_chunks * nx] = product;
+    }
+}
+
+// (a - b)^2 / inverse
+extern "C" __global__ void __launch_bounds__(256)
+distance(const float *__restrict__ a, const float *__restrict__ b, const float *__restrict__ inverse,
+         double *__restrict__ partial, int rows, int chunk_rows, int nx)
 {
     const Column c = column(rows, chunk_rows, nx);
     double sum = 0.0;
 #pragma unroll 8
     for (int k = 0; k < c.n; ++k) {
         const int64 i = c.first + (int64)k * nx;
-        const float move = newer[i] - older[i];
-        sum += (double)move * ((double)gradient[i] + 0.5 * scale * (double)(move / inverse[i]));
+        const float move = a[i] - b[i];
+        sum += (double)(move * move / inverse[i]);
     }
     if (c.n)
         partial[c.place] = sum;
@@ -84,40 +105,61 @@ fold(const double *__restrict__ partial, double *__restrict__ out, int rows, int
         out[c.place] = sum;
 }
 
-#define PER_THREAD 4  // values, blockDim.x apart, so that several loads are under way
-
-// out = volume - step inverse gradient
+// out = volume - step inverse gradient, which may be one of them; partial: inverse gradient^2
 extern "C" __global__ void __launch_bounds__(256)
-descend(const float *volume, const float *gradient, const float *inverse, float step, float *out, int64 size)
+descend(const float *volume, const float *gradient, const float *inverse, float step, float *out,
+        double *__restrict__ partial, int rows, int chunk_rows, int nx)
 {
-    const int64 first = (int64)blockIdx.x * blockDim.x * PER_THREAD + threadIdx.x;
-    float value[PER_THREAD];
+    const Column c = column(rows, chunk_rows, nx);
+    double sum = 0.0;
+    for (int k = 0; k < c.n; k += BATCH) {
+        float move[BATCH] = {}, slope[BATCH] = {}, from[BATCH] = {};
 #pragma unroll
-    for (int k = 0; k < PER_THREAD; ++k) {
-        const int64 i = first + k * blockDim.x;
-        if (i < size)
-            value[k] = fmaf(-step * inverse[i], gradient[i], volume[i]);
+        for (int j = 0; j < BATCH; ++j)
+            if (k + j < c.n) {
+                const int64 i = c.first + (int64)(k + j) * nx;
+                slope[j] = gradient[i];
+                move[j] = inverse[i] * slope[j];
+                from[j] = volume[i];
+            }
+#pragma unroll
+        for (int j = 0; j < BATCH; ++j)
+            if (k + j < c.n) {
+                sum += (double)(move[j] * slope[j]);
+                out[c.first + (int64)(k + j) * nx] = fmaf(-step, move[j], from[j]);
+            }
     }
-#pragma unroll
-    for (int k = 0; k < PER_THREAD; ++k)
-        if (first + k * blockDim.x < size)
-            out[first + k * blockDim.x] = value[k];
+    if (c.n)
+        partial[c.place] = sum;
 }
 
-// out = max(newer + step (newer - older), 0)
+// out = max(newer + step (newer - older), 0), which may be one of them; partial (2, chunk, x): as squared_change
 extern "C" __global__ void __launch_bounds__(256)
-extrapolate(const float *newer, const float *older, float step, float *out, int64 size)
+extrapolate(const float *newer, const float *older, float step, float *out, double *__restrict__ partial, int rows,
+            int chunk_rows, int nx)
 {
-    const int64 first = (int64)blockIdx.x * blockDim.x * PER_THREAD + threadIdx.x;
-    float value[PER_THREAD];
+    const Column c = column(rows, chunk_rows, nx);
+    double change = 0.0, square = 0.0;
+    for (int k = 0; k < c.n; k += BATCH) {
+        float value[BATCH] = {}, move[BATCH] = {};
 #pragma unroll
-    for (int k = 0; k < PER_THREAD; ++k) {
-        const int64 i = first + k * blockDim.x;
-        if (i < size)
-            value[k] = fmaxf(fmaf(step, newer[i] - older[i], newer[i]), 0.0f);
+        for (int j = 0; j < BATCH; ++j)
+            if (k + j < c.n) {
+                const int64 i = c.first + (int64)(k + j) * nx;
+                value[j] = newer[i];
+                move[j] = value[j] - older[i];
+            }
+#pragma unroll
+        for (int j = 0; j < BATCH; ++j)
+            if (k + j < c.n) {
+                change += (double)move[j] * (double)move[j];
+                square += (double)value[j] * (double)value[j];
+                out[c.first + (int64)(k + j) * nx] = fmaxf(fmaf(step, move[j], value[j]), 0.0f);
+            }
     }
-#pragma unroll
-    for (int k = 0; k < PER_THREAD; ++k)
-        if (first + k * blockDim.x < size)
-            out[first + k * blockDim.x] = value[k];
+    const int64 n_chunks = (rows + chunk_rows - 1) / chunk_rows;
+    if (c.n) {
+        partial[c.place] = change;
+        partial[c.place + n_chunks * nx] = square;
+    }
 }

@@ -12,12 +12,16 @@ from fusedtomo.kernels.cuda import launch
 
 _BLOCK = (32, 8)
 _CHUNK = 64  # rows of a partial sum
-_FLAT_BLOCK, _PER_THREAD = 256, 4  # elementwise kernels
 
 
 def dot(a: Any, b: Any) -> np.ndarray:
     """Sums of a * b over all axes but the last: float32 arrays (..., x) -> (x,)."""
     return column_sums("sums", "dot", (a, b), a.shape)[0, 0]
+
+
+def products(a: Any, b: Any) -> np.ndarray:
+    """Sums of a^2 and of a * b: float32 arrays (..., x) -> (2, x)."""
+    return column_sums("sums", "products", (a, b), a.shape, n_sums=2)[:, 0]
 
 
 def totals(a: Any) -> np.ndarray:
@@ -31,20 +35,27 @@ def squared_change(new: Any, old: Any) -> tuple[np.ndarray, np.ndarray]:
     return change[0], square[0]
 
 
-def model_change(gradient: Any, inverse: Any, scale: float, new: Any, old: Any) -> np.ndarray:
-    """Sums of g d + scale/2 d^2 / inverse, d = new - old: float32 arrays (..., x) -> (x,)."""
-    args = (gradient, inverse, np.float64(scale), new, old)
-    return column_sums("sums", "model_change", args, new.shape)[0, 0]
+def distance(a: Any, b: Any, inverse: Any) -> np.ndarray:
+    """Sums of (a - b)^2 / inverse: float32 arrays (..., x) -> (x,)."""
+    return column_sums("sums", "distance", (a, b, inverse), a.shape)[0, 0]
 
 
-def descend(volume: Any, gradient: Any, inverse: Any, step: float, out: Any) -> None:
-    """out = volume - step * inverse * gradient; float32 arrays of one shape, out may be one of them."""
-    _elementwise("descend", (volume, gradient, inverse, np.float32(step), out), out.size)
+def descend(volume: Any, gradient: Any, inverse: Any, step: float, out: Any) -> np.ndarray:
+    """out = volume - step * inverse * gradient; float32 arrays of one shape, out may be one of them.
+
+    Returns sums of inverse * gradient^2, (x,).
+    """
+    args = (volume, gradient, inverse, np.float32(step), out)
+    return column_sums("sums", "descend", args, out.shape)[0, 0]
 
 
-def extrapolate(new: Any, old: Any, step: float, out: Any) -> None:
-    """out = max(new + step * (new - old), 0); float32 arrays of one shape, out may be one of them."""
-    _elementwise("extrapolate", (new, old, np.float32(step), out), out.size)
+def extrapolate(new: Any, old: Any, step: float, out: Any) -> tuple[np.ndarray, np.ndarray]:
+    """out = max(new + step * (new - old), 0); float32 arrays of one shape, out may be one of them.
+
+    Returns what `squared_change` does.
+    """
+    change, square = column_sums("sums", "extrapolate", (new, old, np.float32(step), out), out.shape, n_sums=2)
+    return change[0], square[0]
 
 
 def column_sums(
@@ -75,8 +86,3 @@ def fold(partial: Any) -> np.ndarray:
 
 def _grid(chunks: int, nx: int, groups: int) -> tuple[int, int, int]:
     return launch.blocks(nx, _BLOCK[0]), launch.blocks(chunks, _BLOCK[1]), groups
-
-
-def _elementwise(name: str, args: tuple[Any, ...], size: int) -> None:
-    grid = (launch.blocks(size, _FLAT_BLOCK * _PER_THREAD), 1, 1)
-    launch.launch("sums", name, grid, (_FLAT_BLOCK, 1), (*args, np.int64(size)))

@@ -184,7 +184,8 @@ ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     }
 }
 
-// out = primal(dual); partial (2, channel, chunk and y, x): sums over z of |grad out| and of -<grad out, dual>
+// out = primal(dual); partial (3, channel, chunk and y, x): sums over z of |grad out|, of -<grad out, dual> and of
+// (out - noisy)^2 / inverse
 extern "C" __global__ void __launch_bounds__(512)
 finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
        const dual_t *__restrict__ dual, float *__restrict__ out, double *__restrict__ partial, int nz, int ny,
@@ -197,9 +198,11 @@ finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     float *target = out + w.channel * w.voxels;
     int64 i = w.i;
     float here = primal(p, i, w.first > 0 ? w.plane : 0, w.front, w.left);
-    double variation = 0.0, pairing = 0.0;
+    double variation = 0.0, pairing = 0.0, moved = 0.0;
     for (int z = w.first; z < w.last; ++z, i += w.plane) {
         target[i] = here;
+        const float move = here - p.noisy[i];
+        moved += (double)(move * move / p.inverse[i]);
         const Ahead a = look_ahead(p, w, i, z, here);
         variation += (double)norm(a.dz, a.dy, a.dx, anisotropic);
         pairing -= (double)fmaf(a.dz, load(p.pz + i), fmaf(a.dy, load(p.py + i), a.dx * load(p.px + i)));
@@ -207,4 +210,5 @@ finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     }
     partial[place(w)] = variation;
     partial[place(w) + gridDim.z * w.plane] = pairing;
+    partial[place(w) + 2 * gridDim.z * w.plane] = moved;
 }

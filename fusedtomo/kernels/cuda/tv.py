@@ -38,16 +38,17 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
 
 def finish(
     noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """The volume that a dual stands for, into out, its total variation and its pairing with the dual by column.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The volume that a dual stands for, into out, and by column its total variation, its pairing with the dual, and
+    its ``(out - noisy)^2 / inverse``.
 
-    Both are float64 (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
+    All are float64 (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
-    partial = _partial(noisy.shape, 2)
+    partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
     launch.launch("tv", "finish", *_threads(noisy.shape), args, _defines(dual))
-    variation, pairing = sums.fold(partial).reshape(2, noisy.shape[0], noisy.shape[3])
-    return variation, pairing
+    variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
+    return variation, pairing, moved
 
 
 def _defines(dual: Any) -> tuple[str, ...]:

@@ -48,6 +48,25 @@ def dot(a, b):
 
 
 @njit(parallel=True, cache=True, nogil=True)
+def _products(a, b, squares, products):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, a.shape[0])
+        square, product = squares[chunk], products[chunk]
+        for row in range(first, last):
+            u, v = a[row], b[row]
+            for x in range(u.size):
+                square[x] += np.float64(u[x]) * np.float64(u[x])
+                product[x] += np.float64(u[x]) * np.float64(v[x])
+
+
+def products(a, b):
+    """Column sums of a^2 and of a b: two arrays (..., x) -> (2, x) float64."""
+    sums = np.zeros((2, _CHUNKS, a.shape[-1]), np.float64)
+    _products(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), sums[0], sums[1])
+    return fold(sums)
+
+
+@njit(parallel=True, cache=True, nogil=True)
 def _totals(a, sums):
     n_channels, n_rows = a.shape[:2]
     for job in prange(n_channels * _CHUNKS):
@@ -89,48 +108,63 @@ def squared_change(new, old):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _model_change(gradient, inverse, scale, new, old, sums):
+def _distance(a, b, inverse, sums):
     for chunk in prange(_CHUNKS):
-        first, last = _rows(chunk, new.shape[0])
+        first, last = _rows(chunk, a.shape[0])
         total = sums[chunk]
         for row in range(first, last):
-            g, i, u, v = gradient[row], inverse[row], new[row], old[row]
+            u, v, i = a[row], b[row], inverse[row]
             for x in range(u.size):
                 move = u[x] - v[x]
-                total[x] += np.float64(move) * (np.float64(g[x]) + 0.5 * scale * np.float64(move / i[x]))
+                total[x] += np.float64(move * move / i[x])
 
 
-def model_change(gradient, inverse, scale, new, old):
-    """Column sums of g d + scale / 2 d^2 / inverse, d = new - old: arrays (..., x) -> (x,) float64."""
-    sums = np.zeros((1, _CHUNKS, new.shape[-1]), np.float64)
-    flat = [a.reshape(-1, a.shape[-1]) for a in (gradient, inverse, new, old)]
-    _model_change(flat[0], flat[1], float(scale), flat[2], flat[3], sums[0])
+def distance(a, b, inverse):
+    """Column sums of (a - b)^2 / inverse: arrays (..., x) -> (x,) float64."""
+    sums = np.zeros((1, _CHUNKS, a.shape[-1]), np.float64)
+    _distance(*(each.reshape(-1, each.shape[-1]) for each in (a, b, inverse)), sums[0])
     return fold(sums)[0]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _descend(volume, gradient, inverse, step, out):
-    for row in prange(volume.shape[0]):
-        v, g, i, o = volume[row], gradient[row], inverse[row], out[row]
-        for x in range(v.size):
-            o[x] = v[x] - step * i[x] * g[x]
+def _descend(volume, gradient, inverse, step, out, sums):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, volume.shape[0])
+        total = sums[chunk]
+        for row in range(first, last):
+            v, g, i, o = volume[row], gradient[row], inverse[row], out[row]
+            for x in range(v.size):
+                move = i[x] * g[x]
+                total[x] += np.float64(move * g[x])
+                o[x] = v[x] - step * move
 
 
 def descend(volume, gradient, inverse, step, out):
-    """out = volume - step inverse gradient; all (..., x) of one shape."""
+    """out = volume - step inverse gradient; all (..., x) of one shape. Returns column sums of inverse gradient^2."""
+    sums = np.zeros((1, _CHUNKS, out.shape[-1]), np.float64)
     flat = [a.reshape(-1, a.shape[-1]) for a in (volume, gradient, inverse, out)]
-    _descend(*flat[:3], np.float32(step), flat[3])
+    _descend(*flat[:3], np.float32(step), flat[3], sums[0])
+    return fold(sums)[0]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _extrapolate(new, old, step, out):
-    for row in prange(new.shape[0]):
-        u, v, o = new[row], old[row], out[row]
-        for x in range(u.size):
-            o[x] = max(u[x] + step * (u[x] - v[x]), np.float32(0.0))
+def _extrapolate(new, old, step, out, changes, squares):
+    for chunk in prange(_CHUNKS):
+        first, last = _rows(chunk, new.shape[0])
+        change, square = changes[chunk], squares[chunk]
+        for row in range(first, last):
+            u, v, o = new[row], old[row], out[row]
+            for x in range(u.size):
+                value, move = u[x], u[x] - v[x]
+                change[x] += np.float64(move) * np.float64(move)
+                square[x] += np.float64(value) * np.float64(value)
+                o[x] = max(value + step * move, np.float32(0.0))
 
 
 def extrapolate(new, old, step, out):
-    """out = max(new + step (new - old), 0); all (..., x) of one shape."""
+    """out = max(new + step (new - old), 0); all (..., x) of one shape. Returns what `squared_change` does."""
+    sums = np.zeros((2, _CHUNKS, out.shape[-1]), np.float64)
     flat = [a.reshape(-1, a.shape[-1]) for a in (new, old, out)]
-    _extrapolate(*flat[:2], np.float32(step), flat[2])
+    _extrapolate(*flat[:2], np.float32(step), flat[2], sums[0], sums[1])
+    change, square = fold(sums)
+    return change, square

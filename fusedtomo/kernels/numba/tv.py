@@ -168,8 +168,25 @@ def _sum_plane(here, ahead, pz, py, px, anisotropic, total, paired):
             paired[x] -= np.float64(products[x])
 
 
+@njit
+def _add_distance(out, noisy, inverse, moved):
+    """Add (out - noisy)^2 / inverse of one plane to the columns' sums."""
+    ny, nx = out.shape
+    whole, squares = nx - nx % LANES, np.empty(nx, np.float32)
+    for y in range(ny):
+        o, v, i = out[y], noisy[y], inverse[y]
+        for x in range(0, whole, LANES):
+            move = load(o, x) - load(v, x)
+            store(squares, x, move * move / load(i, x))
+        for x in range(whole, nx):
+            move = o[x] - v[x]
+            squares[x] = move * move / i[x]
+        for x in range(nx):
+            moved[x] += np.float64(squares[x])
+
+
 @njit(parallel=True, cache=True, nogil=True)
-def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired):
+def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved):
     n_channels, nz, ny, nx = noisy.shape
     n_bands = total.shape[1]
     for job in prange(n_channels * n_bands):
@@ -180,6 +197,8 @@ def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired):
         for z in range(first, min(last + 1, nz)):
             before, place = p[0, z - 1] if z > 0 else nothing, out[channel, z] if z < last else beyond
             _primal(v[z], i[z], w, before, p[0, z], p[1, z], p[2, z], place)
+            if z < last:
+                _add_distance(place, v[z], i[z], moved[channel, first // _BAND])
             if z > first:
                 _sum_plane(out[channel, z - 1], place, p[0, z - 1], p[1, z - 1], p[2, z - 1], anisotropic, *sums)
         if last == nz:
@@ -188,15 +207,15 @@ def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired):
 
 
 def finish(noisy, inverse, weight, dual, out, anisotropic):
-    """The prox that a dual stands for, into out (channel, z, y, x), and two column sums, (channel, x) float64.
+    """The prox that a dual stands for, into out (channel, z, y, x), and three column sums, (channel, x) float64.
 
-    They are its total variation TV(x) and the pairing ``<x, L p> = -<grad x, p>``; weight (TV - pairing) >= 0 is the
-    duality gap, by which the prox's cost may exceed its least.
+    They are its total variation TV(x), the pairing ``<x, L p> = -<grad x, p>`` and ``(x - noisy)^2 / inverse``;
+    weight (TV - pairing) >= 0 is the duality gap, by which the prox's cost may exceed its least.
     """
     n_channels, nz, _, nx = noisy.shape
-    total, paired = np.zeros((2, n_channels, -(-nz // _BAND), nx), np.float64)
-    _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired)
-    return fold(total), fold(paired)
+    total, paired, moved = np.zeros((3, n_channels, -(-nz // _BAND), nx), np.float64)
+    _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved)
+    return fold(total), fold(paired), fold(moved)
 
 
 @njit(parallel=True, cache=True, nogil=True)

@@ -29,7 +29,7 @@ N_ELEMENTS, N_HAADF, N_CHEMICAL = 4, 47, 9
 SIZES, FULL_SIZES = (256,), (256, 512)
 TESTS = ("-m", "pytest", "-m", "gpu", "tests")
 _CALLS, _WHOLE = 5, 3  # calls between two events; runs of a whole reconstruction
-_SMALL = 20  # voxels on a side of the volume that both backends are compared on
+_SMALL = 100  # voxels on a side of the volume that both backends are compared on
 _SAME, _SAME_IN_HALF = 1e-5, 2e-3  # of the largest value
 
 Random = Callable[..., Any]  # shape -> float32 array in [0, 1), NumPy or CuPy

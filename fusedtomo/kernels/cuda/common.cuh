@@ -1,8 +1,8 @@
 // In front of every source (see launch.py). Plain C++14 for NVRTC, no header; g++ compiles it too (tests, FUSEDTOMO_HOST).
 //
 // Arrays are C-contiguous with x, the tilt axis, last: neighbouring threads take neighbouring x, so that loads coalesce
-// and whatever depends on (tilt, t, z, y) alone is the same for a warp. No kernel shares memory, synchronises threads or
-// uses atomics: every output belongs to one thread, which sums in a fixed order.
+// and whatever depends on (tilt, t, z, y) alone is the same for a warp. Only total variation shares memory within a block;
+// no kernel uses atomics: every output belongs to one thread, which sums in a fixed order.
 
 typedef long long int64;
 typedef unsigned short half_bits;  // IEEE half precision, as numpy.float16

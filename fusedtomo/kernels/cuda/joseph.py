@@ -20,12 +20,12 @@ def forward(volume: Any, cos: np.ndarray, sin: np.ndarray, out: Any) -> None:
     n_channels, nz, ny, nx = volume.shape
     n_tilts, nt = out.shape[1:3]
     lines, inverse_h = _crossings(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
-    columns = _columns(nx)
-    defines = (f"COLUMNS={columns}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
+    width = _width(nx)
+    defines = (f"WIDTH={width}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
     if volume.dtype == np.float16:
         defines += ("FUSEDTOMO_HALF_VOLUME",)
     t_blocks = launch.blocks(nt, _BLOCK[1] // _TILTS * _RAYS)
-    grid = (launch.blocks(n_tilts, _TILTS) * t_blocks, launch.blocks(nx, 32 * columns), n_channels)
+    grid = (launch.blocks(n_tilts, _TILTS) * t_blocks, launch.blocks(nx, 32 * width), n_channels)
     sizes = map(np.int32, (n_tilts, nt, nz, ny, nx))
     args = (volume, launch.upload(lines), launch.upload(inverse_h), out, *sizes)
     launch.launch("joseph", "forward", grid, _BLOCK, args, defines)
@@ -36,20 +36,20 @@ def adjoint(stack: Any, cos: np.ndarray, sin: np.ndarray, out: Any, add: bool) -
     n_channels, n_tilts, nt, nx = stack.shape
     nz, ny = out.shape[1:3]
     steps, weights = _shadows(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
-    columns = _columns(nx)
+    width = _width(nx)
     grid = (
         launch.blocks(ny, _BLOCK[1]),
         launch.blocks(nz, _VOXELS),
-        launch.blocks(nx, 32 * columns) * n_channels,
+        launch.blocks(nx, 32 * width) * n_channels,
     )
     sizes = map(np.int32, (n_tilts, nt, nz, ny, nx, add))
     args = (stack, launch.upload(steps), launch.upload(weights), out, *sizes)
-    launch.launch("joseph", "adjoint", grid, _BLOCK, args, (f"COLUMNS={columns}", f"VOXELS={_VOXELS}"))
+    launch.launch("joseph", "adjoint", grid, _BLOCK, args, (f"WIDTH={width}", f"VOXELS={_VOXELS}"))
 
 
-def _columns(nx: int) -> int:
-    """How many x a thread works on; a narrow slab has no use for a second one."""
-    return 1 if nx <= 32 else 2
+def _width(nx: int) -> int:
+    """How many neighbouring x a thread works on: as many as divide the columns and leave work for a warp's 32 threads."""
+    return next((width for width in (4, 2) if nx % width == 0 and nx >= 24 * width), 1)
 
 
 @lru_cache(maxsize=64)

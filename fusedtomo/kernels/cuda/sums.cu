@@ -6,7 +6,9 @@
 // Device memory traffic per voxel: dot, squared_change 8 bytes, totals 4, distance 12, descend 16, extrapolate 12; the
 // partial sums add 8/64 bytes each way per sum.
 
+#ifndef BATCH
 #define BATCH 8  // rows that are read before any is written: their loads are under way at once
+#endif
 
 extern "C" __global__ void __launch_bounds__(256)
 dot(const float *__restrict__ a, const float *__restrict__ b, double *__restrict__ partial, int rows, int chunk_rows, int nx)

@@ -11,13 +11,15 @@ import numpy as np
 from fusedtomo.kernels.cuda import launch, sums
 
 _PLANES = 32  # voxels that a thread walks along z
+_TILE = 64, 8  # voxels along x and y of a block; wide ones read fewer neighbours of other blocks
+_NARROW_TILE = 32, 8
 
 
 def total_variation(volume: Any, anisotropic: bool) -> np.ndarray:
     """Total variation by column, float64 (channel, x); zero differences at the last plane of each axis."""
     partial = _partial(volume.shape, 1)
     args = (volume, partial, *_sizes(volume.shape, anisotropic))
-    launch.launch("tv", "total_variation", *_threads(volume.shape), args)
+    _launch("total_variation", volume.shape, args)
     return sums.fold(partial)
 
 
@@ -32,7 +34,7 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
     The dual p stands for the volume ``max(0, noisy - weight * inverse * L(p))``; see `fusedtomo.kernels.numba.tv`.
     """
     args = (noisy, inverse, launch.upload_floats(weight), dual, spare, *_sizes(noisy.shape, anisotropic))
-    launch.launch("tv", "ascend", *_threads(noisy.shape), args, _defines(dual))
+    _launch("ascend", noisy.shape, args, dual)
     return spare, dual
 
 
@@ -46,13 +48,15 @@ def finish(
     """
     partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
-    launch.launch("tv", "finish", *_threads(noisy.shape), args, _defines(dual))
+    _launch("finish", noisy.shape, args, dual)
     variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
     return variation, pairing, moved
 
 
-def _defines(dual: Any) -> tuple[str, ...]:
-    return ("FUSEDTOMO_HALF_DUALS",) if dual.dtype == np.float16 else ()
+def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any = None) -> None:
+    grid, block = _threads(shape)
+    half = ("FUSEDTOMO_HALF_DUALS",) if dual is not None and dual.dtype == np.float16 else ()
+    launch.launch("tv", name, grid, block, args, (f"TILE_X={block[0]}", f"TILE_Y={block[1]}", *half))
 
 
 def _sizes(shape: tuple[int, ...], anisotropic: bool) -> tuple[np.int32, ...]:
@@ -66,8 +70,8 @@ def _partial(shape: tuple[int, ...], n_sums: int) -> Any:
 
 
 def _threads(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, int]]:
-    """Grid and block: wide blocks read fewer neighbours of other blocks."""
+    """Grid and block."""
     n_channels, nz, ny, nx = shape
-    block = (64, 8) if nx > 32 else (32, 8)
+    block = _TILE if nx > _NARROW_TILE[0] else _NARROW_TILE
     grid = (launch.blocks(nx, block[0]), launch.blocks(ny, block[1]), launch.blocks(nz, _PLANES) * n_channels)
     return grid, block

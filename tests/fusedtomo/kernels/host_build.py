@@ -1,12 +1,13 @@
 """Runs the CUDA sources on the CPU: g++ compiles the same .cu files, and every thread of a grid runs after the other.
 
-That is exact because no kernel shares memory or waits for other threads. `install` puts NumPy twins in the place of
+Threads of a block that wait for each other run in turns from barrier to barrier. `install` puts NumPy twins in the place of
 `launch.launch`, `empty`, `upload` and `download`, so that the Python wrappers run as well; the twin of `launch` also
 checks every argument's type against the kernel's declaration, and the block against its launch bounds.
 """
 
 import ctypes
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -28,18 +29,24 @@ _QUIET = [
     "-Wno-unused-function",
     "-Wno-unknown-pragmas",
     "-Wno-sign-compare",
+    "-Wno-dangling-pointer",  # a block's kernel outlives its coroutines
 ]  # helpers of other sources; #pragma unroll
 _SHIM = Path(__file__).with_name("host_cuda.h")
-_KERNEL = re.compile(r'extern "C" __global__ void\s+__launch_bounds__\((\d+)[^)]*\)\s+(\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+__launch_bounds__\(([^,)]+)[^)]*\)\s+(\w+)\(([^)]*)\)')
 _DTYPES = {"float": "f4", "double": "f8", "int": "i4", "int64": "i8", "half_bits": "f2"}
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel's declaration: its arguments as (C type, whether a pointer), and the most threads of a block."""
+    """A kernel's declaration: its arguments as (C type, whether a pointer), and its launch bounds."""
 
     arguments: tuple[tuple[str, bool], ...]
-    most_threads: int
+    bounds: str
+
+    def most_threads(self, defines: tuple[str, ...]) -> int:
+        """Threads that a block may have; the bounds are a product of numbers and macros."""
+        macros = dict(define.split("=") for define in defines if "=" in define)
+        return math.prod(int(macros.get(factor.strip(), factor)) for factor in self.bounds.split("*"))
 
 
 @cache
@@ -90,9 +97,9 @@ def execute(
 ) -> None:
     """Run a kernel of a source text on NumPy arrays, after its arguments' types have been checked."""
     kernel, half = kernels(text)[name], "f2" if any("HALF" in define for define in defines) else "f4"
-    if np.prod(block) > kernel.most_threads:
+    if np.prod(block) > kernel.most_threads(defines):
         raise ValueError(
-            f"{name}: a block of {block} is more than the {kernel.most_threads} threads of its launch bounds"
+            f"{name}: a block of {block} is more than the {kernel.most_threads(defines)} threads of its launch bounds"
         )
     pointers = (ctypes.c_void_p * len(args))()
     values = [
@@ -109,7 +116,7 @@ def kernels(text: str) -> dict[str, Kernel]:
     """The kernels that a source text declares, by name."""
     text = re.sub(r"//[^\n]*", "", text)
     return {
-        name: Kernel(tuple(_declared(argument) for argument in arguments.split(",")), int(bound))
+        name: Kernel(tuple(_declared(argument) for argument in arguments.split(",")), bound)
         for bound, name, arguments in _KERNEL.findall(text)
     }
 
@@ -138,8 +145,9 @@ def _library(source: str, defines: tuple[str, ...]) -> ctypes.PyDLL:
 
     A PyDLL, which lets no other Python thread run meanwhile: blockIdx and its kin are global variables here.
     """
+    barriers = ["-DFUSEDTOMO_BARRIERS", "-std=c++17"] if "__syncthreads" in source else []
     text = source + "".join(_entry(*item) for item in kernels(source).items())
-    command = ["g++", *FLAGS, *_QUIET, f"-include{_SHIM}", *(f"-D{define}" for define in defines), "-xc++", "-"]
+    command = ["g++", *FLAGS, *barriers, *_QUIET, f"-include{_SHIM}", *(f"-D{define}" for define in defines), "-xc++", "-"]
     key = hashlib.sha256("\0".join([text, _SHIM.read_text(), *command]).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"fusedtomo-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

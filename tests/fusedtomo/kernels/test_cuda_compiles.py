@@ -21,13 +21,15 @@ from fusedtomo.kernels.cuda import launch
 # RTX 50, which nothing was made for in particular, where a few lie around a slow path.
 ARCHITECTURES = {"sm_70": 0, "sm_80": 0, "sm_90": 0, "sm_100": 16, "sm_120": 16}
 VARIANTS = [
-    ("joseph", ("COLUMNS=1",)),
-    ("joseph", ("COLUMNS=2",)),
-    ("joseph", ("COLUMNS=2", "FUSEDTOMO_HALF_VOLUME")),
+    ("joseph", ("WIDTH=1",)),
+    ("joseph", ("WIDTH=2",)),
+    ("joseph", ("WIDTH=4",)),
+    ("joseph", ("WIDTH=4", "FUSEDTOMO_HALF_VOLUME")),
     ("zcontrast", ()),
     ("poisson", ()),
-    ("tv", ()),
-    ("tv", ("FUSEDTOMO_HALF_DUALS",)),
+    ("tv", ("TILE_X=64", "TILE_Y=8")),
+    ("tv", ("TILE_X=64", "TILE_Y=8", "FUSEDTOMO_HALF_DUALS")),
+    ("tv", ("TILE_X=32", "TILE_Y=8")),
     ("sums", ()),
 ]
 _AS_CUPY = (*launch.OPTIONS, "-ftz=true")  # CuPy adds the second

@@ -40,9 +40,9 @@ SNR = {  # the paper's: Methods, and Supplement 10
 }
 GAMMAS, TV, TILTS = (1.0, 1.7, 2.0), {"weak": 0.3, "strong": 3.0}, {"few": (9, 3), "many": (47, 15)}
 COST_WITHIN, NRMSE_WITHIN, BAR = 3e-3, 1e-2, 5.0
-_FUSED_ITERATIONS, _ALGORITHM1_ITERATIONS = 400, 2000
+_FUSED_ITERATIONS, _ALGORITHM1_ITERATIONS = 400, 1500
 _EXACT = {"tolerance": 0.0, "max_iterations": 600, "tv_iterations": 150}
-_CERTIFIER_ITERATIONS, _POLISH_ITERATIONS = 3000, 1000
+_CERTIFIER_ITERATIONS, _POLISH_ITERATIONS = 1500, 500
 _LOOKS = np.unique(np.geomspace(1, 3000, 120).astype(int))  # iterations at which curves are kept and drawn
 
 

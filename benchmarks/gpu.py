@@ -28,7 +28,7 @@ from fusedtomo.kernels import cuda, numba
 N_ELEMENTS, N_HAADF, N_CHEMICAL = 4, 47, 9
 SIZES, FULL_SIZES = (256,), (256, 512)
 TESTS = ("-m", "pytest", "-m", "gpu", "tests")
-_CALLS, _WHOLE = 5, 3  # calls between two events; runs of a whole reconstruction
+_CALLS, _WHOLE = 5, 2  # calls between two events; runs of a whole reconstruction
 _SMALL = 100  # voxels on a side of the volume that both backends are compared on
 _SAME, _SAME_IN_HALF = 1e-5, 2e-3  # of the largest value
 

@@ -48,7 +48,23 @@ __device__ __forceinline__ const T *shifted(const T *at, int n, int bytes)
     return (const T *)((const char *)at + wide_product(n, bytes));
 }
 
-// One column of one chunk of rows, of arrays (group, row, x): n values from `first` on, nx apart; its sum goes to `place`
+#ifndef WIDTH
+#define WIDTH 1  // neighbouring x of a thread
+#endif
+
+// A thread's neighbouring values of one row, read and written by one instruction: nx is a multiple of WIDTH, and arrays
+// start at multiples of 16 bytes.
+template <class T>
+struct __align__(WIDTH * sizeof(T)) Pack {
+    T value[WIDTH];
+};
+
+template <class T>
+__device__ __forceinline__ const Pack<T> &packed(const T *at) { return *(const Pack<T> *)at; }
+template <class T>
+__device__ __forceinline__ Pack<T> &packed(T *at) { return *(Pack<T> *)at; }
+
+// WIDTH columns of one chunk of rows, of arrays (group, row, x): n values from `first` on, nx apart; its sum goes to `place`
 // of the partial sums (group, chunk, x). The chunks depend on the number of rows alone.
 struct Column {
     int64 first, place;
@@ -57,7 +73,7 @@ struct Column {
 
 __device__ __forceinline__ Column column(int rows, int chunk_rows, int nx)
 {
-    const int x = blockIdx.x * blockDim.x + threadIdx.x, chunk = blockIdx.y * blockDim.y + threadIdx.y;
+    const int x = (blockIdx.x * blockDim.x + threadIdx.x) * WIDTH, chunk = blockIdx.y * blockDim.y + threadIdx.y;
     const int64 group = blockIdx.z, start = (int64)chunk * chunk_rows, n_chunks = (rows + chunk_rows - 1) / chunk_rows;
     const bool outside = x >= nx || start >= rows;
     Column c;

@@ -4,8 +4,7 @@
 // precision, and threads only add integers. Floor is the upper word and the interpolation weight the lower one, right to
 // 2^-33 (nz + ny) even on devices that are slow in double precision, so that both kernels hold the same matrix to 1e-7.
 //
-// A thread works on WIDTH neighbouring x, which share positions and weights; it reads and writes them at once. nx is a
-// multiple of WIDTH, and arrays start at multiples of 16 bytes.
+// A thread works on WIDTH neighbouring x, which share positions and weights.
 //
 // Traffic to be expected per launch and channel, with V voxels, T tilts, R = T t x ray sums, S = 4 bytes (2: half volume):
 //   forward  device memory: S V (blocks of one x slab follow each other, the slab of 128 columns stays in L2) + 4 R written
@@ -13,27 +12,24 @@
 //            L1: 2 S T V, the bound together with about 5 instructions per voxel and tilt
 //   adjoint  device memory: 4 R + 4 V written (+ 4 V read when it adds); L2: about 1.3 T V; L1: 8 T V
 
-#ifndef WIDTH
-#define WIDTH 4  // neighbouring x of a thread
-#endif
 #ifndef RAYS
 #define RAYS 4  // neighbouring rays of a thread, forward
 #endif
 #ifndef TILTS
-#define TILTS 2  // neighbouring tilts of a block, forward
+#define TILTS 4  // neighbouring tilts of a block, forward
 #endif
 #ifndef PLANES
 #define PLANES 8  // planes that are crossed between two looks at whether the rays are inside, forward
 #endif
 #ifndef VOXELS
-#define VOXELS 4  // voxels along z of a thread, adjoint
+#define VOXELS 8  // voxels along z of a thread, adjoint
 #endif
 
 #ifndef FORWARD_BLOCKS
 #define FORWARD_BLOCKS 3  // on a multiprocessor at least, which bounds the registers of a thread
 #endif
 #ifndef ADJOINT_BLOCKS
-#define ADJOINT_BLOCKS 3
+#define ADJOINT_BLOCKS 7
 #endif
 
 #ifdef FUSEDTOMO_HALF_VOLUME
@@ -44,12 +40,6 @@ typedef float volume_t;
 
 __device__ __forceinline__ int whole(int64 position) { return (int)(position >> 32); }
 __device__ __forceinline__ float fraction(int64 position) { return (float)(unsigned)position * 2.3283064365386963e-10f; }
-
-// A thread's neighbouring values of one row: read and written by one instruction.
-template <class T>
-struct __align__(WIDTH * sizeof(T)) Pack {
-    T value[WIDTH];
-};
 
 // The rows m and m + 1, weighted: sum += w0 row[m] + w1 row[m + 1]. row: bytes from one to the next. `careful`: rows may be
 // outside and count as zeros; else no load stands behind a branch, so that all of a thread's go out at once.
@@ -67,16 +57,42 @@ __device__ __forceinline__ void add_rows(const Pack<T> *at, int m, int rows, int
         sum[c] = fmaf(w0, load(&lower.value[c]), fmaf(w1, load(&upper.value[c]), sum[c]));
 }
 
-// Let a thread's rays cross one plane.
-template <bool careful>
-__device__ __forceinline__ void cross(const Pack<volume_t> *at, int64 position, int64 ray_step, int rows, int row,
-                                      float (*sum)[WIDTH])
+// Let a thread's rays, whose positions ascend, cross one plane inside the volume. The upper row of a ray is mostly the
+// lower one of the next, and is not read again.
+__device__ __forceinline__ void cross_inside(const Pack<volume_t> *at, int64 position, int64 ray_step, int row,
+                                             float (*sum)[WIDTH])
+{
+    Pack<volume_t> upper[RAYS], lower[RAYS] = {};
+    bool again[RAYS] = {};
+#pragma unroll
+    for (int j = 0; j < RAYS; ++j) {
+        const int m = whole(position + j * ray_step);
+        again[j] = j > 0 && m == whole(position + (j - 1) * ray_step) + 1;
+        upper[j] = *shifted(at, m + 1, row);
+        if (!again[j])
+            lower[j] = *shifted(at, m, row);
+    }
+#pragma unroll
+    for (int j = 0; j < RAYS; ++j) {
+        const float w1 = fraction(position + j * ray_step), w0 = 1.0f - w1;
+#pragma unroll
+        for (int c = 0; c < WIDTH; ++c) {
+            const float shared = load(&upper[j ? j - 1 : 0].value[c]), own = load(&lower[j].value[c]);
+            const float below = again[j] ? shared : own;
+            sum[j][c] = fmaf(w0, below, fmaf(w1, load(&upper[j].value[c]), sum[j][c]));
+        }
+    }
+}
+
+// The same near the volume's end: rows outside count as zeros.
+__device__ __forceinline__ void cross_end(const Pack<volume_t> *at, int64 position, int64 ray_step, int rows, int row,
+                                          float (*sum)[WIDTH])
 {
 #pragma unroll
     for (int j = 0; j < RAYS; ++j) {
         const int64 crossing = position + j * ray_step;
         const float w1 = fraction(crossing);
-        add_rows<careful>(at, whole(crossing), rows, row, 1.0f - w1, w1, sum[j]);
+        add_rows<true>(at, whole(crossing), rows, row, 1.0f - w1, w1, sum[j]);
     }
 }
 
@@ -96,7 +112,8 @@ forward(const volume_t *__restrict__ volume, const int64 *__restrict__ lines, co
         return;
 
     const int64 *line = lines + 4 * tilt;
-    const int64 ray_step = line[0], plane_step = line[1];
+    const bool flip = line[0] < 0;
+    const int64 ray_step = flip ? -line[0] : line[0], plane_step = line[1];
     const bool along_z = line[3] != 0;
     const int planes = along_z ? nz : ny, rows = along_z ? ny : nz;
     // slices of up to 2^29 voxels, volumes of any size
@@ -105,19 +122,19 @@ forward(const volume_t *__restrict__ volume, const int64 *__restrict__ lines, co
     const int64 last_ray = (RAYS - 1) * ray_step, last_plane = (PLANES - 1) * plane_step;
     const int64 lowest = (last_ray < 0 ? last_ray : 0) + (last_plane < 0 ? last_plane : 0);
     const int64 highest = last_ray + last_plane - lowest;
-    const Pack<volume_t> *at = (const Pack<volume_t> *)(volume + (int64)channel * nz * slice + x);
+    const Pack<volume_t> *at = &packed(volume + (int64)channel * nz * slice + x);
 
     float sum[RAYS][WIDTH] = {};
-    int64 position = line[2] + t0 * ray_step;
+    int64 position = line[2] + (flip ? t0 + RAYS - 1 : t0) * line[0];
     for (int first = 0; first < planes; first += PLANES) {
         const int low = whole(position + lowest), high = whole(position + highest);  // of all rays in the next PLANES planes
         const int n = low >= rows || high < -1 ? 0 : (first + PLANES <= planes ? PLANES : planes - first);
         if (low >= 0 && high < rows - 1 && n == PLANES) {
             for (int k = 0; k < PLANES; ++k, at = shifted(at, 1, plane))
-                cross<false>(at, position + k * plane_step, ray_step, rows, row, sum);
+                cross_inside(at, position + k * plane_step, ray_step, row, sum);
         } else {
             for (int k = 0; k < n; ++k, at = shifted(at, 1, plane))
-                cross<true>(at, position + k * plane_step, ray_step, rows, row, sum);
+                cross_end(at, position + k * plane_step, ray_step, rows, row, sum);
             at = shifted(at, PLANES - n, plane);
         }
         position += PLANES * plane_step;
@@ -126,13 +143,14 @@ forward(const volume_t *__restrict__ volume, const int64 *__restrict__ lines, co
     const float scale = inverse_h[tilt];
     float *target = out + (((int64)channel * n_tilts + tilt) * nt + t0) * nx + x;
 #pragma unroll
-    for (int j = 0; j < RAYS; ++j, target += nx) {
-        Pack<float> ray;
+    for (int j = 0; j < RAYS; ++j) {
+        const int ray = flip ? RAYS - 1 - j : j;
+        Pack<float> values;
 #pragma unroll
         for (int c = 0; c < WIDTH; ++c)
-            ray.value[c] = scale * sum[j][c];
-        if (t0 + j < nt)
-            *(Pack<float> *)target = ray;
+            values.value[c] = scale * sum[j][c];
+        if (t0 + ray < nt)
+            packed(target + (int64)ray * nx) = values;
     }
 }
 
@@ -154,7 +172,7 @@ __device__ __forceinline__ void gather(const Pack<float> *at, int64 position, in
 // steps (tilt, 3): a voxel's position on the detector moves by [0] along y and by [1] along z, and is [2] for the first.
 // weights (tilt, 2): 1/h and 1/h^2; the weight max(0, 1 - |t_v - t| / h) / h of the rays on either side follows from them.
 // A block: blockDim.y voxels along y times VOXELS along z times 32 WIDTH columns.
-extern "C" __global__ void __launch_bounds__(256, ADJOINT_BLOCKS)
+extern "C" __global__ void __launch_bounds__(128, ADJOINT_BLOCKS)
 adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const float *__restrict__ weights,
         float *__restrict__ out, int n_tilts, int nt, int nz, int ny, int nx, int add)
 {
@@ -163,7 +181,7 @@ adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const 
     const int y = blockIdx.x * blockDim.y + threadIdx.y, z0 = blockIdx.y * VOXELS;
     if (x >= nx || y >= ny)
         return;
-    const Pack<float> *at = (const Pack<float> *)(stack + (int64)channel * n_tilts * nt * nx + x);
+    const Pack<float> *at = &packed(stack + (int64)channel * n_tilts * nt * nx + x);
     const int row = nx * (int)sizeof(float);
 
     float sum[VOXELS][WIDTH] = {};
@@ -184,10 +202,10 @@ adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const 
             return;
         Pack<float> voxels = {};
         if (add)
-            voxels = *(const Pack<float> *)target;
+            voxels = packed(target);
 #pragma unroll
         for (int c = 0; c < WIDTH; ++c)
             voxels.value[c] += sum[j][c];
-        *(Pack<float> *)target = voxels;
+        packed(target) = voxels;
     }
 }

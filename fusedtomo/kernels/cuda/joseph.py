@@ -7,8 +7,8 @@ import numpy as np
 
 from fusedtomo.kernels.cuda import launch
 
-_BLOCK = (32, 8)
-_RAYS, _TILTS, _VOXELS = 4, 2, 4  # work of a thread or block, see joseph.cu
+_BLOCK, _ADJOINT_BLOCK = (32, 8), (32, 4)
+_RAYS, _TILTS, _VOXELS = 4, 4, 8  # work of a thread or block, see joseph.cu
 _ONE = 2.0**32  # the unit of fixed-point positions
 
 
@@ -20,7 +20,7 @@ def forward(volume: Any, cos: np.ndarray, sin: np.ndarray, out: Any) -> None:
     n_channels, nz, ny, nx = volume.shape
     n_tilts, nt = out.shape[1:3]
     lines, inverse_h = _crossings(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
-    width = _width(nx)
+    width = launch.width(nx)
     defines = (f"WIDTH={width}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
     if volume.dtype == np.float16:
         defines += ("FUSEDTOMO_HALF_VOLUME",)
@@ -36,20 +36,15 @@ def adjoint(stack: Any, cos: np.ndarray, sin: np.ndarray, out: Any, add: bool) -
     n_channels, n_tilts, nt, nx = stack.shape
     nz, ny = out.shape[1:3]
     steps, weights = _shadows(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
-    width = _width(nx)
+    width = launch.width(nx)
     grid = (
-        launch.blocks(ny, _BLOCK[1]),
+        launch.blocks(ny, _ADJOINT_BLOCK[1]),
         launch.blocks(nz, _VOXELS),
         launch.blocks(nx, 32 * width) * n_channels,
     )
     sizes = map(np.int32, (n_tilts, nt, nz, ny, nx, add))
     args = (stack, launch.upload(steps), launch.upload(weights), out, *sizes)
-    launch.launch("joseph", "adjoint", grid, _BLOCK, args, (f"WIDTH={width}", f"VOXELS={_VOXELS}"))
-
-
-def _width(nx: int) -> int:
-    """How many neighbouring x a thread works on: as many as divide the columns and leave work for a warp's 32 threads."""
-    return next((width for width in (4, 2) if nx % width == 0 and nx >= 24 * width), 1)
+    launch.launch("joseph", "adjoint", grid, _ADJOINT_BLOCK, args, (f"WIDTH={width}", f"VOXELS={_VOXELS}"))
 
 
 @lru_cache(maxsize=64)

@@ -71,6 +71,11 @@ def blocks(n: int, size: int) -> int:
     return -(-n // size)
 
 
+def width(nx: int) -> int:
+    """How many neighbouring x a thread works on: as many as divide the columns and leave a warp's threads work."""
+    return next((width for width in (4, 2) if nx % width == 0 and nx >= 24 * width), 1)
+
+
 @cache
 def source_text(source: str) -> str:
     """What is compiled: common.cuh in front of the .cu file, as CuPy's cache of binaries does not follow #include."""

@@ -68,8 +68,10 @@ def column_sums(
     """
     rows, nx = prod(shape[:-1]) // groups, shape[-1]
     partial = launch.empty((n_sums * groups, launch.blocks(rows, _CHUNK), nx), np.float64)
-    grid = _grid(partial.shape[1], nx, groups)
-    launch.launch(source, name, grid, _BLOCK, (*args, partial, *map(np.int32, (rows, _CHUNK, nx))))
+    width = launch.width(nx) if source == "sums" else 1
+    sizes = map(np.int32, (rows, _CHUNK, nx))
+    grid = _grid(partial.shape[1], nx // width, groups)
+    launch.launch(source, name, grid, _BLOCK, (*args, partial, *sizes), (f"WIDTH={width}",))
     return fold(partial).reshape(n_sums, groups, nx)
 
 

@@ -13,13 +13,18 @@
 //   what is made beside a tile of 8 x 64 adds 14 % to what is read (from L2 or L1, mostly), starting a chunk of 32 planes 4 %.
 
 #ifndef TILE_X
-#define TILE_X 64
+#define TILE_X 32
 #endif
 #ifndef TILE_Y
-#define TILE_Y 8
+#define TILE_Y 4
 #endif
 #ifndef BLOCKS
-#define BLOCKS 2  // on a multiprocessor at least, which bounds the registers of a thread
+#define BLOCKS 8  // on a multiprocessor at least, which bounds the registers of a thread
+#endif
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define FITTING (BLOCKS - 1)  // a V100's code needs a few registers more
+#else
+#define FITTING BLOCKS
 #endif
 
 #ifdef FUSEDTOMO_HALF_DUALS
@@ -42,7 +47,7 @@ __device__ __forceinline__ float norm(float z, float y, float x, int anisotropic
 }
 
 // partial (channel, chunk and y, x): sums over z of the gradient's norm
-extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, BLOCKS)
+extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 total_variation(const float *__restrict__ volume, double *__restrict__ partial, int nz, int ny, int nx, int planes,
                 int anisotropic)
 {
@@ -83,49 +88,66 @@ __device__ __forceinline__ Problem problem(const float *noisy, const float *inve
 
 __device__ __forceinline__ int channel_of(int nz, int planes) { return blockIdx.z / ((nz + planes - 1) / planes); }
 
-// A voxel's primal value max(0, noisy - weight inverse L(p)), and what it is made of
-struct Voxel {
-    float u, noisy, inverse, pz, py, px;
+// What the primal values of WIDTH neighbours are made of: their own, and those of the dual one step before them
+struct Raw {
+    Pack<float> noisy, inverse;
+    Pack<dual_t> pz, py, px, before_y;
+    dual_t before_x;  // of the first
 };
 
-// Voxel i; above: p_z one plane before it; front, left: steps to its neighbours at y - 1, x - 1, 0 where there are none
-__device__ __forceinline__ Voxel voxel(const Problem &p, int64 i, float above, int front, int left)
+// Primal values max(0, noisy - weight inverse L(p)), and their own part of what they are made of
+struct Voxels {
+    Pack<float> u, noisy, inverse, pz, py, px;
+};
+
+// A column along z that a thread makes voxel after voxel; what the next ones are made of is read one plane ahead
+struct Path {
+    int64 i;
+    int front, left;  // steps to y - 1, x - 1, 0 where there are none
+    Voxels here;
+    Raw next;
+};
+
+__device__ __forceinline__ Raw read(const Problem &p, const Path &path, int64 i)
 {
-    Voxel v;
-    const float before_y = load(p.py + i - front), before_x = load(p.px + i - left);
-    v.noisy = p.noisy[i];
-    v.inverse = p.inverse[i];
-    v.pz = load(p.pz + i);
-    v.py = load(p.py + i);
-    v.px = load(p.px + i);
-    const float l = (v.pz - above) + (v.py - (front ? before_y : 0.0f)) + (v.px - (left ? before_x : 0.0f));
-    v.u = fmaxf(0.0f, fmaf(-p.weight * v.inverse, l, v.noisy));
+    return Raw{packed(p.noisy + i), packed(p.inverse + i), packed(p.pz + i), packed(p.py + i), packed(p.px + i),
+               packed(p.py + i - path.front), p.px[i - path.left]};
+}
+
+// above: p_z one plane before
+__device__ __forceinline__ Voxels made(const Problem &p, const Path &path, const Raw &r, const Pack<float> &above)
+{
+    Voxels v;
+    v.noisy = r.noisy;
+    v.inverse = r.inverse;
+    float before_x = path.left ? load(&r.before_x) : 0.0f;
+#pragma unroll
+    for (int j = 0; j < WIDTH; ++j) {
+        const float before_y = path.front ? load(&r.before_y.value[j]) : 0.0f;
+        v.pz.value[j] = load(&r.pz.value[j]);
+        v.py.value[j] = load(&r.py.value[j]);
+        v.px.value[j] = load(&r.px.value[j]);
+        const float l = (v.pz.value[j] - above.value[j]) + (v.py.value[j] - before_y) + (v.px.value[j] - before_x);
+        v.u.value[j] = fmaxf(0.0f, fmaf(-p.weight * r.inverse.value[j], l, r.noisy.value[j]));
+        before_x = v.px.value[j];
+    }
     return v;
 }
 
-// A column of voxels along z that a thread makes one after the other
-struct Path {
-    int64 i;
-    int front, left;
-    bool inside;
-    Voxel here;
-};
-
-__device__ __forceinline__ Path path(const Problem &p, int x, int y, int first, int ny, int nx)
+__device__ __forceinline__ Path path(const Problem &p, int x, int y, int first, int nz, int ny, int nx)
 {
+    const int64 plane = (int64)ny * nx;
     Path path = {};
-    path.inside = x < nx && y < ny;
     path.front = y > 0 ? nx : 0;
     path.left = x > 0 ? 1 : 0;
-    path.i = ((int64)first * ny + y) * nx + x;
-    if (path.inside)
-        path.here = voxel(p, path.i, first > 0 ? load(p.pz + path.i - (int64)ny * nx) : 0.0f, path.front, path.left);
+    path.i = first * plane + (int64)y * nx + x;
+    Pack<float> above = {};
+    for (int j = 0; first > 0 && j < WIDTH; ++j)
+        above.value[j] = load(p.pz + path.i - plane + j);
+    path.here = made(p, path, read(p, path, path.i), above);
+    if (first + 1 < nz)
+        path.next = read(p, path, path.i + plane);
     return path;
-}
-
-__device__ __forceinline__ Voxel next(const Problem &p, const Path &path, int64 plane)
-{
-    return path.inside ? voxel(p, path.i + plane, path.here.pz, path.front, path.left) : path.here;
 }
 
 // What a neighbour ahead needs to know of a voxel
@@ -133,13 +155,18 @@ struct Known {
     float u, inverse;
 };
 
-__device__ __forceinline__ Known known(const Voxel &v) { return Known{v.u, v.inverse}; }
-
 // A choice that no address is taken for, which would send both to local memory
 __device__ __forceinline__ Known either(bool first, const Known &one, const Known &other)
 {
     const float u = one.u, inverse = one.inverse;
     return Known{first ? u : other.u, first ? inverse : other.inverse};
+}
+
+__device__ __forceinline__ void show(Known *sheet, const Voxels &v)
+{
+#pragma unroll
+    for (int j = 0; j < WIDTH; ++j)
+        sheet[j] = Known{v.u.value[j], v.inverse.value[j]};
 }
 
 // The primal volume's forward differences at a voxel, zero at the volume's end, and the largest inverse ahead of it. At the
@@ -154,94 +181,104 @@ __device__ __forceinline__ Ahead ahead(const Known &here, const Known &below, co
                  fmaxf(below.inverse, fmaxf(beside.inverse, right.inverse))};
 }
 
-// Let a block march over its planes; `visit(i, voxel, ahead)` is called for every voxel of the volume.
+// Let a block march over its planes; `visit(i, j, voxels, ahead)` is called for every voxel of the volume, the j-th of
+// those that start at i.
 template <class Visit>
 __device__ __forceinline__ void march(const Problem &p, int nz, int ny, int nx, int planes, Visit visit)
 {
-    __shared__ Known sheet[2][TILE_Y + 1][TILE_X + 1];
+    __shared__ Known sheet[2][TILE_Y + 1][(TILE_X + 1) * WIDTH];
     const int tx = threadIdx.x, ty = threadIdx.y, x0 = blockIdx.x * TILE_X, y0 = blockIdx.y * TILE_Y;
     const int k = ty * TILE_X + tx, n_chunks = (nz + planes - 1) / planes, first = blockIdx.z % n_chunks * planes;
     const int last = first + planes < nz ? first + planes : nz;
     const int ex = k < TILE_X ? k : TILE_X, ey = k < TILE_X ? TILE_Y : k - TILE_X;  // beside the tile
-    const bool at_edge = k < TILE_X + TILE_Y;
     const int64 plane = (int64)ny * nx;
-    Path mine = path(p, x0 + tx, y0 + ty, first, ny, nx), edge = {};
+    const int x = (x0 + tx) * WIDTH, y = y0 + ty, edge_x = (x0 + ex) * WIDTH, edge_y = y0 + ey;
+    const bool inside = x < nx && y < ny, aside = y + 1 < ny, at_edge = k < TILE_X + TILE_Y && edge_x < nx && edge_y < ny;
+    Path mine = {}, edge = {};
+    if (inside)
+        mine = path(p, x, y, first, nz, ny, nx);
     if (at_edge)
-        edge = path(p, x0 + ex, y0 + ey, first, ny, nx);
-    const bool right = x0 + tx + 1 < nx, aside = y0 + ty + 1 < ny;
+        edge = path(p, edge_x, edge_y, first, nz, ny, nx);
     for (int z = first, buffer = 0; z < last; ++z, buffer ^= 1) {
-        sheet[buffer][ty][tx] = known(mine.here);
+        show(&sheet[buffer][ty][tx * WIDTH], mine.here);
         if (at_edge)
-            sheet[buffer][ey][ex] = known(edge.here);
-        const Voxel below = z + 1 < nz ? next(p, mine, plane) : mine.here;
-        const Voxel edge_below = at_edge && z + 1 < last ? next(p, edge, plane) : edge.here;
+            show(&sheet[buffer][ey][ex * WIDTH], edge.here);
+        Raw after = {}, edge_after = {};
+        if (inside && z + 1 < last && z + 2 < nz)
+            after = read(p, mine, mine.i + 2 * plane);
+        if (at_edge && z + 2 < last)
+            edge_after = read(p, edge, edge.i + 2 * plane);
+        const Voxels below = z + 1 < nz ? made(p, mine, mine.next, mine.here.pz) : mine.here;
         __syncthreads();  // one a plane is enough: the next is written to the other buffer
-        const Known here = known(mine.here), beside = either(aside, sheet[buffer][ty + 1][tx], here);
-        if (mine.inside)
-            visit(mine.i, mine.here, ahead(here, known(below), beside, either(right, sheet[buffer][ty][tx + 1], here)));
-        mine.here = below;
-        edge.here = edge_below;
-        mine.i += plane;
-        edge.i += plane;
+#pragma unroll
+        for (int j = 0; inside && j < WIDTH; ++j) {
+            const int at = tx * WIDTH + j;
+            const Known here{mine.here.u.value[j], mine.here.inverse.value[j]};
+            const Known beside = either(aside, sheet[buffer][ty + 1][at], here);
+            const Known right = either(x + j + 1 < nx, sheet[buffer][ty][at + 1], here);
+            visit(mine.i, j, mine.here, ahead(here, Known{below.u.value[j], below.inverse.value[j]}, beside, right));
+        }
+        mine = Path{mine.i + plane, mine.front, mine.left, below, after};
+        edge = Path{edge.i + plane, edge.front, edge.left, made(p, edge, edge.next, edge.here.pz), edge_after};
     }
 }
 
 __device__ __forceinline__ float clamp(float value) { return fminf(1.0f, fmaxf(-1.0f, value)); }
 
-// spare = dual - step grad(primal(dual)) projected on unit balls; the dual of a channel without weight is copied.
+// spare = dual - step grad(primal(dual)) projected on unit balls; the dual of a channel without weight stays as it is.
 // step: 1.75 / (6 weight (inverse here + the largest of those ahead)): 1.75 times the block form of Pock and Chambolle's
 // diagonal preconditioner (ICCV 2011, lemma 2).
 // noisy, inverse (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
-extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, BLOCKS)
+extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
        const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz, int ny, int nx, int planes, int anisotropic)
 {
     const int64 voxels = (int64)nz * ny * nx;
     const Problem p = problem(noisy, inverse, weight, dual, channel_of(nz, planes), voxels);
     dual_t *out = spare + 3 * (p.noisy - noisy);
-    march(p, nz, ny, nx, planes, [&](int64 i, const Voxel &v, const Ahead &a) {
-        if (p.weight == 0.0f) {
-            out[i] = p.pz[i];
-            out[i + voxels] = p.py[i];
-            out[i + 2 * voxels] = p.px[i];
-            return;
-        }
-        const float tau = 1.75f / (6.0f * p.weight * (v.inverse + a.largest));
-        float rz = fmaf(-tau, a.dz, v.pz), ry = fmaf(-tau, a.dy, v.py), rx = fmaf(-tau, a.dx, v.px);
+    Pack<dual_t> stored[3];
+    march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
+        const float pz = v.pz.value[j], py = v.py.value[j], px = v.px.value[j];
+        const float tau = p.weight > 0.0f ? 1.75f / (6.0f * p.weight * (v.inverse.value[j] + a.largest)) : 0.0f;
+        float rz = fmaf(-tau, a.dz, pz), ry = fmaf(-tau, a.dy, py), rx = fmaf(-tau, a.dx, px);
         const float square = fmaf(rz, rz, fmaf(ry, ry, rx * rx));
         const float shrink = square > 1.0f ? rsqrtf(square) : 1.0f;
         const bool short_of_one = anisotropic || square < 0.998f;
         rz = anisotropic ? clamp(rz) : rz * shrink;
         ry = anisotropic ? clamp(ry) : ry * shrink;
         rx = anisotropic ? clamp(rx) : rx * shrink;
-        store(out + i, rz, short_of_one);
-        store(out + i + voxels, ry, short_of_one);
-        store(out + i + 2 * voxels, rx, short_of_one);
+        store(&stored[0].value[j], rz, short_of_one);
+        store(&stored[1].value[j], ry, short_of_one);
+        store(&stored[2].value[j], rx, short_of_one);
+        if (j == WIDTH - 1)
+            for (int component = 0; component < 3; ++component)
+                packed(out + i + component * voxels) = stored[component];
     });
 }
 
 // out = primal(dual); partial (3, channel, chunk and y, x): sums over z of |grad out|, of -<grad out, dual> and of
 // (out - noisy)^2 / inverse
-extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, BLOCKS)
+extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING - 1)
 finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
        const dual_t *__restrict__ dual, float *__restrict__ out, double *__restrict__ partial, int nz, int ny,
        int nx, int planes, int anisotropic)
 {
-    const int x = blockIdx.x * TILE_X + threadIdx.x, y = blockIdx.y * TILE_Y + threadIdx.y;
+    const int x = (blockIdx.x * TILE_X + threadIdx.x) * WIDTH, y = blockIdx.y * TILE_Y + threadIdx.y;
     const Problem p = problem(noisy, inverse, weight, dual, channel_of(nz, planes), (int64)nz * ny * nx);
     float *target = out + (p.noisy - noisy);
-    double variation = 0.0, pairing = 0.0, moved = 0.0;
-    march(p, nz, ny, nx, planes, [&](int64 i, const Voxel &v, const Ahead &a) {
-        target[i] = v.u;
-        const float move = v.u - v.noisy;
-        variation += (double)norm(a.dz, a.dy, a.dx, anisotropic);
-        pairing -= (double)fmaf(a.dz, v.pz, fmaf(a.dy, v.py, a.dx * v.px));
-        moved += (double)(move * move / v.inverse);
+    double sum[3][WIDTH] = {};  // variation, pairing, distance
+    march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
+        const float move = v.u.value[j] - v.noisy.value[j], pz = v.pz.value[j], py = v.py.value[j], px = v.px.value[j];
+        sum[0][j] += (double)norm(a.dz, a.dy, a.dx, anisotropic);
+        sum[1][j] -= (double)fmaf(a.dz, pz, fmaf(a.dy, py, a.dx * px));
+        sum[2][j] += (double)(move * move / v.inverse.value[j]);
+        if (j == 0)
+            packed(target + i) = v.u;
     });
     if (x >= nx || y >= ny)
         return;
     const int64 n = (int64)ny * nx, place = blockIdx.z * n + (int64)y * nx + x;
-    partial[place] = variation;
-    partial[place + gridDim.z * n] = pairing;
-    partial[place + 2 * gridDim.z * n] = moved;
+    for (int s = 0; s < 3; ++s)
+        for (int j = 0; j < WIDTH; ++j)
+            partial[place + s * gridDim.z * n + j] = sum[s][j];
 }

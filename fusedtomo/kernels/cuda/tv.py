@@ -11,8 +11,12 @@ import numpy as np
 from fusedtomo.kernels.cuda import launch, sums
 
 _PLANES = 32  # voxels that a thread walks along z
-_TILE = 64, 8  # voxels along x and y of a block; wide ones read fewer neighbours of other blocks
-_NARROW_TILE = 32, 8
+_TILE = (
+    32,
+    4,
+)  # threads along x and y of a block: small ones, as many as a multiprocessor holds, wait for each other least
+_WIDEST = 2  # voxels along x of a thread
+_BLOCKS = {1: 8, 2: 5}  # on a multiprocessor, by the voxels of a thread
 
 
 def total_variation(volume: Any, anisotropic: bool) -> np.ndarray:
@@ -54,9 +58,13 @@ def finish(
 
 
 def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any = None) -> None:
-    grid, block = _threads(shape)
-    half = ("FUSEDTOMO_HALF_DUALS",) if dual is not None and dual.dtype == np.float16 else ()
-    launch.launch("tv", name, grid, block, args, (f"TILE_X={block[0]}", f"TILE_Y={block[1]}", *half))
+    n_channels, nz, ny, nx = shape
+    width = 1 if dual is None else min(launch.width(nx), _WIDEST)
+    across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
+    defines = (f"WIDTH={width}", f"TILE_X={_TILE[0]}", f"TILE_Y={_TILE[1]}", f"BLOCKS={_BLOCKS[width]}")
+    if dual is not None and dual.dtype == np.float16:
+        defines += ("FUSEDTOMO_HALF_DUALS",)
+    launch.launch("tv", name, (*across, launch.blocks(nz, _PLANES) * n_channels), _TILE, args, defines)
 
 
 def _sizes(shape: tuple[int, ...], anisotropic: bool) -> tuple[np.int32, ...]:
@@ -67,11 +75,3 @@ def _partial(shape: tuple[int, ...], n_sums: int) -> Any:
     """Room for one float64 sum per column and chunk of planes, (n_sums * channel, chunk and y, x)."""
     n_channels, nz, ny, nx = shape
     return launch.empty((n_sums * n_channels, launch.blocks(nz, _PLANES) * ny, nx), np.float64)
-
-
-def _threads(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, int]]:
-    """Grid and block."""
-    n_channels, nz, ny, nx = shape
-    block = _TILE if nx > _NARROW_TILE[0] else _NARROW_TILE
-    grid = (launch.blocks(nx, block[0]), launch.blocks(ny, block[1]), launch.blocks(nz, _PLANES) * n_channels)
-    return grid, block

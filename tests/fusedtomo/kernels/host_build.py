@@ -1,7 +1,7 @@
 """Runs the CUDA sources on the CPU: g++ compiles the same .cu files, and every thread of a grid runs after the other.
 
-Threads of a block that wait for each other run in turns from barrier to barrier. `install` puts NumPy twins in the place of
-`launch.launch`, `empty`, `upload` and `download`, so that the Python wrappers run as well; the twin of `launch` also
+Threads of a block that wait for each other run in turns from barrier to barrier. `install` puts NumPy twins in the
+place of `launch.launch`, `empty`, `upload` and `download`, so that the Python wrappers run as well; the twin of `launch` also
 checks every argument's type against the kernel's declaration, and the block against its launch bounds.
 """
 
@@ -147,7 +147,16 @@ def _library(source: str, defines: tuple[str, ...]) -> ctypes.PyDLL:
     """
     barriers = ["-DFUSEDTOMO_BARRIERS", "-std=c++17"] if "__syncthreads" in source else []
     text = source + "".join(_entry(*item) for item in kernels(source).items())
-    command = ["g++", *FLAGS, *barriers, *_QUIET, f"-include{_SHIM}", *(f"-D{define}" for define in defines), "-xc++", "-"]
+    command = [
+        "g++",
+        *FLAGS,
+        *barriers,
+        *_QUIET,
+        f"-include{_SHIM}",
+        *(f"-D{define}" for define in defines),
+        "-xc++",
+        "-",
+    ]
     key = hashlib.sha256("\0".join([text, _SHIM.read_text(), *command]).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"fusedtomo-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

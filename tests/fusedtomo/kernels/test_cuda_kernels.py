@@ -19,7 +19,17 @@ pytestmark = pytest.mark.skipif(host_build.why_not() is not None, reason=f"host 
 
 ANGLES = [0.0, 45.0, -45.0, 90.0, 70.0, 33.3]
 # (channel, z, y, x): odd sizes, single planes along each axis, more z than a thread walks, more x than a block covers
-SHAPES = [(1, 5, 4, 1), (3, 4, 7, 7), (1, 1, 6, 33), (2, 6, 1, 5), (1, 37, 3, 5), (3, 7, 9, 33), (1, 3, 5, 70), (2, 4, 5, 50), (1, 9, 4, 100)]
+SHAPES = [
+    (1, 5, 4, 1),
+    (3, 4, 7, 7),
+    (1, 1, 6, 33),
+    (2, 6, 1, 5),
+    (1, 37, 3, 5),
+    (3, 7, 9, 33),
+    (1, 3, 5, 70),
+    (2, 4, 5, 50),
+    (1, 9, 4, 100),
+]
 
 
 @pytest.fixture

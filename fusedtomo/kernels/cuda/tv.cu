@@ -13,10 +13,10 @@
 //   what is made beside a tile of 8 x 64 adds 14 % to what is read (from L2 or L1, mostly), starting a chunk of 32 planes 4 %.
 
 #ifndef TILE_X
-#define TILE_X 32
+#define TILE_X 64
 #endif
 #ifndef TILE_Y
-#define TILE_Y 4
+#define TILE_Y 2
 #endif
 #ifndef BLOCKS
 #define BLOCKS 8  // on a multiprocessor at least, which bounds the registers of a thread

@@ -1,8 +1,8 @@
 """Runs the CUDA sources on the CPU: g++ compiles the same .cu files, and every thread of a grid runs after the other.
 
 Threads of a block that wait for each other run in turns from barrier to barrier. `install` puts NumPy twins in the
-place of `launch.launch`, `empty`, `upload` and `download`, so that the Python wrappers run as well; the twin of `launch` also
-checks every argument's type against the kernel's declaration, and the block against its launch bounds.
+place of `launch.launch`, `empty`, `upload` and `download`, so that the Python wrappers run as well; the twin of
+`launch` also checks every argument's type against the kernel's declaration, and the block against its launch bounds.
 """
 
 import ctypes

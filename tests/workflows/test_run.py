@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,11 +41,12 @@ def test_sigterm_lets_trials_end_and_says_how_to_resume(tmp_path, campaign, undi
     assert psutil.wait_procs(members, timeout=20)[1] == []
 
 
-def test_a_finished_run_starts_no_workers(undisturbed, monkeypatch):
+def test_a_finished_run_starts_no_workers(undisturbed, tmp_path, monkeypatch):
+    copy = shutil.copytree(undisturbed, tmp_path / "copy")  # the next tests read the first controller's last word
     monkeypatch.setattr(run, "write_products", lambda folder, *_: folder.path / "report.html")
     monkeypatch.setattr(run, "workers", None)
-    written = run.run_campaign(config(**CHANGES), Machine(name="m"), undisturbed, Console(quiet=True))
-    assert written == undisturbed / "report.html"
+    written = run.run_campaign(config(**CHANGES), Machine(name="m"), copy, Console(quiet=True))
+    assert written == copy / "report.html"
 
 
 def test_a_worker_that_never_joins_is_an_error_with_its_last_words(tmp_path, campaign):

@@ -7,7 +7,6 @@ the file goes when all of them are ended.
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 from contextlib import suppress
@@ -32,12 +31,14 @@ class Block:
         job: the scheduler's id, or that of a process.
         host: where it was submitted from.
         began: when the process started, which tells it from a later one of the same id; 0 for batch jobs.
+        group: the process group of all that the block is; 0 for batch jobs.
     """
 
     scheduler: str
     job: str
     host: str
     began: float = 0.0
+    group: int = 0
 
 
 class Blocks:
@@ -86,22 +87,37 @@ class Blocks:
 
 
 def _block(scheduler: str, job: str) -> Block:
-    began = 0.0
+    began, group = 0.0, 0
     if scheduler == "local":
-        with suppress(psutil.Error):
-            began = psutil.Process(int(job)).create_time()
-    return Block(scheduler, job, socket.gethostname(), began)
+        with suppress(psutil.Error, ProcessLookupError):
+            began, group = psutil.Process(int(job)).create_time(), os.getpgid(int(job))
+    return Block(scheduler, job, socket.gethostname(), began, group)
 
 
 def _end_processes(blocks: list[Block]) -> int:
-    ended = 0
-    for block in blocks:
-        if block.scheduler == "local" and block.host == socket.gethostname():
-            with suppress(psutil.Error, ProcessLookupError, PermissionError):
-                if psutil.Process(int(block.job)).create_time() == block.began:
-                    os.killpg(os.getpgid(int(block.job)), signal.SIGKILL)
-                    ended += 1
-    return ended
+    here = [block for block in blocks if block.group and block.host == socket.gethostname()]
+    return sum(_end_group(block) for block in here)
+
+
+def _end_group(block: Block) -> int:
+    """End a block, or what outlived it: of a pool of workers that was killed, Parsl's own helpers run on for ever."""
+    members = [process for process in psutil.process_iter(["name"]) if _is_in(process, block)]
+    began = [process.create_time() for process in members if process.pid == int(block.job)]
+    whole = began == [block.began]
+    if began and not whole:  # a later process got the number
+        return 0
+    for process in members:
+        if whole or "python" in process.info["name"]:  # else another group may have got the number
+            with suppress(psutil.Error):
+                process.kill()
+    return int(whole)
+
+
+def _is_in(process: psutil.Process, block: Block) -> bool:
+    try:
+        return os.getpgid(process.pid) == block.group and process.create_time() >= block.began
+    except (psutil.Error, ProcessLookupError):
+        return False
 
 
 def _cancel_jobs(blocks: list[Block]) -> int:

@@ -35,7 +35,9 @@ def test_a_block_is_lost_to_scancel_then_a_node_to_a_power_cut(cluster, start, u
     cluster.report_down(lost)
     cluster.boot(lost)
     assert facts(tmp_path / "run") == undisturbed
-    assert (cluster.state(first), cluster.state(second)) == ("CANCELLED", "NODE_FAIL")
+    # the second: whether Slurm or the controller's end came first
+    assert cluster.state(first) == "CANCELLED"
+    assert cluster.state(second) in ("NODE_FAIL", "CANCELLED")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 
 import psutil
@@ -61,6 +63,20 @@ def test_a_block_on_this_host_is_ended_with_all_that_it_started(tmp_path, group)
     assert psutil.wait_procs(children, timeout=10)[1] == []
     assert not (tmp_path / BLOCKS).exists()
     assert Blocks(tmp_path).end() == 0
+
+
+def test_what_outlives_a_block_is_ended_too(tmp_path):
+    """As Parsl's helpers outlive their pool of workers."""
+    sleeper = "import time; time.sleep(100)"
+    shell = subprocess.Popen(["bash", "-c", f"'{sys.executable}' -c '{sleeper}' & wait"], start_new_session=True)
+    submitted(tmp_path, "local", str(shell.pid))
+    while not (children := psutil.Process(shell.pid).children()):
+        time.sleep(0.01)
+    shell.kill()
+    shell.wait()
+    time.sleep(0.3)  # until it is Python
+    Blocks(tmp_path).end()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 def test_a_later_process_of_the_same_id_is_left_alone(tmp_path, group):

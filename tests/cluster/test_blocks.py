@@ -48,12 +48,14 @@ def test_a_block_is_lost_to_scancel_then_a_node_to_a_power_cut(cluster, start, u
     ],
 )
 def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed, tmp_path, scheduler, profile):
-    """Two blocks of two nodes, though PBS's qstat names only the first of the jobs that it is asked about."""
+    """Two blocks, though PBS's qstat names only the first of the jobs that it is asked about."""
     before = cluster.last_job()
-    with start(provider=scheduler, nodes_per_block=2, env=standins, **profile) as controller:
+    with start(provider=scheduler, env=standins, **profile) as controller:
         controller.finish()
     assert facts(tmp_path / "run") == undisturbed
     assert cluster.last_job() - before == 2
+    started = list(tmp_path.glob("run/parsl/*/submit_scripts/start_*.sh"))
+    assert [script.stat().st_mode & 0o077 for script in started] == [0, 0]  # they hold the job's whole environment
 
 
 def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins, start, undisturbed, tmp_path):

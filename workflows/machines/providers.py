@@ -103,10 +103,11 @@ class HostsLauncher(Launcher):
         """The shell lines; a remote shell passes no variables on, so that the script that it starts brings them."""
         return f"""
 start="{script_dir}/start_$JOBNAME.sh"
+( umask 077  # nobody else shall read this environment
 {{ export -p; cat <<'COMMAND'
 {command}
 COMMAND
-}} > "$start"
+}} > "$start" )
 for host in $(sort -u "${{PBS_NODEFILE:-$LSB_DJOB_HOSTFILE}}"); do
     {self.shell} "$host" /bin/bash "$start" &
 done

@@ -20,7 +20,7 @@ def address_of(machine: Machine) -> str:
         return _checked(machine)
     if machine.interface:
         return _address_of_interface(machine)
-    if machine.node_launcher in ("single-node", "simple"):  # started on this host
+    if machine.provider == "local" and machine.node_launcher in ("single-node", "simple"):  # started on this host
         return LOOPBACK
     return _own_address(machine)
 

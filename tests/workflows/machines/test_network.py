@@ -55,6 +55,12 @@ def test_several_nodes_are_reached_by_the_address_of_the_host_s_name(monkeypatch
     assert of(launcher="srun") == "10.1.0.7"
 
 
+@pytest.mark.parametrize("launcher", ["simple", "single-node"])
+def test_a_batch_job_is_on_another_host_whatever_starts_its_workers(monkeypatch, launcher):
+    monkeypatch.setattr(network.socket, "gethostbyname", lambda _: "10.1.0.7")
+    assert of(provider="slurm", workers=1, walltime_min=10, launcher=launcher) == "10.1.0.7"
+
+
 def test_the_only_network_there_is_needs_no_name(monkeypatch):
     monkeypatch.setattr(network.psutil, "net_if_addrs", lambda: {name: HOST[name] for name in ("lo", "bond0")})
     assert of(launcher="srun") == "10.1.0.7"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from workflows.heatmap import heat_map
 from workflows.state import RUNNING, State
-from workflows.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text
+from workflows.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, printable
 
 _BAR = 30
 _WORD = 8  # width of the first column
@@ -58,6 +58,11 @@ def line(tally: Tally, state: State | None, now: float) -> str:
 
 def standing(tally: Tally, state: State | None, now: float) -> Text:
     """Who works on the run, if anyone does."""
+    text = _standing(tally, state, now)
+    return Text(printable(text.plain), style=text.style)
+
+
+def _standing(tally: Tally, state: State | None, now: float) -> Text:
     if state is None:
         return Text("finished" if tally.complete else "no controller has written here yet", style="dim")
     who = f" on {state.machine} ({state.controller})" if state.machine else ""

@@ -30,7 +30,7 @@ def show(console: Console, run: Path, failed: bool, condition: str | None, as_js
     else:
         said = table(trials)
     # past rich: lines are as long as they are, for grep and jq, and nothing in them is markup
-    console.file.write("".join(f"{line}\n" for line in said))
+    console.file.write("".join(f"{printable(line)}\n" for line in said))
 
 
 def chosen(
@@ -72,7 +72,7 @@ def _failure(run: Path, trial: TrialResult) -> str:
     where = f"  on {trial.worker}" if trial.worker else ""
     lines = [f"{trial.condition} #{trial.trial}  {_point(trial)}{where}, after {trial.seconds:.1f} s"]
     lines.append(f"  {reason_of(trial)}")
-    lines += [f"    {line}" for line in printable(trial.stderr).splitlines()[-_LAST_LINES:]]
+    lines += [f"    {line}" for line in trial.stderr.splitlines()[-_LAST_LINES:]]
     log = log_of(run, trial.worker)
     return "\n".join(lines + ([f"  log: {log}"] if log else []))
 

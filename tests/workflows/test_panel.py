@@ -63,6 +63,10 @@ def test_a_run_of_which_nothing_is_known_but_its_journal():
     assert "no controller has written here yet" in said(None)
 
 
+def test_what_a_state_says_does_not_steer_the_terminal():
+    assert "\x1b" not in said(RUNNING.model_copy(update={"phase": "\x1b[2Jrunning", "controller": "\x1b]0;n17"}))
+
+
 def test_clocks_that_differ_are_no_age():
     assert "running on laptop" in said(RUNNING.model_copy(update={"written": NOW + 300}))
 

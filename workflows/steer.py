@@ -6,6 +6,7 @@ import queue
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
@@ -25,6 +26,10 @@ _WORKERS_AHEAD = 16  # for so many workers a task more is handed out, so that no
 
 class WorkersLost(TryAgain):
     """No worker can answer any more."""
+
+
+class _Abandoned(Exception):
+    """What still runs will not end, and need not: the campaign was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,12 @@ class Campaign:
         for sequence in self.sequences:
             self._offer(sequence)
         self._hand_out()
-        while self._running and time.monotonic() < self._end_at:
-            self._check_workers()
-            self._take_in(self._wait())
-            self._watch.tick(self._progress())
-            self._hand_out()
+        with suppress(_Abandoned):
+            while self._running and time.monotonic() < self._end_at:
+                self._check_workers()
+                self._take_in(self._wait())
+                self._watch.tick(self._progress())
+                self._hand_out()
         self._watch.tick(self._progress())
 
     def _offer(self, sequence: Sequence) -> None:
@@ -143,6 +149,8 @@ class Campaign:
 
     def _check_workers(self) -> None:
         if reason := self._broken():
+            if self.stopping:  # a batch system's SIGTERM goes to all of a job's processes, workers included
+                raise _Abandoned
             raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
 
     def _check_fitness(self, failed: list[_Task]) -> None:

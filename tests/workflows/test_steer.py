@@ -438,6 +438,31 @@ def test_what_was_answered_before_all_workers_were_lost_is_kept(path):
     assert facts(steered(path, tiny())) == facts(steered(path.with_name("whole"), tiny()))
 
 
+def test_workers_that_are_told_to_stop_with_the_campaign_are_not_lost(path):
+    """A batch system's SIGTERM goes to every process of a job; what ran is abandoned, as at the end of the drain."""
+
+    def answer(future, function, argument):
+        if campaign.stopping:
+            future.set_exception(RuntimeError("ManagerLost"))
+        else:
+            future.set_result(function(argument))
+
+    def broken():
+        pool.broken()
+        if pool.rounds == 2:
+            campaign.stop(60)
+        pool.rounds += 1
+        return "Parsl's interchange ended with -15" if campaign.stopping else ""
+
+    pool = AtOnce(answer)
+    pool.rounds = 0
+    with Journal(path) as journal:
+        campaign = Campaign(tiny(), [], journal, pool, 5, Watch(), broken)
+        campaign.run()
+    assert 0 < len(replay(path)) < 42
+    assert not any("ManagerLost" in trial.reason for trial in replay(path))
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["tasks fail", "nothing answers"])
 def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent):
     """As when the pool of workers, or Parsl's interchange, is killed."""

@@ -29,7 +29,9 @@ def said(folder):
     return "\n".join(log.read_text() for log in sorted(folder.glob("tiny.o*")))
 
 
-def test_a_job_is_cut_off_by_its_walltime_the_next_loses_a_node_the_third_ends(cluster, submit, undisturbed, tmp_path):
+def test_a_job_is_cut_off_by_its_walltime_the_next_loses_a_node_a_later_one_ends(
+    cluster, submit, undisturbed, tmp_path
+):
     first = submit()
     wait_for_trials(cluster, tmp_path, 4)
     for node in cluster.nodes_of(first):
@@ -51,9 +53,10 @@ def test_a_job_is_cut_off_by_its_walltime_the_next_loses_a_node_the_third_ends(c
 
     cluster.wait_for(lambda: cluster.jobs() == [], "the chain ends", timeout_s=300)
     assert facts(tmp_path / "run") == undisturbed, said(tmp_path)
-    third, fourth = int(second) + 1, int(second) + 2
-    assert [cluster.state(str(job)) for job in (third, fourth)] == ["COMPLETED", "CANCELLED"]
-    assert cluster.last_job() == fourth
+    # Slurm starts the next job while the lost one's controller still ends: that job finds the folder busy and hands on
+    *busy, last, unneeded = [cluster.state(str(job)) for job in range(int(second) + 1, cluster.last_job() + 1)]
+    assert (last, unneeded) == ("COMPLETED", "CANCELLED")
+    assert set(busy) <= {"FAILED"}, said(tmp_path)
 
 
 @pytest.mark.parametrize(

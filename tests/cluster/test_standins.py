@@ -105,10 +105,10 @@ def test_a_walltime_is_announced_by_a_signal_then_enforced(call, cluster, tmp_pa
 
 
 def test_jobs_are_listed_and_ended(call, cluster, tmp_path):
-    begin = f"touch {tmp_path}/$$; sleep 1000 & wait\n"
+    begin = f"touch {tmp_path}/$(hostname)-$$; sleep 1000 & wait\n"  # nodes count their processes apart
     first, second = (pbs_job(call, f"trap 'exit 7' TERM; {begin}", "-o", "/dev/null") for _ in range(2))
     other = lsf_job(call, begin)
-    cluster.wait_for(lambda: len(list(tmp_path.iterdir())) == 3, "all run")
+    cluster.wait_for(lambda: len(list(tmp_path.glob("n[1-4]-*"))) == 3, "all run")
     assert [line.split()[-2:] for line in call("qstat").stdout.splitlines()[1:]] == [["R", "workq"]] * 2
     assert call("bjobs").stdout.split() == ["JOBID", "STAT", other, "RUN"]
     assert call("bjobs", "-noheader", "-o", "time_left", other).stdout in ("0:59 L\n", "1:00 L\n")

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusedtomo.arrays import kernels
 from fusedtomo.proximal import TotalVariation
 from tests.devices import on
 from tests.fusedtomo.reference import prox_by_dual_ascent, prox_primal, total_variation
@@ -210,3 +211,13 @@ def test_anisotropic_prox_has_the_least_cost_of_many(place_for_long, rng):
     for size in (0.3, 0.03, 0.003):
         for _ in range(200):
             assert cost(np.maximum(x + size * rng.normal(size=x.shape) * (rng.random(x.shape) < 0.2), 0)) > least - 1e-4
+
+
+def test_the_left_neighbour_s_column_of_a_narrow_slab_which_nobody_fills_does_no_harm(rng):
+    noisy = _noisy(rng, (3, 4, 3))
+    inverse = _varying(rng, noisy.shape)
+    noisy[..., 0] = inverse[..., 0] = 0
+    dual = np.zeros((2, 3, *noisy.shape[1:]), np.float32)
+    *_, moved = kernels(noisy).tv.finish(noisy, inverse, np.ones(2, np.float32), dual, np.empty_like(noisy), False)
+    expected = np.square(np.maximum(noisy, 0) - noisy)[..., 1:] / inverse[..., 1:]
+    np.testing.assert_allclose(moved[:, 1:], expected.sum((1, 2)), rtol=FLOAT32)

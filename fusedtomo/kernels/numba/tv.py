@@ -180,7 +180,8 @@ def _add_distance(out, noisy, inverse, moved):
             store(squares, x, move * move / load(i, x))
         for x in range(whole, nx):
             move = o[x] - v[x]
-            squares[x] = move * move / i[x]
+            # 0: the left neighbour's column of a slab, which nobody fills or reads; numba raises where lanes give NaN
+            squares[x] = move * move / i[x] if i[x] != 0 else np.float32(0)
         for x in range(nx):
             moved[x] += np.float64(squares[x])
 

@@ -153,6 +153,7 @@ def _bytes(events, *kinds):
 
 N_ELEMENTS, CHANNEL, LENGTH = 3, 40 * 8 * 6, 6  # voxels of an element, columns, of the tiny data set made 40 deep
 STACK = 5 * 8 * 6  # an element's counts
+SUMS = 8 * 3 * N_ELEMENTS * LENGTH  # three an element and column, at the end of a prox
 OPTIONS = [{}, {"mask": "cylinder"}, {"tv_iterations": 2}]
 
 
@@ -160,7 +161,7 @@ OPTIONS = [{}, {"mask": "cylinder"}, {"tv_iterations": 2}]
 @pytest.mark.parametrize("extra", OPTIONS)
 def test_only_column_sums_cross_to_the_host(record, tiny_dataset, method, extra):
     for events in _rounds(record, tiny_dataset, method, **extra):
-        assert max(_bytes(events, "to host")) <= 8 * 2 * N_ELEMENTS * LENGTH
+        assert max(_bytes(events, "to host")) <= SUMS
         assert sum(_bytes(events, "to host")) < 0.15 * 4 * N_ELEMENTS * CHANNEL  # 3e-4 of a volume at 256^3
         assert sum(_bytes(events, "to device")) <= 4 * N_ELEMENTS * 12  # a step's weights
         assert sum(event.kind == "wait" for event in events) <= 40
@@ -184,7 +185,7 @@ def test_a_new_metric_takes_one_channel_at_most(record, tiny_dataset, method, mo
     for events in _rounds(record, tiny_dataset, method):
         made = {event.bytes for event in events if event.kind == "allocate" and event.what != "float64"}
         assert max(made - {4 * CHANNEL}, default=0) < 4 * STACK
-        assert max(_bytes(events, "to host")) <= 8 * 2 * N_ELEMENTS * LENGTH
+        assert max(_bytes(events, "to host")) <= SUMS
     assert len(renewed) == 8
 
 

@@ -141,8 +141,8 @@ def traffic(elements: int, plane: int, columns: int, inner: int, finishes: int =
         inner: TV iterations.
         finishes: how often the prox looks at its duality gap.
     """
-    sums = [2, 2 * elements, elements, 2, 1, 2, elements, 2]  # numbers a column, sum by sum; the second is a finish
-    sums += [2 * elements] * (finishes - 1)
+    at_a_point, finish, descent, step = [elements, 2], [3 * elements], [1], [2]  # numbers a column, sum by sum
+    sums = [*at_a_point, *descent, *finishes * finish, *at_a_point, *step]
     halo = 4 * elements * plane * (2 + inner * (3 + 1))
     return len(sums) + 1 + 2 * inner, halo + sum(8 + 8 * numbers * columns for numbers in sums)
 

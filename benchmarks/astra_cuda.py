@@ -2,7 +2,7 @@
 
 Generous to ASTRA: it reads and writes our arrays where they are (DLPack), its projectors are made once, and stacks keep
 the order of axes that it wants, (t, tilt, x), in memory: the data is put into that order beforehand, and nothing else
-in the solver asks for it. Never run on a GPU; tests/test_benchmarks_gpu.py checks the geometry by ASTRA's own
+in the solver asks for it. It ran on an H200; tests/test_benchmarks_gpu.py checks the geometry by ASTRA's own
 `projectPoint`, and the loop on a stand-in for ASTRA.
 """
 

@@ -7,8 +7,8 @@ volume, beside its numba twin, and times only if all of them agree; then benchma
 of the rate at which the device copies memory. The projector and what fits the cache (the Poisson term at 256^3) may
 exceed or miss it for other reasons: see the traffic in the heads of fusedtomo/kernels/cuda/*.cu.
 
-None of this has been run on a GPU yet. tests/test_benchmarks_gpu.py runs it at 16^3 on the CPU, with stand-ins for CuPy
-and ASTRA: what it shows is that the code holds together, not one number.
+It ran on an H200 (docs/gpu.md). tests/test_benchmarks_gpu.py runs it at 16^3 on the CPU, with stand-ins for CuPy and
+ASTRA: what that shows is that the code holds together, not one number.
 """
 
 import argparse

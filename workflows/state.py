@@ -110,10 +110,8 @@ class Heartbeat:
         return self._state.model_copy(update={"written": now})
 
     def _beat(self) -> None:
-        while True:
+        while not self._done.wait(_EVERY_S):
             self._write()
-            if self._done.wait(_EVERY_S):
-                return
 
     def _write(self) -> None:
         text = self.state(time.time()).model_dump_json()
@@ -121,6 +119,7 @@ class Heartbeat:
             temporary.write_text(text)
 
     def __enter__(self) -> Self:
+        self._write()  # at once: whoever looks from here on sees a run under way
         self._thread.start()
         return self
 

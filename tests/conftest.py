@@ -1,5 +1,7 @@
 """Fixtures that more than one test file needs: devices, a seeded generator, a tiny phantom, a tiny data set."""
 
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -13,6 +15,10 @@ from tests.devices import DEVICES, DEVICES_FOR_LONG, device
 # no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
 settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("fusedtomo")
+
+# a shell's background jobs ignore Ctrl-C, and so would every command that a test interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

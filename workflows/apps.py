@@ -94,7 +94,7 @@ class ParslSubmit:
     def __init__(self, kernel, how: How, ranks: Mapping[str, int] = MappingProxyType({})):
         from parsl.app.app import python_app
 
-        self._how, self._ranks = how, ranks
+        self._how, self._ranks, self._heard = how, ranks, time.monotonic()
         self._executors = {label: kernel.executors[label] for label in (ALONE, ON_RANKS) if label in kernel.executors}
         self._calls = {label: python_app(call, data_flow_kernel=kernel, executors=[label]) for label in self._executors}
         for name, level in _PARSL_LOGS.items():
@@ -102,10 +102,17 @@ class ParslSubmit:
 
     def __call__(self, function, *arguments) -> Future:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
+        self._heard = time.monotonic()
         if function is run_trial:
             how = replace(self._how, ranks=self._ranks.get(arguments[0].condition.key, 1))
-            return self._calls[ON_RANKS if how.ranks > 1 else ALONE](pickle.dumps((function, (*arguments, how))))
-        return next(iter(self._calls.values()))(pickle.dumps((function, arguments)))
+            future = self._calls[ON_RANKS if how.ranks > 1 else ALONE](pickle.dumps((function, (*arguments, how))))
+        else:
+            future = next(iter(self._calls.values()))(pickle.dumps((function, arguments)))
+        future.add_done_callback(self._hear)
+        return future
+
+    def _hear(self, _future: Future) -> None:
+        self._heard = time.monotonic()
 
     def prepared(self) -> list[Future]:
         """A worker of each kind made ready."""
@@ -114,14 +121,26 @@ class ParslSubmit:
         return [call_(pickle.dumps((prepare_worker, (hows[label],)))) for label, call_ in self._calls.items()]
 
     def broken(self) -> str:
-        """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else ""."""
+        """Why no task can end any more, such as a killed interchange, which Parsl itself does not notice; else "".
+
+        To be asked while tasks are out: then a long silence is such a reason, whatever Parsl lost on the way.
+        """
         for executor in self._executors.values():
             if executor.bad_state_is_set:
                 return str(executor.executor_exception)
             ended = executor.interchange_proc.poll()
             if ended is not None:
                 return f"Parsl's interchange ended with {ended}"
-        return ""
+        return self._silence()
+
+    def _silence(self) -> str:
+        """Of tasks out for longer than any may take, which workers that wait for a queue do not break."""
+        if time.monotonic() - self._heard < self._how.longest_s:
+            return ""
+        if self.queued():
+            self._heard = time.monotonic()
+            return ""
+        return f"none has answered for {self._how.longest_s:.0f} s, and no trial may take so long"
 
     def queued(self) -> bool:
         """Whether every block of workers that has not ended waits in the scheduler's queue."""

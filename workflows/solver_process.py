@@ -51,6 +51,11 @@ class How:
     ranks: int = 1
     mpi_launch: str = "mpiexec -n {ranks}"
 
+    @property
+    def longest_s(self) -> float:
+        """More seconds than a trial takes from start to end, every attempt and start of a process included."""
+        return ATTEMPTS * (self.limit_s + _START_S)
+
 
 class UnfitWorker(InputError):
     """No trial can be computed here, whichever it is: that is no trial's failure."""

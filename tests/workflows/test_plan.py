@@ -82,7 +82,8 @@ def test_a_machine_with_a_scheduler_is_shown_node_hours_jobs_and_the_scripts_of_
     shown = out.getvalue()
     for words in ("8 on polaris, 4 on each of 2 nodes", "node hours", "of 60 min", "a GPU is faster"):
         assert words in shown
-    for words in ("#PBS -A YOUR_ACCOUNT", "--workers-in job", "mpiexec --cpu-bind none", "process_worker_pool.py ..."):
+    pool = "python3 -m workflows.pool ..."
+    for words in ("#PBS -A YOUR_ACCOUNT", "--workers-in job", "mpiexec --cpu-bind none", pool):
         assert words in shown
 
 

@@ -14,7 +14,9 @@ from workflows.own_gpu import VENDOR
 from workflows.solver_process import UnfitWorker
 
 _RETRIES = 1
+_POOL = "python3 -m workflows.pool"
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_HANDED_ON = ("PYTHONPATH", "OPENBLAS_CORETYPE")  # with other kernels of BLAS a proposal differs in its last digits
 _ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
 
 
@@ -45,7 +47,7 @@ def block_script(machine: Machine, run_dir: Path) -> str:
     provider = provider_of(machine, worker_init(machine, run_dir))
     provider.script_dir = str(run_dir / "000" / "submit_scripts")
     # the command's addresses and ports are known once a controller listens
-    return provider.script("process_worker_pool.py ...")
+    return provider.script(f"{_POOL} ...")
 
 
 def _for_kind(machine: Machine, kind: str) -> Machine:
@@ -60,6 +62,7 @@ def _for_kind(machine: Machine, kind: str) -> Machine:
 
 def _executor(label: str, machine: Machine, run_dir: Path):
     from parsl.executors import HighThroughputExecutor
+    from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     from workflows.machines.providers import provider_of
 
@@ -80,6 +83,7 @@ def _executor(label: str, machine: Machine, run_dir: Path):
         else int(drain_s),  # a controller inside the job stops by itself (deadline)
         encrypted=True,
         provider=provider_of(machine, worker_init(machine, run_dir)),
+        launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", _POOL),
         interchange_launch_cmd=_interchange_command(),
         block_error_handler=block_watch(machine.submissions),
     )
@@ -131,9 +135,10 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
     if machine.accelerator_names:
         lines.append(f"export {VENDOR}={machine.gpu_vendor}")
-    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
-        lines.append(f"export PYTHONPATH={shlex.quote(path)}")
-    # parsl's worker script must be found even when the virtual environment was never activated
+    for name in _HANDED_ON:  # PBS passes no variables on
+        if value := os.environ.get(name):
+            lines.append(f"export {name}={shlex.quote(value)}")
+    # the workers' Python must be found even when the virtual environment was never activated
     lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only
         lines.append(f"cd {shlex.quote(str(run_dir.absolute()))}")

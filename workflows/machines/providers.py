@@ -23,6 +23,12 @@ class _Rendered(Exception):
     """Ends a submission whose script is all that is wanted."""
 
 
+class WatchedLocal(LocalProvider):
+    """Processes of this machine, whose end is noticed within a second: a look at them costs next to nothing."""
+
+    status_polling_interval = 1
+
+
 class Bounded:
     """Mixed into a provider of batch jobs: at most `limit` of them in a run (workflows/blocks.py ends them all).
 
@@ -126,7 +132,7 @@ def provider_of(machine: Machine, worker_init: str) -> ExecutionProvider:
         "worker_init": worker_init,
     }
     if machine.provider == "local":
-        return LocalProvider(**blocks)
+        return WatchedLocal(**blocks)
     batch = {"walltime": _clock(machine.walltime_min), "cmd_timeout": _COMMAND_TIMEOUT_S}
     provider = _PROVIDERS[machine.provider](machine, {**blocks, **batch})
     provider.limit, provider.poll_s = machine.submissions, machine.poll_s

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 from parsl.jobs.states import JobState, JobStatus
+from parsl.providers import LocalProvider
 
 from workflows.machines import CONFIGS, Machine, load_machine, parsl_config
 from workflows.machines.config import NoBlockLeft, block_watch, retry_cost, worker_init
@@ -119,19 +120,19 @@ def test_parsl_is_told_to_use_high_throughput_workers_and_the_local_provider(tmp
     config = parsl_config(Machine(name="m", workers=3, threads_per_worker=2), tmp_path)
     (executor,) = config.executors
     assert type(executor).__name__ == "HighThroughputExecutor"
-    assert type(executor.provider).__name__ == "LocalProvider"
+    assert isinstance(executor.provider, LocalProvider)
     assert (executor.max_workers_per_node, executor.prefetch_capacity) == (3, 0)
     assert executor.encrypted
     assert Path(config.run_dir) == tmp_path
     assert config.usage_tracking == 0
 
 
-def test_a_worker_has_its_threads_and_finds_parsl_s_script(tmp_path):
+def test_a_worker_has_its_threads_and_finds_its_python(tmp_path):
     init = worker_init(Machine(name="m", threads_per_worker=2), tmp_path).splitlines()
     assert {"export NUMBA_NUM_THREADS=2", "export OMP_NUM_THREADS=2", "export OPENBLAS_NUM_THREADS=2"} <= set(init)
     folder = Path(init[-1].removeprefix("export PATH=").removesuffix(":$PATH"))
     assert folder == Path(sys.executable).parent
-    assert (folder / "process_worker_pool.py").exists()
+    assert (folder / "python3").exists()
 
 
 def test_the_interchange_ends_with_its_controller(tmp_path):

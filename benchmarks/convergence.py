@@ -3,16 +3,19 @@
     python -m benchmarks.convergence [--quick]
 
 Both start where `fused` starts. A count is the first iteration from which on, to the end of a long run, the cost is
-within 0.3 % of F* and NRMSE within 1 % of that at F*. F* is the least of what `fused` reaches in 500 iterations with
+within 0.3 % of F* and NRMSE within 1 % of a minimiser's. F* is the least of what `fused` reaches in 500 iterations with
 120 inner iterations of its prox, and of what Condat-Vu (certifier.py) reaches, from the same start and from where
-`fused` ended. Where gamma is 1, and the HAADF gain is held, the problem is convex, and a dual point bounds how far
-below F* any volume can be. Every case runs in one thread: iterates do not depend on their number.
+`fused` ended. Those of the three that come within 0.1 % of F* count as minimisers, and so does, for each method, the
+end of its own run: in the flat valleys of a problem that is not convex, volumes of the same cost differ in NRMSE by
+more than 1 %. Algorithm 1 runs for as long as its bar asks, 1000 iterations at least. Where gamma is 1, and the HAADF
+gain is held, the problem is convex, and a dual point bounds how far below F* any volume can be. Every case runs in one
+thread: iterates do not depend on their number.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import product
@@ -33,13 +36,14 @@ from fusedtomo.tilts import FusedDataset
 from phantoms.registry import make_phantom, phantom_rng
 from phantoms.spec import PhantomSpec
 
-SIZE = 16
+SIZE = 24
 SNR = {  # the paper's: Methods, and Supplement 10
     "cuo_coo_nanocubes": {"HAADF": 2208.67, "Co": 1.92, "Cu": 2.89, "O": 2.69, "Au": 1.96},
     "conio_nanotube": {"HAADF": 2156.16, "Co": 2.66, "Ni": 6.46, "O": 3.17},
 }
 GAMMAS, TV, TILTS = (1.0, 1.7, 2.0), {"weak": 0.3, "strong": 3.0}, {"few": (9, 3), "many": (47, 15)}
 COST_WITHIN, NRMSE_WITHIN, BAR = 3e-3, 1e-2, 5.0
+_AS_GOOD = 1e-3  # of F*: a minimiser, as far as three long runs can tell
 _FUSED_ITERATIONS, _ALGORITHM1_ITERATIONS = 400, 1000
 _EXACT = {"tolerance": 0.0, "max_iterations": 500, "tv_iterations": 120}
 _CERTIFIER_ITERATIONS, _POLISH_ITERATIONS = 1500, 500
@@ -82,10 +86,13 @@ class Trace:
     nrmse: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def reached(self, cost: float, nrmse: float = math.nan) -> int | None:
+    def reached(self, cost: float, nrmse: Sequence[float] = ()) -> int | None:
         """The iteration from which on, to the end, the cost, and NRMSE where given, are as near as the bars ask."""
         far = np.array(self.costs) > (1 + COST_WITHIN) * cost
-        far |= np.abs(np.array(self.nrmse) - nrmse) > NRMSE_WITHIN * nrmse  # never so for nan
+        if nrmse:
+            own = self.nrmse[-1:] if self.costs[-1] <= (1 + _AS_GOOD) * cost else []
+            off = np.abs(np.array(self.nrmse)[:, None] / np.array([*nrmse, *own]) - 1).min(axis=1)
+            far |= off > NRMSE_WITHIN
         first = np.flatnonzero(far)[-1] + 1 if far.any() else 0
         return self.iterations[first] if first < len(far) else None
 
@@ -138,12 +145,14 @@ class Study:
         found = condat_vu(self.cost, start, iterations, look_now_and_then)
         return trace, found.volume, found.lower_bound
 
-    def algorithm1(self, minimiser: np.ndarray, cost: float, nrmse: float) -> tuple[Trace, algorithm1.Step]:
+    def algorithm1(
+        self, minimiser: np.ndarray, cost: float, nrmse: Sequence[float], iterations: int
+    ) -> tuple[Trace, algorithm1.Step]:
         """Algorithm 1 with the step that reaches the minimum first, or comes nearest to it."""
         descent, found = algorithm1.Descent(self.problem, self.start, minimiser), []
         for step in descent.best_steps():
             trace, look = self._watched()
-            for k, (value, volume) in enumerate(descent.iterates(step, _ALGORITHM1_ITERATIONS)):
+            for k, (value, volume) in enumerate(descent.iterates(step, iterations)):
                 look(k, value, volume)
             found.append((trace.reached(cost, nrmse) or math.inf, trace.costs[-1], trace, step))
         *_, trace, step = min(found, key=lambda each: each[:2])
@@ -187,13 +196,15 @@ def measure(case: Case) -> dict:
     costs = [study.cost.value(np.float64(x)) for x in volumes]
     minimiser = volumes[int(np.argmin(costs))]
     least, nrmse = min(costs), study.nrmse(minimiser)
+    as_good = [study.nrmse(x) for x, cost in zip(volumes, costs, strict=True) if cost <= (1 + _AS_GOOD) * least]
     fused, _, _ = study.fused(tolerance=0, max_iterations=_FUSED_ITERATIONS)
     default, _, stopped = study.fused()
-    theirs, step = study.algorithm1(minimiser, least, nrmse)
+    enough = max(_ALGORITHM1_ITERATIONS, math.ceil(BAR * (fused.reached(least, as_good) or 0)))
+    theirs, step = study.algorithm1(minimiser, least, as_good, enough)
     return {
-        "row": _row(case, fused, theirs, step, least, nrmse),
+        "row": _row(case, fused, theirs, step, least, as_good),
         "stop": _stop(case, default, stopped, least, nrmse),
-        "reference": _reference(case, costs, least, nrmse, bound if case.gamma == 1.0 else None),
+        "reference": _reference(case, costs, least, as_good, bound if case.gamma == 1.0 else None),
         "curves": {
             "least": least,
             "nrmse": nrmse,
@@ -204,26 +215,27 @@ def measure(case: Case) -> dict:
     }
 
 
-def _row(case: Case, fused: Trace, theirs: Trace, step: algorithm1.Step, least: float, nrmse: float) -> dict:
+def _row(case: Case, fused: Trace, theirs: Trace, step: algorithm1.Step, least: float, nrmse: Sequence[float]) -> dict:
     """A line of the table that the bar stands on."""
     both = fused.reached(least, nrmse), theirs.reached(least, nrmse)
-    ratio = _ratio(*both)
+    most = theirs.iterations[-1]
+    ratio = _ratio(*both, most)
     in_time = theirs.seconds_at(both[1]) / fused.seconds_at(both[0])
     return {
         **_label(case),
         "fused": _count(both[0], _FUSED_ITERATIONS),
-        "Algorithm 1": _count(both[1], _ALGORITHM1_ITERATIONS),
+        "Algorithm 1": _count(both[1], most),
         "times": _at_least(ratio, both[1]),
         f"at least {BAR:g}": "met" if ratio is not None and ratio >= BAR else "**not met**",
         "in time": _at_least(in_time if both[0] else None, both[1]),
         "fused, cost alone": _count(fused.reached(least), _FUSED_ITERATIONS),
-        "Algorithm 1, cost alone": _count(theirs.reached(least), _ALGORITHM1_ITERATIONS),
+        "Algorithm 1, cost alone": _count(theirs.reached(least), most),
         "its step": str(step),
     }
 
 
-def _ratio(ours: int | None, theirs: int | None) -> float | None:
-    return (theirs or _ALGORITHM1_ITERATIONS) / ours if ours else None
+def _ratio(ours: int | None, theirs: int | None, most: int) -> float | None:
+    return (theirs or most) / ours if ours else None
 
 
 def _count(iterations: int | None, most: int) -> int | str:
@@ -247,7 +259,7 @@ def _stop(case: Case, trace: Trace, stopped: str, least: float, nrmse: float) ->
     }
 
 
-def _reference(case: Case, costs: list[float], least: float, nrmse: float, bound: float | None) -> dict:
+def _reference(case: Case, costs: list[float], least: float, nrmse: Sequence[float], bound: float | None) -> dict:
     """How sure F* is."""
     exact, certified, polished = (100 * (cost / least - 1) for cost in costs)
     return {
@@ -256,6 +268,7 @@ def _reference(case: Case, costs: list[float], least: float, nrmse: float, bound
         "fused, exact: above, %": exact,
         "Condat-Vu: above, %": certified,
         "Condat-Vu from there: above, %": polished,
+        "NRMSE of the minimisers": " ".join(f"{value:.3f}" for value in nrmse),
         "F* above its bound at most, %": None if bound is None else 100 * (1 - bound / least),
     }
 
@@ -303,7 +316,8 @@ def run(*, full: bool = False, processes: int = 2, report: Callable[[str], None]
     curves = {str(case): each["curves"] for case, each in found.items()}
     notes = [
         f"outer iterations until the cost is within {100 * COST_WITHIN:g} % of F* and NRMSE within "
-        f"{100 * NRMSE_WITHIN:g} % of that at F*, and stays there; {next(iter(found)).size}^3 voxels",
+        f"{100 * NRMSE_WITHIN:g} % of a minimiser's (one within {100 * _AS_GOOD:g} % of F*), and stays there; "
+        f"{next(iter(found)).size}^3 voxels",
         f"TV weights: {TV}; tilts (HAADF, chemical): {TILTS}; chemical weight 1",
         f"Algorithm 1: best of {algorithm1.SEARCHED}, TV prox of {algorithm1.TV_ITERATIONS} warm-started iterations",
         "for gamma > 1 the problem is not convex: F* is the least that was found; at gamma 1 it is convex but for the "

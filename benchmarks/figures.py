@@ -65,7 +65,7 @@ def _draw_counts(axes: Axes, rows: list[dict]) -> None:
     axes.set_yticks(range(len(rows)), [_case_label(row) for row in rows], fontsize=7.5)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("outer iterations needed (> : not within the run)")
-    axes.set_title("to 0.3 % of F* and 1 % of its NRMSE", fontsize=9)
+    axes.set_title("to 0.3 % of F* and 1 % of a minimiser's NRMSE", fontsize=9)
     axes.grid(alpha=0.25, lw=0.5, axis="x", which="both")
 
 

@@ -15,7 +15,7 @@ _OUTDATED = 4.0  # a bound that had to grow beyond this was made at a place left
 _RENEWALS = 2  # each start over costs steps that are too long; a bound that stays too small is left to its scale
 _STILL = 3  # iterations running within the tolerance; a single short step may only mean a steep place
 _MAX_TESTS = 40  # 1.6^40 is 1e8: by then the step is below float32 rounding
-_GAP = 3.0  # of the last fall of the cost: how far from its minimum a prox may end
+_GAP = 0.5  # of the last fall of the cost: how far from its minimum a prox may end
 _LEAST_GAP = 0.3  # the same, of the tolerance times the cost
 
 

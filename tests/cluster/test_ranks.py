@@ -12,7 +12,7 @@ LAUNCHERS = {"mpiexec": f"{mpiexec()} -n {{ranks}}", "the profile's srun": load_
 
 
 @needs_mpi
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("launcher", [pytest.param("mpiexec", marks=pytest.mark.nightly), "the profile's srun"])
 def test_ranks_on_two_nodes_compute_what_one_process_does(cluster, fusedtomo, undisturbed, tmp_path, launcher):
     two_trials = {**CHANGES["search"], "evaluations": 2, "initial_points": 2}
     grid = {"haadf_tilts": [4], "chemical_tilts": [3]}

@@ -141,7 +141,7 @@ def test_two_tilts_of_one_element_suffice(place, method):
 def test_series_without_a_count_give_an_empty_and_finite_element(place, tiny_dataset, method):
     nothing = TiltSeries("Fe", np.zeros_like(tiny_dataset.chemical[0].counts), tiny_dataset.chemical_scheme)
     dataset = FusedDataset(tiny_dataset.haadf, (*tiny_dataset.chemical, nothing), 2.0)
-    found = reconstruct(dataset, method, settings=_short(max_iterations=30), place=place)
+    found = reconstruct(dataset, method, settings=_short(max_iterations=10), place=place)
     assert np.isfinite(found.volume.data).all()
     assert np.isfinite(found.history["total"]).all()
     silent = reconstruct(_small(counts=0.0), method, settings=_short(), place=place)

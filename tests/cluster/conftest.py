@@ -55,9 +55,10 @@ def campaign(folder) -> Path:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(folder, fusedtomo, campaign):
+def undisturbed(slurm, folder, fusedtomo, campaign):
     """The facts of the campaign, run on this machine without a scheduler."""
-    subprocess.run([fusedtomo, "run", campaign, "--out", folder / "undisturbed"], check=True, timeout=600)
+    command = [fusedtomo, "run", campaign, "--out", folder / "undisturbed"]
+    subprocess.run(command, check=True, timeout=600, env=slurm.env)
     return facts(folder / "undisturbed")
 
 

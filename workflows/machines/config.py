@@ -16,7 +16,6 @@ from workflows.solver_process import UnfitWorker
 _RETRIES = 1
 _POOL = "python3 -m workflows.pool"
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_HANDED_ON = ("PYTHONPATH", "OPENBLAS_CORETYPE")  # with other kernels of BLAS a proposal differs in its last digits
 _ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
 
 
@@ -135,9 +134,8 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
     if machine.accelerator_names:
         lines.append(f"export {VENDOR}={machine.gpu_vendor}")
-    for name in _HANDED_ON:  # PBS passes no variables on
-        if value := os.environ.get(name):
-            lines.append(f"export {name}={shlex.quote(value)}")
+    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
+        lines.append(f"export PYTHONPATH={shlex.quote(path)}")
     # the workers' Python must be found even when the virtual environment was never activated
     lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only

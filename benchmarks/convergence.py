@@ -222,9 +222,9 @@ def measure(case: Case) -> dict:
     }
 
 
-def _row(case: Case, fused: Trace, theirs: Trace, step: algorithm1.Step, least: float, nrmse: Sequence[float]) -> dict:
+def _row(case: Case, fused: Trace, theirs: Trace, step: algorithm1.Step, least: float, minima: Sequence[float]) -> dict:
     """A line of the table that the bar stands on."""
-    both = fused.reached(least, nrmse), theirs.reached(least, nrmse)
+    both = fused.reached(least, minima), theirs.reached(least, minima)
     most = theirs.iterations[-1]
     ratio = _ratio(*both, most)
     in_time = theirs.seconds_at(both[1]) / fused.seconds_at(both[0])
@@ -266,7 +266,7 @@ def _stop(case: Case, trace: Trace, stopped: str, least: float, nrmse: float) ->
     }
 
 
-def _reference(case: Case, costs: list[float], least: float, nrmse: Sequence[float], bound: float | None) -> dict:
+def _reference(case: Case, costs: list[float], least: float, minima: Sequence[float], bound: float | None) -> dict:
     """How sure F* is."""
     exact, certified, polished = (100 * (cost / least - 1) for cost in costs)
     return {
@@ -275,7 +275,7 @@ def _reference(case: Case, costs: list[float], least: float, nrmse: Sequence[flo
         "fused, exact: above, %": exact,
         "Condat-Vu: above, %": certified,
         "Condat-Vu from there: above, %": polished,
-        "NRMSE of the minimisers": " ".join(f"{value:.3f}" for value in nrmse),
+        "NRMSE of the minimisers": " ".join(f"{value:.3f}" for value in minima),
         "F* above its bound at most, %": None if bound is None else 100 * (1 - bound / least),
     }
 

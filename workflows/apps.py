@@ -102,12 +102,12 @@ class ParslSubmit:
 
     def __call__(self, function, *arguments) -> Future:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
-        self._heard = time.monotonic()
+        label = next(iter(self._calls))
         if function is run_trial:
             how = replace(self._how, ranks=self._ranks.get(arguments[0].condition.key, 1))
-            future = self._calls[ON_RANKS if how.ranks > 1 else ALONE](pickle.dumps((function, (*arguments, how))))
-        else:
-            future = next(iter(self._calls.values()))(pickle.dumps((function, arguments)))
+            label, arguments = ON_RANKS if how.ranks > 1 else ALONE, (*arguments, how)
+        self._heard = time.monotonic()
+        future = self._calls[label](pickle.dumps((function, arguments)))
         future.add_done_callback(self._hear)
         return future
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from workflows.apps import run_trial
-from workflows.campaign import Condition, load_campaign
+from workflows.batch.plan import predict, work
+from workflows.campaign.config import Condition, load_campaign
 from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
 from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
-from workflows.evaluate import Trial
 from workflows.machines import CONFIGS, Machine, Wishes, load_machine, settled
-from workflows.panel import duration
-from workflows.plan import predict, work
-from workflows.workers import workers
+from workflows.trial.evaluate import Trial
+from workflows.watch.panel import duration
+from workflows.workers.apps import run_trial
+from workflows.workers.start import workers
 
 _HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
 _ROUNDS = 3

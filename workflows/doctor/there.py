@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fusedtomo.errors import InputError
 from workflows.doctor.here import Disk, disk, versions
-from workflows.ranks import environment_of_ranks
+from workflows.trial.ranks import environment_of_ranks
 
 _SCRATCH_MB = 16
 _HELLO = "from mpi4py import MPI; c = MPI.COMM_WORLD; print(f'rank {c.rank}/{c.size}', flush=True)"

@@ -10,11 +10,11 @@ from pathlib import Path
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
-from workflows.own_gpu import VENDOR
-from workflows.solver_process import UnfitWorker
+from workflows.trial.own_gpu import VENDOR
+from workflows.trial.solver_process import UnfitWorker
 
 _RETRIES = 1
-_POOL = "python3 -m workflows.pool"
+_POOL = "python3 -m workflows.workers.pool"
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
 

@@ -23,7 +23,7 @@ export JOBNAME="parsl.trials.block-0.TIME"
 start="/RUN/parsl/000/submit_scripts/start_$JOBNAME.sh"
 ( umask 077  # nobody else shall read this environment
 { export -p; cat <<'COMMAND'
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 COMMAND
 } > "$start" )
 for host in $(sort -u "${PBS_NODEFILE:-$LSB_DJOB_HOSTFILE}"); do

@@ -26,7 +26,7 @@ SCRIPT_DIR="/RUN/parsl/000/submit_scripts"
 [[ -d $SCRIPT_DIR ]] || SCRIPT_DIR=""
 
 cat << JSRUN_EOF > ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 JSRUN_EOF
 chmod a+x ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
 

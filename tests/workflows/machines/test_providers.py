@@ -30,7 +30,7 @@ def script(tmp_path, monkeypatch):
 def test_every_profile_renders_a_whole_script(name, script):
     text = script(name)
     assert text.startswith("#!/bin/bash\n")
-    assert "python3 -m workflows.pool ..." in text
+    assert "python3 -m workflows.workers.pool ..." in text
     assert not re.search(r"\bNone\b|\$\{(nodes|walltime|user_script)", text)
     assert load_machine(name).worker_init in text
 

@@ -3,7 +3,8 @@
     python -m benchmarks.gpu_trials [--size 256] [--trials 6]
 
 One worker evaluates trials of three cells as a campaign's worker does (workflows/trial/evaluate.py): what a cell's
-trials share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, a trial at the mean of those measured.
+trials share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, each at the
+mean of those measured.
 """
 
 import argparse

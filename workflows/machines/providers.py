@@ -30,7 +30,7 @@ class WatchedLocal(LocalProvider):
 
 
 class Bounded:
-    """Mixed into a provider of batch jobs: at most `limit` of them in a run (workflows/workers/blocks.py ends them all).
+    """Mixed into a provider of batch jobs: at most `limit` of them in a run (workers/blocks.py ends them all).
 
     A scheduler's command that leaves out live jobs makes Parsl submit without end (`qstat -F json` of OpenPBS names
     the first job only, issue 2672 of openpbs): 13 jobs were left behind within half a minute.

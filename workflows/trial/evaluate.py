@@ -1,11 +1,11 @@
 """One trial from start to end: phantom, data set, reconstruction, score; never an exception, always a result.
 
-As a command: ``python -m workflows.trial.evaluate trial.json`` prints the journal line of the trial that the file describes:
+As a command: ``python -m workflows.trial.evaluate trial.json`` prints the journal line of the trial in the file:
 ``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``;
 add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand there itself.
 
-Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the memory
-of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
+Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the
+memory of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
 trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1; bad input ends with 2.
 """
 

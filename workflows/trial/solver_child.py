@@ -1,4 +1,4 @@
-"""The child that computes a worker's trials (workflows/trial/solver_process.py): it evaluates what comes through a pipe."""
+"""The child that computes a worker's trials (solver_process.py): it evaluates what comes through a pipe."""
 
 import faulthandler
 import logging

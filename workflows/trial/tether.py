@@ -1,6 +1,6 @@
 """How does a process end with the one that started it, even by kill -9? The kernel is told to end it then.
 
-As a command, ``python -m workflows.trial.tether PID COMMAND ...`` becomes the command, which gets SIGTERM when PID ends.
+As a command, ``python -m workflows.trial.tether PID COMMAND ...`` becomes the command and gets SIGTERM when PID ends.
 """
 
 import ctypes

@@ -20,7 +20,7 @@ from workflows.record.journal import Journal, by_condition, replay
 from workflows.search import propose as search
 from workflows.search.propose import Asked
 from workflows.trial.solver_process import How
-from workflows.workers.start import apps
+from workflows.workers import apps
 
 
 class Watch:

@@ -7,8 +7,8 @@ import pytest
 from parsl.jobs.states import JobState, JobStatus
 
 from workflows.trial.solver_process import How
+from workflows.workers import apps
 from workflows.workers.apps import ALONE, ParslSubmit
-from workflows.workers.start import apps
 
 PENDING, RUNNING = ({"0": JobStatus(state)} for state in (JobState.PENDING, JobState.RUNNING))
 

@@ -5,7 +5,7 @@ As a command: ``python -m workflows.trial.evaluate trial.json`` prints the journ
 add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand there itself.
 
 Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the
-memory of its host and keeps its columns; the scores are those of one rank bit by bit, and the first rank prints the line. A
+memory of its host and keeps its columns; scores are those of one rank bit by bit, and the first rank prints the line. A
 trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1; bad input ends with 2.
 """
 

@@ -1,6 +1,6 @@
 """How is a trial computed that one process or one GPU cannot hold? By several MPI ranks, started as a command.
 
-The ranks are a process group of their own (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), which ends at
+The ranks are a process group of their own (``mpiexec -n 4 python -m workflows.trial.evaluate FILE``), which ends at
 the trial's time limit and with the worker that started it.
 """
 

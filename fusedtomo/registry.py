@@ -7,8 +7,8 @@ FUSEDTOMO_PLUGINS (comma separated), or it is the entry point of an installed pa
     [project.entry-points."fusedtomo.plugins"]
     gold_rods = "gold_rods.fusedtomo"
 
-Plug-ins are imported at the first lookup in any registry, once per process. So no built-in module may look a value
-up while it is imported: a plug-in would import it half made.
+No file that is read can name one. Plug-ins are imported at the first lookup in any registry, once per process. So no
+built-in module may look a value up while it is imported: a plug-in would import it half made.
 """
 
 import os

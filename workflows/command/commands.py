@@ -257,7 +257,7 @@ def _with_progress(say: Console, dataset, method: str, weights, solver, truth, *
 def _pictures(
     say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction], comm: Comm
 ) -> None:
-    from workflows.figures.cells import save_figure, to_figure
+    from workflows.figures.drawing import save_figure, to_figure
     from workflows.figures.slices import draw_history, draw_slices, history_info, slices_info
 
     names = {"poisson": "Poisson alone", "poisson-tv": "Poisson + TV", "fused": "Fused"}

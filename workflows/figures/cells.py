@@ -1,10 +1,7 @@
 """How do the sampling map and the atlas look (paper, Fig. 4a, Supplement 9a and 22a)?"""
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib import colormaps, patheffects
@@ -15,17 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from fusedtomo.files import replacing
+from workflows.figures.drawing import axes_of, ink
 from workflows.maps.atlas import Atlas
 from workflows.maps.sampling_map import METHOD_LABELS, SamplingMap
 
-DPI = 150
 COLORS = "viridis"  # perceptually uniform; as in the paper, brighter is worse
 _GAP = 0.45  # rows between the map and the non-fused rows
 _CELL_IN = 0.56  # inches; smaller when the map is large
 _LARGEST_IN = 9.0
-# cells are square, so the layout cannot know beforehand how wide the drawing will be: cut what is blank
-_SAVED = {"dpi": DPI, "bbox_inches": "tight", "pad_inches": 0.08}
 _EMPTY = {"facecolor": "0.93", "edgecolor": "0.65", "hatch": "////", "linewidth": 0}
 SYMBOLS = {
     "haadf": r"$\lambda_1$ (HAADF)",
@@ -209,36 +203,3 @@ def _draw_boundary(info: CellsInfo, ax: Axes) -> None:
     outline = [patheffects.Stroke(linewidth=3, foreground="black"), patheffects.Normal()]
     ax.plot(x, np.repeat(info.boundary, 2), color="white", linewidth=1.4, path_effects=outline, clip_on=False)
     ax.set_title("above the line: at least as many HAADF as chemical tilts", fontsize=8, loc="left")
-
-
-def ink(color) -> str:
-    """Black or white, whichever reads better on an RGB(A) colour (WCAG relative luminance)."""
-    rgb = np.asarray(color[:3], float)
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.18 else "white"
-
-
-def axes_of(target: Figure | Axes) -> Axes:
-    """The axes itself, or a new one that fills the figure."""
-    return target if isinstance(target, Axes) else target.add_subplot()
-
-
-def to_figure(draw: Callable[[Any, Figure], None], info: Any, size_in: tuple[float, float] | None = None) -> Figure:
-    """Return draw(info, figure) on a new figure of `size_in` inches, by default the info's own."""
-    # no pyplot: its global state would keep every figure alive
-    figure = Figure(figsize=size_in or getattr(info, "size_in", None), layout="constrained", dpi=DPI)
-    draw(info, figure)
-    return figure
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure in the format of the suffix; an older file stays whole until the new one is complete."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, **_SAVED)
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """The figure as a PNG file in memory."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", **_SAVED)
-    return buffer.getvalue()

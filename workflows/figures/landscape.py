@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from fusedtomo.errors import InputError
 from workflows.campaign.config import CampaignConfig, Condition, Dimension
-from workflows.figures.cells import COLORS, SYMBOLS, axes_of, color_limits
+from workflows.figures.cells import COLORS, SYMBOLS, color_limits
+from workflows.figures.drawing import axes_of
 from workflows.maps.sampling_map import METHOD_LABELS
 from workflows.record.journal import TrialResult, best, by_condition
 

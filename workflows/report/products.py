@@ -7,15 +7,8 @@ import numpy as np
 
 from fusedtomo.score import score
 from workflows.campaign.config import CampaignConfig, Condition
-from workflows.figures.cells import (
-    atlas_info,
-    draw_atlas,
-    draw_sampling_map,
-    png_bytes,
-    sampling_map_info,
-    save_figure,
-    to_figure,
-)
+from workflows.figures.cells import atlas_info, draw_atlas, draw_sampling_map, sampling_map_info
+from workflows.figures.drawing import png_bytes, save_figure, to_figure
 from workflows.figures.landscape import draw_landscape, landscape_info
 from workflows.figures.slices import draw_history, draw_slices, history_info, slices_info
 from workflows.maps.atlas import Atlas, build_atlas, write_atlas

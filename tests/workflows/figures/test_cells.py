@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from tests.workflows.values import SPACE, campaign, trial
-from workflows.figures.cells import (
-    atlas_info,
-    color_limits,
-    draw_atlas,
-    draw_sampling_map,
-    ink,
-    png_bytes,
-    sampling_map_info,
-    save_figure,
-    to_figure,
-)
+from workflows.figures.cells import atlas_info, color_limits, draw_atlas, draw_sampling_map, sampling_map_info
+from workflows.figures.drawing import ink, png_bytes, save_figure, to_figure
 from workflows.maps.atlas import build_atlas
 from workflows.maps.sampling_map import sampling_map
 

@@ -5,7 +5,7 @@ import pytest
 
 from fusedtomo.errors import InputError
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.cells import png_bytes, to_figure
+from workflows.figures.drawing import png_bytes, to_figure
 from workflows.figures.slices import draw_history, draw_slices, history_info, slices_info
 
 

@@ -17,7 +17,7 @@ from workflows.batch.plan import predict, work
 from workflows.campaign.config import Condition, load_campaign
 from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
-from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
+from workflows.doctor.there import Assignment, Seen, hello_ranks, look_around
 from workflows.machines import CONFIGS, Machine, Wishes, load_machine, settled
 from workflows.trial.evaluate import Trial
 from workflows.watch.panel import duration
@@ -82,7 +82,7 @@ def _checks(submit: Callable, machine: Machine, folder: Path) -> Iterator[Check]
 def _everywhere(submit: Callable, machine: Machine, folder: Path) -> list[Seen]:
     """What every worker sees; a slow node may join late, so the question is asked again for those that lack."""
     (folder / "token").touch()
-    asked = Asked(str((folder / "token").absolute()), machine.scratch, machine.device, _HOLD_S)
+    asked = Assignment(str((folder / "token").absolute()), machine.scratch, machine.device, _HOLD_S)
     found: dict[tuple[str, int], Seen] = {}
     for _ in range(_ROUNDS):
         done, _ = wait([submit(look_around, asked) for _ in range(machine.n_workers)], timeout=LIMIT_S)

@@ -26,7 +26,7 @@ _DEVICES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Assignment:
     """What a worker is to look at.
 
     Attributes:
@@ -70,7 +70,7 @@ class Seen:
     why: str
 
 
-def look_around(asked: Asked) -> Seen:
+def look_around(asked: Assignment) -> Seen:
     """Look, and keep the worker until `hold_s` have passed."""
     end = time.monotonic() + asked.hold_s
     scratch = Path(asked.scratch or tempfile.gettempdir())

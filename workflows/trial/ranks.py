@@ -21,7 +21,7 @@ from workflows.campaign.config import Trial
 from workflows.record.journal import TrialResult
 from workflows.trial.solver_process import (
     ATTEMPTS,
-    How,
+    Handling,
     UnfitWorker,
     end_group,
     ending,
@@ -38,7 +38,7 @@ _GRACE_S = 5.0  # a launcher that is asked to end takes its ranks on other nodes
 _OTHER_LAUNCHERS = ("PMI_", "PMIX_", "OMPI_", "PALS_", "HYDI_")
 
 
-def evaluate_on_ranks(trial: Trial, how: How) -> TrialResult:
+def evaluate_on_ranks(trial: Trial, how: Handling) -> TrialResult:
     """Return the trial's result; a launcher or a rank that is killed is tried again, then a failure with its reason.
 
     Raises:
@@ -59,7 +59,7 @@ def evaluate_on_ranks(trial: Trial, how: How) -> TrialResult:
     return replace(result, stderr=last_lines(log, start), seconds=seconds)
 
 
-def check_launcher(how: How) -> None:
+def check_launcher(how: Handling) -> None:
     """Raise UnfitWorker when ranks cannot be started here."""
     launcher = shlex.split(how.mpi_launch)[0]
     if shutil.which(launcher) is None:
@@ -69,7 +69,7 @@ def check_launcher(how: How) -> None:
         )
 
 
-def _attempt(trial: Trial, how: How, log: Path | None) -> TrialResult | str:
+def _attempt(trial: Trial, how: Handling, log: Path | None) -> TrialResult | str:
     """A result, or how the launcher ended without one."""
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def _result(said: bytes) -> TrialResult | None:
     return None
 
 
-def _launch(how: How) -> list[str]:
+def _launch(how: Handling) -> list[str]:
     return shlex.split(how.mpi_launch.format(ranks=how.ranks))
 
 
@@ -114,7 +114,7 @@ def _worker() -> str:
 
 
 @contextmanager
-def _trial_file(trial: Trial, how: How) -> Iterator[Path]:
+def _trial_file(trial: Trial, how: Handling) -> Iterator[Path]:
     """The trial as a file in the run folder, which the ranks of all nodes see."""
     file = Path(how.folder) / f".trial-{socket.gethostname()}-{os.getpid()}.json"
     content = {

@@ -30,7 +30,7 @@ _SPOILT = ("MemoryError", "CUDA")  # reasons after which a process is not to be 
 
 
 @dataclass(frozen=True)
-class How:
+class Handling:
     """How a worker evaluates trials; small, and the same for all trials of a run but for the ranks.
 
     Attributes:
@@ -64,7 +64,7 @@ class UnfitWorker(InputError):
 class SolverProcess:
     """A child process that evaluates trials, started when the first one comes."""
 
-    def __init__(self, how: How):
+    def __init__(self, how: Handling):
         self.how = how
         self._child: subprocess.Popen | None = None
         self._pipe: Connection | None = None
@@ -182,7 +182,7 @@ def ending(code: int) -> str:
     return f"killed by signal {-code}{likely}"
 
 
-def failure(trial: Trial, reason: str, how: How, worker: str) -> TrialResult:
+def failure(trial: Trial, reason: str, how: Handling, worker: str) -> TrialResult:
     """The failed result of a trial that could not report itself."""
     weights, _ = trial.config.parameters(trial.condition, trial.point)
     return TrialResult(

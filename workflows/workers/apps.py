@@ -14,7 +14,7 @@ from workflows.campaign.config import Trial
 from workflows.record.journal import TrialResult
 from workflows.search.propose import Asked, Proposal, propose
 from workflows.trial.ranks import check_launcher, evaluate_on_ranks
-from workflows.trial.solver_process import How, SolverProcess, UnfitWorker
+from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker
 from workflows.trial.tether import tether
 
 # labels of Parsl's executors: workers that compute a trial each, and workers that start the ranks of one
@@ -31,7 +31,7 @@ class _Solver:
     process: SolverProcess | None = None
 
 
-def run_trial(trial: Trial, how: How) -> TrialResult:
+def run_trial(trial: Trial, how: Handling) -> TrialResult:
     """Evaluate a trial; what the journal could not take, such as a NaN, is an error."""
     try:
         result = evaluate_on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
@@ -42,7 +42,7 @@ def run_trial(trial: Trial, how: How) -> TrialResult:
     return result
 
 
-def prepare_worker(how: How) -> float:
+def prepare_worker(how: Handling) -> float:
     """Make this worker ready for trials; return the seconds it took."""
     began = time.perf_counter()
     if how.ranks > 1:
@@ -52,7 +52,7 @@ def prepare_worker(how: How) -> float:
     return time.perf_counter() - began
 
 
-def _solver(how: How) -> SolverProcess:
+def _solver(how: Handling) -> SolverProcess:
     if "PARSL_WORKER_RANK" in os.environ:
         tether(os.getppid())  # a worker of a pool that was killed would compute its trial to the end
     if _Solver.process is None or _Solver.process.how != how:
@@ -91,7 +91,7 @@ class ParslSubmit:
     controller for each. So the arguments travel as bytes, and its log keeps what concerns blocks and workers.
     """
 
-    def __init__(self, kernel, how: How, ranks: Mapping[str, int] = MappingProxyType({})):
+    def __init__(self, kernel, how: Handling, ranks: Mapping[str, int] = MappingProxyType({})):
         from parsl.app.app import python_app
 
         self._how, self._ranks, self._heard = how, ranks, time.monotonic()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError
 from workflows.machines import Machine, parsl_config
-from workflows.trial.solver_process import How, UnfitWorker
+from workflows.trial.solver_process import Handling, UnfitWorker
 from workflows.workers.apps import ALONE, ON_RANKS, ParslSubmit
 from workflows.workers.blocks import Blocks
 
@@ -46,7 +46,7 @@ def workers(
         blocks.watch(executor.provider)
     kernel = parsl.load(config)
     try:
-        submit = ParslSubmit(kernel, how_of(machine, folder), ranks)
+        submit = ParslSubmit(kernel, handling_of(machine, folder), ranks)
         with console.status(f"starting {machine.n_workers} workers on {machine.name}") as status:
             _wait_for_worker(submit, machine, folder, status.update)
         yield submit
@@ -72,9 +72,9 @@ def n_of(machine: Machine, kind: str) -> int:
     return machine.max_blocks if kind == ON_RANKS else machine.n_workers
 
 
-def how_of(machine: Machine, folder: Path) -> How:
+def handling_of(machine: Machine, folder: Path) -> Handling:
     """How the workers of a machine evaluate trials of a run."""
-    return How(
+    return Handling(
         device=machine.device,
         limit_s=machine.trial_limit_s,
         folder=str(folder.resolve()),

@@ -19,7 +19,7 @@ from workflows.control.steer import Campaign
 from workflows.record.journal import Journal, by_condition, replay
 from workflows.search import propose as search
 from workflows.search.propose import Asked
-from workflows.trial.solver_process import How
+from workflows.trial.solver_process import Handling
 from workflows.workers import apps
 
 
@@ -214,7 +214,7 @@ def test_a_result_that_is_no_number_is_a_failed_trial_that_no_model_sees(path, m
     asked = []
     search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
     monkeypatch.setattr(apps, "_solver", lambda _: Solver())
-    monkeypatch.setattr(steer, "run_trial", lambda trial: apps.run_trial(trial, How()))
+    monkeypatch.setattr(steer, "run_trial", lambda trial: apps.run_trial(trial, Handling()))
     trials = steered(path, tiny())
     failed = [trial for trial in trials if "JSON compliant" in trial.reason]
     assert failed

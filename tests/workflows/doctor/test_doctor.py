@@ -21,7 +21,7 @@ from workflows.doctor import check as checking
 from workflows.doctor import compare, examination, here, there
 from workflows.doctor.check import Check, Unfit
 from workflows.doctor.here import Disk
-from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
+from workflows.doctor.there import Assignment, Seen, hello_ranks, look_around
 from workflows.machines import Machine
 
 FIT = Seen("n1", 1, platform.python_version(), here.versions(), 4, "", (), True, "/tmp", Disk(50.0, 200.0), "")
@@ -136,18 +136,18 @@ def test_a_batch_machine_may_have_fewer_workers_than_it_may_get():
 def test_a_worker_looks_around(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     began = time.monotonic()
-    seen = look_around(Asked(str(tmp_path / "token"), str(tmp_path / "a" / "b"), "cpu", 0.2))
+    seen = look_around(Assignment(str(tmp_path / "token"), str(tmp_path / "a" / "b"), "cpu", 0.2))
     assert time.monotonic() - began >= 0.2
     assert (seen.python, seen.versions) == (platform.python_version(), here.versions())
     assert (seen.visible, seen.gpus, seen.sees_run_folder) == ("CUDA_VISIBLE_DEVICES=3", (), False)
     assert seen.disk.mb_per_s > 0
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "token").touch()
-    assert look_around(Asked(str(tmp_path / "token"), str(tmp_path), "cpu", 0.0)).sees_run_folder
+    assert look_around(Assignment(str(tmp_path / "token"), str(tmp_path), "cpu", 0.0)).sees_run_folder
 
 
 def test_a_scratch_that_cannot_be_used_is_seen():
-    seen = look_around(Asked("none", "/proc/none", "cpu", 0.0))
+    seen = look_around(Assignment("none", "/proc/none", "cpu", 0.0))
     assert seen.disk is None
     assert seen.why.startswith("/proc/none cannot be")
 

@@ -20,7 +20,7 @@ from workflows.machines import Machine
 from workflows.record.journal import replay
 from workflows.trial.evaluate import evaluate
 from workflows.trial.ranks import evaluate_on_ranks
-from workflows.trial.solver_process import How, UnfitWorker
+from workflows.trial.solver_process import Handling, UnfitWorker
 from workflows.workers.memory import ranks_by_condition, trial_gb
 
 # of the tiny campaign only h4-c3 needs more than nine tenths of it
@@ -28,7 +28,7 @@ DEVICE_GB = 0.0009
 
 
 def how(folder, **changes):
-    return How(folder=str(folder), ranks=2, mpi_launch=f"{mpiexec()} -n {{ranks}}", **changes)
+    return Handling(folder=str(folder), ranks=2, mpi_launch=f"{mpiexec()} -n {{ranks}}", **changes)
 
 
 def tree():
@@ -106,7 +106,7 @@ def test_ranks_die_with_their_worker(tmp_path):
 
 def test_a_host_without_a_launcher_is_no_failure_of_a_trial(tmp_path):
     with pytest.raises(UnfitWorker, match=r"'no-mpiexec' is not in PATH on .* 3 MPI ranks; load an MPI"):
-        evaluate_on_ranks(trial(), How(folder=str(tmp_path), ranks=3, mpi_launch="no-mpiexec -n {ranks}"))
+        evaluate_on_ranks(trial(), Handling(folder=str(tmp_path), ranks=3, mpi_launch="no-mpiexec -n {ranks}"))
 
 
 @needs_mpi

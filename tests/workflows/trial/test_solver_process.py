@@ -15,7 +15,7 @@ import pytest
 from tests.workflows.tiny import config
 from workflows.campaign.config import Condition
 from workflows.trial.evaluate import Trial, evaluate
-from workflows.trial.solver_process import How, SolverProcess, UnfitWorker, ending, last_lines, temporary_folder
+from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker, ending, last_lines, temporary_folder
 
 POINT = {"haadf": 0.05, "tv": 0.7}
 ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
@@ -33,7 +33,7 @@ def scores(result):
 @pytest.fixture(scope="module")
 def solver(tmp_path_factory):
     """One solver process for all tests, as a worker has it."""
-    one = SolverProcess(How(folder=str(tmp_path_factory.mktemp("run"))))
+    one = SolverProcess(Handling(folder=str(tmp_path_factory.mktemp("run"))))
 
     def with_(limit_s=3600.0):
         one.how = replace(one.how, limit_s=limit_s)
@@ -96,7 +96,7 @@ def test_a_process_killed_at_every_attempt_is_a_trial_out_of_memory(solver, monk
 
 
 def test_memory_that_is_not_there_is_a_failed_trial_and_a_fresh_process(tmp_path):
-    one = SolverProcess(How(folder=str(tmp_path), memory_gb=0.6))
+    one = SolverProcess(Handling(folder=str(tmp_path), memory_gb=0.6))
     one.start()
     before = one._child.pid
     result = one.evaluate(trial(phantom__size=512))
@@ -129,7 +129,7 @@ def test_the_last_lines_are_bounded_and_those_of_this_trial(tmp_path):
 @pytest.mark.parametrize("scratch", ["file/scratch", "/proc/scratch"])
 def test_scratch_that_cannot_be_written_is_no_failure_of_a_trial(tmp_path, scratch):
     (tmp_path / "file").write_text("")
-    how = How(scratch=str(tmp_path / scratch))
+    how = Handling(scratch=str(tmp_path / scratch))
     with pytest.raises(UnfitWorker, match=r"scratch '.*' cannot be written on .*give another scratch"):
         SolverProcess(how).evaluate(trial())
 
@@ -145,14 +145,14 @@ def test_a_process_that_cannot_start_is_no_failure_of_a_trial(tmp_path, monkeypa
     (tmp_path / "numba.py").write_text("raise ImportError('no numba on this node')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     with pytest.raises(UnfitWorker, match=r"solver process on .* ended with exit code 1"):
-        SolverProcess(How(folder=str(tmp_path))).evaluate(trial())
+        SolverProcess(Handling(folder=str(tmp_path))).evaluate(trial())
 
 
 _WORKER = """
 import sys
 from tests.workflows.trial.test_solver_process import ENDLESS, trial
-from workflows.trial.solver_process import How, SolverProcess
-solver = SolverProcess(How())
+from workflows.trial.solver_process import Handling, SolverProcess
+solver = SolverProcess(Handling())
 solver.start()
 print(solver._child.pid, flush=True)
 solver.evaluate(trial(**ENDLESS))

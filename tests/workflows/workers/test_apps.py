@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from parsl.jobs.states import JobState, JobStatus
 
-from workflows.trial.solver_process import How
+from workflows.trial.solver_process import Handling
 from workflows.workers import apps
 from workflows.workers.apps import ALONE, ParslSubmit
 
@@ -27,14 +27,14 @@ def parsl(monkeypatch):
 
     monkeypatch.setattr("parsl.app.app.python_app", lambda *_, **__: app)
     monkeypatch.setattr(apps, "time", SimpleNamespace(monotonic=lambda: there.now))
-    there.submit = ParslSubmit(SimpleNamespace(executors={ALONE: there.executor}), How(limit_s=100.0))
+    there.submit = ParslSubmit(SimpleNamespace(executors={ALONE: there.executor}), Handling(limit_s=100.0))
     return there
 
 
 def test_tasks_that_nobody_answers_end_the_run_once_no_trial_may_take_so_long(parsl):
     parsl.now = 1000.0
     parsl.submit(print)
-    parsl.now += How(limit_s=100.0).longest_s - 1
+    parsl.now += Handling(limit_s=100.0).longest_s - 1
     assert parsl.submit.broken() == ""
     parsl.now += 2
     assert "none has answered for 1400 s" in parsl.submit.broken()

@@ -18,6 +18,7 @@ from fusedtomo.solvers.solution import Callback, Solution
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 
+
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A reconstructed volume and how it came about.

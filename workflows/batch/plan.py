@@ -15,7 +15,7 @@ from fusedtomo.parallel import SERIAL
 from fusedtomo.placement import HERE, Placement, placed
 from workflows.batch.jobscript import job_script
 from workflows.batch.submit import MAX_JOBS, request_for
-from workflows.campaign.config import CampaignConfig, Condition, load_campaign
+from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.machines import Machine, Wishes, block_script, load_machine
 from workflows.trial.evaluate import Trial, evaluate
 from workflows.watch.panel import duration

@@ -11,7 +11,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from workflows.batch.jobscript import SCHEDULERS, Request, job_script
-from workflows.campaign.config import CampaignConfig, load_campaign
+from workflows.campaign import CampaignConfig, load_campaign
 from workflows.machines import Machine
 from workflows.record.runfolder import RunFolder
 

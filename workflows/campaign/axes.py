@@ -204,7 +204,9 @@ for _axis in (
         scale="linear",
         phrase="{label} {value} {unit}",
     ),
-    Axis("unmapped", "element without maps", "1", "u", str, _unmapped, scale="category", phrase="without maps: {value}"),
+    Axis(
+        "unmapped", "element without maps", "1", "u", str, _unmapped, scale="category", phrase="without maps: {value}"
+    ),
     Axis("size", "specimen size", "voxels", "n", Annotated[int, Field(ge=16, le=1024)], _of_phantom("size")),
     Axis(
         "grid",

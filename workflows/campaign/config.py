@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.methods import METHODS
@@ -39,6 +40,12 @@ class Dimension(Settings):
         if not self.low < self.high:
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
         return self
+
+    def place(self, value: float) -> float:
+        """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
+        scale = math.log if self.scale == "log" else float
+        low, high = scale(self.low), scale(self.high)
+        return (scale(value) - low) / (high - low)
 
 
 class Search(Settings):
@@ -146,7 +153,9 @@ class CampaignConfig(Settings):
         for name in self.repeats:
             if not AXES[name].repeats:
                 seeds = ", ".join(axis.name for axis in AXES.values() if axis.repeats)
-                raise ValueError(f"repeats: '{name}' is no seed, so that its results cannot be averaged; seeds: {seeds}")
+                raise ValueError(
+                    f"repeats: '{name}' is no seed, so that its results cannot be averaged; seeds: {seeds}"
+                )
             if name in self.axes:
                 raise ValueError(f"repeats: '{name}' is an axis as well; it can be drawn or averaged, not both")
         for condition in self.conditions():
@@ -156,7 +165,9 @@ class CampaignConfig(Settings):
     @model_validator(mode="after")
     def _report_cells_exist(self) -> Self:
         for cell in (*self.report.slices, *self.report.landscapes):
-            if len(cell) != len(self.axes) or any(v not in axis for v, axis in zip(cell, self.axes.values(), strict=True)):
+            if len(cell) != len(self.axes) or any(
+                v not in axis for v, axis in zip(cell, self.axes.values(), strict=True)
+            ):
                 raise ValueError(f"report names the cell {list(cell)}, which is not on the axes {', '.join(self.axes)}")
         return self
 
@@ -237,6 +248,17 @@ class CampaignConfig(Settings):
     def fingerprint(self) -> str:
         """A hash of `decisive`."""
         return hashlib.sha256(json.dumps(self.decisive(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def sizes_of(config: CampaignConfig) -> tuple[int, ...]:
+    """Voxels along each edge of the campaign's specimens, rising."""
+    return tuple(sorted({config.setup(condition).phantom.size for condition in config.conditions()}))
+
+
+def sizes_text(config: CampaignConfig) -> str:
+    """Such as 40³, or 24³ to 64³."""
+    smallest, *others = (f"{size}³" for size in sizes_of(config))
+    return f"{smallest} to {others[-1]}" if others else smallest
 
 
 def load_campaign(path: str | Path) -> CampaignConfig:

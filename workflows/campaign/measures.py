@@ -27,9 +27,13 @@ class Measure:
 
 MEASURES: Registry[Measure] = Registry("measure")
 for _measure in (
-    Measure("nrmse", "NRMSE", r"$\langle$NRMSE$\rangle$", "the paper's, mean over the elements; blind to gain and offset"),
+    Measure(
+        "nrmse", "NRMSE", r"$\langle$NRMSE$\rangle$", "the paper's, mean over the elements; blind to gain and offset"
+    ),
     Measure("rmse", "RMSE", "RMSE", "of the concentrations themselves, mean over the elements"),
-    Measure("stoichiometry_error", "stoichiometry error", "stoichiometry error", "RMS of atomic fractions in the specimen"),
+    Measure(
+        "stoichiometry_error", "stoichiometry error", "stoichiometry error", "RMS of atomic fractions in the specimen"
+    ),
 ):
     MEASURES.register(_measure)
 
@@ -51,7 +55,14 @@ def weights_of(wanted: Minimise) -> Mapping[str, float]:
     return {wanted: 1.0} if isinstance(wanted, str) else wanted
 
 
+def symbol_of(wanted: Minimise) -> str:
+    """What is minimised, in figures."""
+    return MEASURES[wanted].symbol if isinstance(wanted, str) else label_of(wanted)
+
+
 def label_of(wanted: Minimise) -> str:
     """What is minimised, for people, such as "NRMSE" or "NRMSE + 2 stoichiometry error"."""
     parts = weights_of(wanted).items()
-    return " + ".join(MEASURES[name].label if weight == 1 else f"{weight:g} {MEASURES[name].label}" for name, weight in parts)
+    return " + ".join(
+        MEASURES[name].label if weight == 1 else f"{weight:g} {MEASURES[name].label}" for name, weight in parts
+    )

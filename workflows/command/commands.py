@@ -25,7 +25,7 @@ from fusedtomo.tilts import FusedDataset
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, list_phantoms, make_phantom, phantom_rng
-from workflows.campaign.config import load_campaign
+from workflows.campaign import load_campaign
 from workflows.machines import Wishes, machine_here
 from workflows.machines.monitoring import warning_of
 from workflows.record.runfolder import RunFolder

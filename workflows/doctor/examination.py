@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError
 from workflows.batch.plan import predict, work
-from workflows.campaign.config import Condition, load_campaign
+from workflows.campaign import Condition, load_campaign
 from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
 from workflows.doctor.there import Assignment, Seen, hello_ranks, look_around

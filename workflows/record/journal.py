@@ -3,15 +3,19 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, Self
 
 from fusedtomo.errors import InputError
+from workflows.campaign import Dimension
 from workflows.campaign.measures import Minimise, weights_of
 
 JOURNAL = "trials.jsonl"
+CAP = "max_iterations"  # why a solver stopped that had not converged
+_ON_BOUND = 1e-3  # of a range, on its own scale
 
 
 @dataclass(frozen=True)
@@ -169,3 +173,9 @@ def best(trials: list[TrialResult], minimised: Minimise = "nrmse") -> TrialResul
     """The whole trial with the lowest error, the earliest of equals; None when there is none."""
     scored = [trial for trial in trials if trial.whole and not math.isnan(trial.error(minimised))]
     return min(scored, key=lambda trial: (trial.error(minimised), trial.trial), default=None)
+
+
+def on_bound(trial: TrialResult, space: Mapping[str, Dimension]) -> bool:
+    """Whether a searched parameter of a trial lies on an end of its range: the best may lie beyond."""
+    places = (dimension.place(trial.point[name]) for name, dimension in space.items() if name in trial.point)
+    return any(min(place, 1 - place) < _ON_BOUND for place in places)

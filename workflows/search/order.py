@@ -63,7 +63,10 @@ def orders_of(config: CampaignConfig, trials: Iterable[TrialResult]) -> list[Ord
         return [own(condition) for condition in conditions]
     shared = {trial.order: trial for group in done.values() for trial in group if trial.order is not None}
     searched = [condition for condition in conditions if config.space(condition)]
-    return [*(own(condition) for condition in conditions if condition not in searched), CampaignOrder(config, searched, shared)]
+    return [
+        *(own(condition) for condition in conditions if condition not in searched),
+        CampaignOrder(config, searched, shared),
+    ]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Strategies without a model: a Sobol sequence of each condition, or a full grid."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,14 @@ _SOBOL_BLOCK = 16
 def sobol(asked: Asked) -> Proposal:
     """The next point of the condition's sequence."""
     return Proposal(scaled(asked.space, _sobol_point(asked)), dict(asked.state))
+
+
+def without_model(asked: Asked) -> Proposal:
+    """A point for any strategy whose model fails: of a Sobol sequence, the conditions taken in turn."""
+    if not asked.conditions:
+        return sobol(asked)
+    condition, space = list(asked.conditions.items())[asked.trial % len(asked.conditions)]
+    return replace(sobol(replace(asked, space=space)), condition=condition)
 
 
 def grid(asked: Asked) -> Proposal:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fusedtomo.errors import InputError, nearest
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.record.journal import TrialResult
 from workflows.record.runfolder import RunFolder
 from workflows.record.tally import printable, reason_of

@@ -18,7 +18,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests.mpi import needs_mpi, run_ranks, run_script
 from tests.workflows.tiny import config, write_toml
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.record.journal import TrialResult
 from workflows.trial.evaluate import Trial, evaluate
 

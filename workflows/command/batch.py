@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workflows.command.app import Account, Config, Nodes, Queue, RunOut, Walltime, app, example, say
+from workflows.command.app import Account, Config, Nodes, Queue, RunOut, Walltime, app, campaign_file, example, say
 
 
 @app.command(
     epilog=example(
-        "fusedtomo submit configs/campaigns/quickstart.toml --machine slurm --nodes 2 --dry-run",
-        "fusedtomo submit configs/campaigns/quickstart.toml --machine polaris --account PROJECT",
+        "fusedtomo submit quickstart --machine slurm --nodes 2 --dry-run",
+        "fusedtomo submit quickstart --machine polaris --account PROJECT",
     )
 )
 def submit(
@@ -32,4 +32,4 @@ def submit(
     from workflows.machines import Wishes, load_machine
 
     wished = Wishes(account, queue, nodes, walltime).applied(load_machine(machine))
-    send(Console(), say, config, wished, machine, out, script, max_jobs, dry_run)
+    send(Console(), say, campaign_file(config), wished, machine, out, script, max_jobs, dry_run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from workflows.command.app import (
     Account,
@@ -20,6 +22,7 @@ from workflows.command.app import (
     Walltime,
     Workers,
     app,
+    campaign_file,
     example,
     say,
 )
@@ -28,12 +31,25 @@ if TYPE_CHECKING:
     from workflows.campaign.config import CampaignConfig
 
 
-@app.command(epilog=example("fusedtomo check configs/campaigns/quickstart.toml"))
+@app.command(epilog=example("fusedtomo check quickstart"))
 def check(config: Config) -> None:
-    """Validate a campaign file and say what it would run."""
+    """Validate a campaign file and say what it would run, or everything that is wrong with it."""
+    from fusedtomo.toml import InvalidContent
     from workflows.campaign.config import load_campaign
 
-    Console().print(f"{config}: valid. {_summary(load_campaign(config))}")
+    path = campaign_file(config)
+    try:
+        Console().print(f"{path}: valid. {_summary(load_campaign(path))}")
+    except InvalidContent as error:
+        raise typer.Exit(_tell_all(error.problems)) from None
+
+
+def _tell_all(problems: Sequence[str]) -> int:
+    for problem in problems:
+        say.print(f"[bold red]error:[/bold red] {escape(problem)}")
+    if len(problems) > 1:
+        say.print(f"{len(problems)} errors; what several fields must have in common is checked once each is right")
+    return 2
 
 
 def _summary(config: CampaignConfig) -> str:
@@ -50,8 +66,8 @@ def _summary(config: CampaignConfig) -> str:
 
 @app.command(
     epilog=example(
-        "fusedtomo plan configs/campaigns/quickstart.toml --workers 2",
-        "fusedtomo plan configs/campaigns/quickstart.toml --machine polaris --account PROJECT --nodes 4",
+        "fusedtomo plan quickstart --workers 2",
+        "fusedtomo plan quickstart --machine polaris --account PROJECT --nodes 4",
     )
 )
 def plan(
@@ -67,13 +83,14 @@ def plan(
     from workflows.batch.plan import show
     from workflows.machines import Wishes
 
-    show(Console(), say, config, machine, Wishes(account, queue, nodes, walltime, workers))
+    path = campaign_file(config)
+    show(Console(), say, path, machine, Wishes(account, queue, nodes, walltime, workers))
 
 
 @app.command(
     epilog=example(
-        "fusedtomo run configs/campaigns/quickstart.toml --out runs/quickstart",
-        "fusedtomo run configs/campaigns/quickstart.toml --machine slurm --nodes 2 --walltime 120",
+        "fusedtomo run quickstart --out runs/quickstart",
+        "fusedtomo run quickstart --machine slurm --nodes 2 --walltime 120",
     )
 )
 def run(
@@ -103,7 +120,10 @@ def run(
     from workflows.machines import Wishes, machine_here
     from workflows.machines.monitoring import warning_of
 
-    loaded, wishes = load_campaign(config), Wishes(account, queue, nodes, walltime, workers, workers_in)
+    loaded, wishes = (
+        load_campaign(campaign_file(config)),
+        Wishes(account, queue, nodes, walltime, workers, workers_in),
+    )
     found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
     if warning := warning_of(found, folder):
         say.print(f"[yellow]warning:[/yellow] {warning}")
@@ -134,18 +154,26 @@ def status(
 
 
 @app.command(
-    epilog=example("fusedtomo trials runs/quickstart --failed", "fusedtomo trials runs/quickstart --json | jq .nrmse")
+    epilog=example(
+        "fusedtomo trials runs/quickstart --failed",
+        "fusedtomo trials runs/quickstart --sort nrmse",
+        "fusedtomo trials runs/quickstart --json | jq .nrmse",
+    )
 )
 def trials(
     run: Run,
     failed: Annotated[bool, typer.Option("--failed", help="failed ones, with the end of what they said")] = False,
     condition: Annotated[str | None, typer.Option(help="those of one condition, such as fused-h47-c9")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    sort: Annotated[
+        str | None, typer.Option(help="by nrmse, seconds, iterations, condition, trial, ... or a searched parameter")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="the other way round")] = False,
 ) -> None:
     """List the trials of a run, and where the logs of their workers are."""
     from workflows.watch.listing import show
 
-    show(Console(), run, failed, condition, as_json)
+    show(Console(), run, failed, condition, as_json, sort, reverse)
 
 
 @app.command(epilog=example("fusedtomo merge runs/left runs/right --out runs/whole"))

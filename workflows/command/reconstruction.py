@@ -25,6 +25,16 @@ from workflows.command.progress import told
 from workflows.command.score import print_score
 from workflows.command.targets import check_target
 
+# the weights of each method's cost; to be replaced by the `terms` of the methods of fusedtomo/methods.py
+_WEIGHTS_OF = {
+    "fused": ("haadf", "chemical", "tv"),
+    "gradient-descent": ("haadf", "chemical", "tv"),
+    "poisson-tv": ("chemical", "tv"),
+    "fista-tv": ("chemical", "tv"),
+    "poisson": (),
+    "sirt": (),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructionRequest:
@@ -100,9 +110,18 @@ def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset
     """Weights from the atlas, where one is given, and from the options, which win."""
     content = {} if request.atlas is None else _from_atlas(say, request.atlas, dataset)
     weights = validated(Weights, {**content, **request.weights}, "weights")
-    shown = ", ".join(f"{name} {value:.3g}" for name, value in weights.model_dump().items())
-    say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
+    _tell_weights(say, request, weights)
     return weights
+
+
+def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights) -> None:
+    """Those that the method has; those given in vain are named."""
+    has = _WEIGHTS_OF.get(request.method, tuple(request.weights))
+    if vain := [f"--{name}" for name in request.weights if name not in has]:
+        say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
+    if has:
+        shown = ", ".join(f"{name} {getattr(weights, name):.3g}" for name in has)
+        say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
 
 
 def _from_atlas(say: Console, path: Path, dataset: FusedDataset) -> dict[str, float]:

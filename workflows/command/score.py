@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fusedtomo.errors import InputError
-from workflows.command.app import app, example
+from workflows.command.app import app, example, say
+from workflows.command.progress import KERNELS, doing
 
 if TYPE_CHECKING:
     from fusedtomo.score import Score
@@ -24,9 +25,13 @@ def score(
 ) -> None:
     """Print NRMSE, RMSE and stoichiometry error of a reconstruction."""
     from fusedtomo.io import read_volume
-    from fusedtomo.score import score as compare
 
-    print_score(Console(), compare(read_volume(reconstruction), _truth(truth)))
+    volume, true = read_volume(reconstruction), _truth(truth)
+    with doing(say, f"comparing ({KERNELS})"):
+        from fusedtomo.score import score as compare
+
+        errors = compare(volume, true)
+    print_score(Console(), errors)
 
 
 def _truth(path: Path) -> ChemicalVolume:

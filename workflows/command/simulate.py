@@ -10,6 +10,7 @@ import typer
 
 from fusedtomo.errors import InputError
 from workflows.command.app import Out, Overwrite, app, example, say
+from workflows.command.progress import KERNELS, doing
 from workflows.command.targets import check_target
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _simulate(path: Path, settings: Mapping[str, Any], out: Path, overwrite: boo
     acquisition = validated(Acquisition, dict(settings), "simulate")
     check_target(out, overwrite)
     volume = _specimen(path)
-    with say.status("projecting and drawing counts"):
+    with doing(say, f"projecting and drawing counts ({KERNELS})"):
         dataset = acquire(volume, acquisition)
         truth = volume.binned(2) if acquisition.grid == "fine" else volume
         write_dataset(dataset, out, truth, {"acquisition": acquisition.model_dump_json()}, overwrite)

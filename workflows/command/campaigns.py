@@ -26,6 +26,7 @@ from workflows.command.app import (
     example,
     say,
 )
+from workflows.command.progress import KERNELS, doing
 
 if TYPE_CHECKING:
     from workflows.campaign.config import CampaignConfig
@@ -80,11 +81,17 @@ def plan(
     walltime: Walltime = None,
 ) -> None:
     """Predict cells, trials, memory and time of a campaign, from a short measurement on this machine."""
-    from workflows.batch.plan import show
-    from workflows.machines import Wishes
+    from workflows.campaign.config import load_campaign
 
     path = campaign_file(config)
-    show(Console(), say, path, machine, Wishes(account, queue, nodes, walltime, workers))
+    loaded = load_campaign(path)
+    with doing(say, f"measuring small trials ({KERNELS})"):
+        from workflows.batch import plan as planning
+        from workflows.machines import Wishes, load_machine
+
+        wished = Wishes(account, queue, nodes, walltime, workers).applied(load_machine(machine))
+        forecast = planning.forecast(loaded, wished)
+    planning.show(Console(), say, forecast, path, machine)
 
 
 @app.command(

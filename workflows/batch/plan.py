@@ -10,12 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL
 from fusedtomo.placement import HERE, Placement, placed
 from workflows.batch.jobscript import job_script
 from workflows.batch.speed import PROBE_SIZE, PROBES, Load, Speed, measured, work
 from workflows.batch.submit import MAX_JOBS, request_for
-from workflows.campaign import CampaignConfig
+from workflows.campaign import STRATEGIES, CampaignConfig
 from workflows.machines import Machine, block_script
 from workflows.watch.panel import duration
 from workflows.workers.memory import host_gb
@@ -30,8 +31,9 @@ _COMPILE_S = 60.0  # kernels on a host that has none yet
 class Plan:
     """A prediction; `seconds` are those of the search where every trial runs to its cap of iterations."""
 
+    method: str
     cells: int
-    baselines: int
+    others: int
     trials: int
     memory_gb: float
     seconds: float
@@ -105,7 +107,7 @@ def _busy(load: Load) -> str:
 
 
 def _rows(plan: Plan, span: Span, machine: Machine, measured_on: str) -> Iterator[tuple[str, str]]:
-    yield "cells", f"{plan.cells} fused, {plan.baselines} baselines"
+    yield "cells", f"{plan.cells} of {plan.method}, {plan.others} of other methods"
     yield "trials", str(plan.trials)
     each = f", {machine.workers_per_node} on each of {plan.nodes} nodes" if plan.nodes > 1 else ""
     yield "workers", f"{plan.workers} on {machine.name}{each}"
@@ -142,13 +144,17 @@ def _show_scripts(console: Console, path: Path, config: CampaignConfig, machine:
 def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     """The plan, given the seconds of a unit of work."""
     conditions = config.conditions()
-    cells = sum(condition.method == "fused" for condition in conditions)
+    main = config.methods[0]
+    cells = sum(condition.method == main for condition in conditions)
     trials = {condition: config.evaluations(condition) for condition in conditions}
     work_s = sum(count * work(config, condition) * unit_s for condition, count in trials.items())
     proposals = sum(max(0, count - config.search.initial_points) for count in trials.values())
     search_s = _PROPOSAL_S * proposals if config.search.strategy == "gp_hedge" else 0.0
     at_once = sum(min(count, config.search.pending) for count in trials.values())
+    if STRATEGIES[config.search.strategy].sees == "campaign":
+        at_once = config.search.lag
     return Plan(
+        METHODS[main].label,
         cells,
         len(conditions) - cells,
         sum(trials.values()),

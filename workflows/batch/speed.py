@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
 from fusedtomo.placement import HERE, Placement
-from workflows.campaign.config import CampaignConfig, Condition, Trial
+from workflows.campaign import CampaignConfig, Condition, Trial
 from workflows.trial.evaluate import evaluate
 from workflows.workers.memory import n_elements
 
@@ -64,10 +65,14 @@ def load_here() -> Load:
 
 def work(config: CampaignConfig, condition: Condition) -> float:
     """Units of work of a trial: voxels times channels passed over, as the projector and TV do, at the iteration cap."""
-    elements = n_elements(config)
-    per_iteration = 4 * elements * condition.chemical_tilts + 3 * condition.haadf_tilts
-    per_iteration += 8 * elements * (config.solver.tv_iterations or _TYPICAL_INNER)
-    return config.phantom.size**3 * per_iteration * config.solver.max_iterations
+    elements, method = n_elements(config), METHODS[condition.method]
+    setup, acquisition = config.setup(condition), config.acquisition_of(condition)
+    per_iteration = 4 * elements * len(acquisition.chemical.tilts.scheme())
+    if method.uses("haadf"):
+        per_iteration += 3 * len(acquisition.haadf.tilts.scheme())
+    if method.uses("tv"):
+        per_iteration += 8 * elements * (setup.solver.tv_iterations or _TYPICAL_INNER)
+    return setup.phantom.size**3 * per_iteration * setup.solver.max_iterations
 
 
 def measured(config: CampaignConfig, place: Placement = HERE, threads: int = 1) -> Speed:

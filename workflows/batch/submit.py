@@ -4,15 +4,18 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
-from workflows.batch.jobscript import SCHEDULERS, Request, job_script
+from workflows.batch.jobscript import Request, job_script
 from workflows.campaign import CampaignConfig, load_campaign
 from workflows.machines import Machine
+from workflows.machines.quoting import plain_path
 from workflows.record.runfolder import RunFolder
 
 MAX_JOBS = 20
@@ -38,9 +41,9 @@ def submit(
     if dry_run:
         console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
         return
-    _write(request.script, text)
-    job_id = _send(request)
-    words = request.words
+    with _written(request.script, text):
+        job_id = _send(request)
+    words = request.scheduler
     named = {"id": job_id, "number": job_id.split(".")[0], "name": request.name}
     say.print(f"job {job_id} of at most {max_jobs} in a chain ({request.script})", markup=False)
     say.print(f"  in the queue   {words.watch.format(**named)}", markup=False)
@@ -59,7 +62,7 @@ def request_for(
     max_jobs: int,
 ) -> Request:
     """What to send; a machine without a scheduler, or one that wants an account, is refused."""
-    if machine.provider not in SCHEDULERS:
+    if machine.scheduler is None:
         raise InputError(f"machine '{machine.name}' has no batch scheduler; start the campaign with `fusedtomo run`")
     folder = out or Path("runs") / config.name
     return Request(config_path, machine.complete(), profile, folder, config.name, script or folder / "job.sh", max_jobs)
@@ -67,11 +70,30 @@ def request_for(
 
 def _check(request: Request, config: CampaignConfig) -> None:
     """Refuse now what would fail hours later, when the job starts."""
-    for path in (request.out, request.script):
-        if re.search(r"\s", str(path)):
-            raise InputError(f"'{path}': schedulers do not take paths with spaces; give another")
+    for path in (request.out, request.script, request.config, Path(request.profile)):
+        plain_path(path, "schedulers do not take such paths")
     if (request.out / "campaign.json").exists():
         RunFolder(request.out, config).check_campaign()
+
+
+class _Refused(InputError):
+    """The scheduler has no such job, for sure."""
+
+
+@contextmanager
+def _written(path: Path, text: str) -> Iterator[None]:
+    """The script at its path; after a refusal there is what was there before: a chain may need that still."""
+    before = path.read_text() if path.is_file() else None
+    new = [folder for folder in path.parents if not folder.exists()]
+    _write(path, text)
+    try:
+        yield
+    except _Refused:
+        if before is None:
+            _remove(path, new)
+        else:
+            _write(path, before)
+        raise
 
 
 def _write(path: Path, text: str) -> None:
@@ -84,26 +106,38 @@ def _write(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another --script or --out") from None
 
 
+def _remove(path: Path, folders: list[Path]) -> None:
+    with suppress(OSError):  # such as something else that came into a folder
+        path.unlink()
+        for folder in folders:
+            folder.rmdir()
+
+
 def _send(request: Request) -> str:
     """Submit the script; return the job's id."""
-    words = request.words
-    if shutil.which(words.submit) is None:
-        raise InputError(
-            f"`{words.submit}` is not in PATH: is this a login node of '{request.machine.name}'? The script is "
-            f"{request.script}; --dry-run prints it"
+    scheduler = request.scheduler
+    if shutil.which(scheduler.submit) is None:
+        raise _Refused(
+            f"`{scheduler.submit}` is not in PATH: is this a login node of '{request.machine.name}'? "
+            "Nothing was written; --dry-run prints the script"
         )
-    command = [words.submit] if words.reads else [words.submit, str(request.script)]
+    command = [scheduler.submit] if scheduler.reads else [scheduler.submit, str(request.script)]
     try:
         with open(request.script, "rb") as script:
-            stdin = script if words.reads else subprocess.DEVNULL
+            stdin = script if scheduler.reads else subprocess.DEVNULL
             done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip()
-        raise InputError(f"{words.submit} refused {request.script}: {said}") from None
+        raise _Refused(f"{scheduler.submit} refused the job: {said}. --dry-run prints its script") from None
     except OSError as error:
-        raise InputError(f"{words.submit}: cannot be started ({error.strerror}); is the scheduler installed?") from None
+        raise _Refused(
+            f"{scheduler.submit}: cannot be started ({error.strerror}); is the scheduler installed?"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise InputError(f"{words.submit} did not answer within {_TIMEOUT_S} s; try again later") from None
+        raise InputError(
+            f"{scheduler.submit} did not answer within {_TIMEOUT_S} s, and may have taken {request.script} all the "
+            "same: look into the queue before you try again"
+        ) from None
     return _job_id(done.stdout)
 
 

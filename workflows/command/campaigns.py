@@ -54,13 +54,17 @@ def _tell_all(problems: Sequence[str]) -> int:
 
 
 def _summary(config: CampaignConfig) -> str:
+    from fusedtomo.methods import METHODS
+    from workflows.campaign import AXES
+    from workflows.campaign.config import sizes_text
+
     conditions = config.conditions()
     trials = sum(config.evaluations(condition) for condition in conditions)
-    cells = sum(condition.method == "fused" for condition in conditions)
-    shape = " x ".join(str(len(values)) for values in dict(config.grid).values())
+    shape = " x ".join(f"{len(values)} {AXES[name].label}" for name, values in config.axes.items())
+    repeats = "".join(f", repeated over {len(values)} {AXES[name].label}s" for name, values in config.repeats.items())
     return (
-        f"'{config.name}': {config.phantom.name} at {config.phantom.size}^3, {cells} cells ({shape}) and "
-        f"{len(conditions) - cells} baseline conditions, {trials} trials by {config.search.strategy} over "
+        f"'{config.name}': {config.phantom.name} at {sizes_text(config)}, {shape}{repeats}; "
+        f"{', '.join(METHODS[name].label for name in config.methods)}: {len(conditions)} conditions, {trials} trials by {config.search.strategy} over "
         f"{', '.join(config.search.space)}."
     )
 

@@ -25,12 +25,9 @@ for _file in _FILES:
 
 def main() -> None:
     """Run the command; bad input ends with one message and exit code 2, or 75: try again. Of many ranks, one speaks."""
-    code = _main()
-    workers = sys.modules.get("workflows.workers.start")
-    if workers and workers.Ended.stuck:
-        sys.stdout.flush()
-        os._exit(code)  # threads of Parsl may wait for ever for those that were killed; everything else is closed
-    sys.exit(code)
+    from workflows.workers.ending import leave
+
+    leave(_main())
 
 
 def _main() -> int:

@@ -5,22 +5,21 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fusedtomo.methods import METHODS
 from fusedtomo.parallel import Comm
 from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.volume import ChemicalVolume
-
-_NAMES = {"poisson": "Poisson alone", "poisson-tv": "Poisson + TV", "fused": "Fused"}
 
 
 def write_pictures(
     say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction], comm: Comm
 ) -> None:
     """Write both as PNG beside `out`; the curves are those of the last result."""
-    from workflows.figures.cells import save_figure, to_figure
+    from workflows.figures.drawing import save_figure, to_figure
     from workflows.figures.slices import draw_history, draw_slices, history_info
 
     volumes = {} if truth is None else {"Truth": truth}
-    volumes |= {_NAMES.get(method, method): result.volume for method, result in results.items()}
+    volumes |= {METHODS[method].label: result.volume for method, result in results.items()}
     info = _slices(volumes, truth is not None, comm)
     if comm.rank > 0:
         return

@@ -13,7 +13,8 @@ from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
 from fusedtomo.parallel import SERIAL, Comm, agreed
 from fusedtomo.placement import Placement, placed
-from fusedtomo.reconstruct import METHODS, Reconstruction
+from fusedtomo.methods import METHODS
+from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
@@ -24,16 +25,6 @@ from workflows.command.pictures import write_pictures
 from workflows.command.progress import told
 from workflows.command.score import print_score
 from workflows.command.targets import check_target
-
-# the weights of each method's cost; to be replaced by the `terms` of the methods of fusedtomo/methods.py
-_WEIGHTS_OF = {
-    "fused": ("haadf", "chemical", "tv"),
-    "gradient-descent": ("haadf", "chemical", "tv"),
-    "poisson-tv": ("chemical", "tv"),
-    "fista-tv": ("chemical", "tv"),
-    "poisson": (),
-    "sirt": (),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +107,8 @@ def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset
 
 def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights) -> None:
     """Those that the method has; those given in vain are named."""
-    has = _WEIGHTS_OF.get(request.method, tuple(request.weights))
+    terms = [name for name in Weights.model_fields if METHODS[request.method].uses(name)]
+    has = terms if len(terms) > 1 else []  # of a single term the weight is arbitrary
     if vain := [f"--{name}" for name in request.weights if name not in has]:
         say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
     if has:
@@ -125,11 +117,12 @@ def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights
 
 
 def _from_atlas(say: Console, path: Path, dataset: FusedDataset) -> dict[str, float]:
-    from workflows.maps.atlas import WEIGHTS, read_atlas
+    from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
 
     known = [series.snr for series in dataset.chemical if series.snr]
     snr = sum(known) / len(known) if known else None
-    lookup = read_atlas(path).weights_for(len(dataset.haadf.scheme), len(dataset.chemical_scheme), snr)
+    atlas = read_atlas(path)
+    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr)
     if lookup.warning:
         say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
     return {name: lookup.weights[name] for name in WEIGHTS}
@@ -159,8 +152,6 @@ def _tell_ranks(say: Console, dataset: FusedDataset, comm: Comm) -> None:
 
 def _solve(say: Console, inputs: _Inputs, place: Placement, method: str) -> Reconstruction:
     solve = partial(run_method, inputs.dataset, method, inputs.weights, inputs.solver)
-    if method not in METHODS:  # before the bar appears
-        return solve()
     with told(say, method, inputs.solver.max_iterations) as advance:
         return solve(truth=inputs.truth, mask=inputs.mask, initial=inputs.initial, place=place, callback=advance)
 

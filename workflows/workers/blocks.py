@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psutil
 
+from workflows.machines.schedulers import cancel_command
+
 BLOCKS = "blocks.jsonl"
-_CANCEL = {"slurm": "scancel", "pbspro": "qdel", "torque": "qdel", "lsf": "bkill"}
 _CANCEL_S = 60
 
 _log = logging.getLogger("workflows")
@@ -47,17 +48,13 @@ class Blocks:
     def __init__(self, folder: Path):
         self._path = folder / BLOCKS
 
-    def watch(self, provider) -> None:
-        """Note every block that a Parsl provider submits from now on."""
-        submit = provider.submit
-
-        def noted(*arguments, **named):
-            job = submit(*arguments, **named)
-            if job:
-                self._note(_block(provider.label.lower(), str(job)))
-            return job
-
-        provider.submit = noted
+    def note(self, scheduler: str, job: str) -> None:
+        """Note a block that was submitted: the label of its provider, and its id."""
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(asdict(_block(scheduler, job))) + "\n")
+        except OSError as error:  # the block runs: better unnoted than lost
+            _log.warning("%s: cannot be written (%s)", self._path, error.strerror)
 
     def end(self) -> int:
         """End all that still run; return how many were asked to. Their file goes."""
@@ -66,13 +63,6 @@ class Blocks:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         return ended
-
-    def _note(self, block: Block) -> None:
-        try:
-            with self._path.open("a") as file:
-                file.write(json.dumps(asdict(block)) + "\n")
-        except OSError as error:  # the block runs: better unnoted than lost
-            _log.warning("%s: cannot be written (%s)", self._path, error.strerror)
 
     def _noted(self) -> list[Block]:
         try:
@@ -124,7 +114,7 @@ def _cancel_jobs(blocks: list[Block]) -> int:
     """Cancel batch jobs, one at a time: one that has ended is no error, but PBS would leave the others then."""
     asked = 0
     for block in blocks:
-        command = _CANCEL.get(block.scheduler)
+        command = cancel_command(block.scheduler)
         if command:
             try:
                 subprocess.run([command, block.job], capture_output=True, timeout=_CANCEL_S, check=False)

@@ -1,6 +1,5 @@
 """How are Parsl's workers started, watched and ended, so that no fault hangs a run or leaves a process behind?"""
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,15 +13,9 @@ from workflows.machines import Machine, parsl_config
 from workflows.trial.solver_process import Handling, UnfitWorker
 from workflows.workers.apps import ALONE, ON_RANKS, ParslSubmit
 from workflows.workers.blocks import Blocks
+from workflows.workers.ending import end
 
-_CLEANUP_S = 30.0  # Parsl's own cleanup may wait for an answer for ever
 _LOOK_S = 0.2
-
-
-class Ended:
-    """Whether Parsl could be ended; where not, its threads would keep this process from ending by itself."""
-
-    stuck = False
 
 
 @contextmanager
@@ -41,21 +34,19 @@ def workers(
     blocks = Blocks(folder)
     if left := blocks.end():
         console.print(f"ended {left} blocks of workers that were left of a controller that was killed")
-    config = parsl_config(machine, folder / "parsl", kinds(ranks))
-    for executor in config.executors:
-        blocks.watch(executor.provider)
-    kernel = parsl.load(config)
+    kernel = parsl.load(parsl_config(machine, folder / "parsl", kinds(ranks), blocks.note))
+    in_haste = False
     try:
         submit = ParslSubmit(kernel, handling_of(machine, folder), ranks)
         with console.status(f"starting {machine.n_workers} workers on {machine.name}") as status:
             _wait_for_worker(submit, machine, folder, status.update)
         yield submit
     except KeyboardInterrupt:
-        Ended.stuck = True  # a second signal: nothing is waited for
+        in_haste = True  # a second signal: nothing is waited for
         raise
     finally:
         try:
-            _end(kernel)
+            end(kernel, in_haste)
         finally:
             blocks.end()
             parsl.clear()
@@ -115,21 +106,3 @@ def _block_errors(folder: Path) -> str:
     """The last lines that the blocks of the newest Parsl run wrote to standard error."""
     files = sorted(folder.glob("*/submit_scripts/*.err*"), key=lambda file: file.stat().st_mtime)
     return files[-1].read_text(errors="replace").strip()[-500:] if files else ""
-
-
-def _end(kernel) -> None:
-    """End Parsl within a bounded time; without its interchange its own cleanup would wait for ever."""
-    processes = [executor.interchange_proc for executor in _executors(kernel) if executor.interchange_proc]
-    Ended.stuck = Ended.stuck or any(process.poll() is not None for process in processes)
-    if not Ended.stuck:
-        cleanup = threading.Thread(target=kernel.cleanup, daemon=True)
-        cleanup.start()
-        cleanup.join(_CLEANUP_S)
-        Ended.stuck = cleanup.is_alive()
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-
-
-def _executors(kernel) -> list:
-    return [executor for executor in kernel.executors.values() if hasattr(executor, "interchange_proc")]

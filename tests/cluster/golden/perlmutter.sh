@@ -7,6 +7,8 @@
 #SBATCH --time=120
 #SBATCH --ntasks-per-node=1
 #SBATCH --no-requeue
+#SBATCH --mail-user=YOU@EXAMPLE.ORG
+#SBATCH --mail-type=END,FAIL
 #SBATCH --gpus-per-node=4
 #SBATCH --exclusive
 #SBATCH --account=ACCOUNT

@@ -2,12 +2,13 @@
 
 #PBS -S /bin/bash
 #PBS -N parsl.trials.block-0.TIME
-#PBS -m n
 #PBS -l walltime=01:00:00
 #PBS -l select=2:ncpus=64:system=polaris:ngpus=4
 #PBS -o /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.stdout
 #PBS -e /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.stderr
 #PBS -r n
+#PBS -M YOU@EXAMPLE.ORG
+#PBS -m ae
 #PBS -l filesystems=home:eagle
 #PBS -l place=scatter
 

@@ -7,6 +7,8 @@
 #SBATCH --time=60
 #SBATCH --ntasks-per-node=1
 #SBATCH --no-requeue
+#SBATCH --mail-user=YOU@EXAMPLE.ORG
+#SBATCH --mail-type=END,FAIL
 #SBATCH --exclusive
 #SBATCH --account=ACCOUNT
 

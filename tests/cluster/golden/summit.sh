@@ -5,6 +5,8 @@
 #BSUB -o /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stdout
 #BSUB -e /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stderr
 #BSUB -rn
+#BSUB -u YOU@EXAMPLE.ORG
+#BSUB -N
 #BSUB -P ACCOUNT
 #BSUB -q batch
 #BSUB -nnodes 2

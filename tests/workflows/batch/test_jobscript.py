@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from fusedtomo.errors import InputError
 from tests.workflows.tiny import config, write_toml
 from workflows.batch import submit
-from workflows.batch.jobscript import SCHEDULERS, job_script
+from workflows.batch.jobscript import job_script
 from workflows.command.cli import app
 from workflows.machines import CONFIGS, load_machine
 
@@ -85,8 +86,8 @@ def job(tmp_path, monkeypatch):
         script = tmp_path / "run" / "job.sh"
         script.parent.mkdir(exist_ok=True)
         script.write_text(job_script(request(name, Path())))
-        words = SCHEDULERS[load_machine(name).provider]
-        given = {words.folder: str(tmp_path), "SLURM_JOB_ID": "76", "PBS_JOBID": "76.pbs", "LSB_JOBID": "76"}
+        folder_of_the_job = load_machine(name).scheduler.folder
+        given = {folder_of_the_job: str(tmp_path), "SLURM_JOB_ID": "76", "PBS_JOBID": "76.pbs", "LSB_JOBID": "76"}
         given |= {"FUSEDTOMO_LINK": str(link)} if link else {}
         clean = {key: value for key, value in os.environ.items() if key not in ("FUSEDTOMO_LINK", "PYTHONPATH")}
         ended = os.spawnve(os.P_WAIT, "/bin/bash", ["bash", str(script)], {**clean, **given})
@@ -168,13 +169,37 @@ def submit_here(folder, name="slurm", **wishes):
 
 def test_what_the_scheduler_says_when_it_refuses_is_shown(login):
     (login / "sbatch").write_text("#!/bin/bash\necho 'sbatch: error: invalid account' >&2; exit 1\n")
-    with pytest.raises(InputError, match=r"sbatch refused runs/tiny/job\.sh: sbatch: error: invalid account"):
+    with pytest.raises(InputError, match=r"sbatch refused the job: sbatch: error: invalid account"):
         submit_here(login)
+    assert not (login / "runs").exists()
 
 
-def test_without_the_scheduler_s_command_the_script_is_still_there(login):
-    with pytest.raises(InputError, match="`bsub` is not in PATH: is this a login node of 'lsf'"):
+def test_without_the_scheduler_s_command_nothing_is_written(login):
+    with pytest.raises(InputError, match=r"`bsub` is not in PATH: is this a login node of 'lsf'.* Nothing was written"):
         submit_here(login, "lsf")
+    assert not (login / "runs").exists()
+
+
+def test_a_refusal_leaves_the_script_of_a_chain_that_runs_and_all_else_in_the_folder(login):
+    folder = login / "runs/tiny"
+    folder.mkdir(parents=True)
+    (folder / "job.sh").write_text("the chain's")
+    (folder / "trials.jsonl").touch()
+    (login / "sbatch").write_text("#!/bin/bash\nexit 1\n")
+    with pytest.raises(InputError, match="refused"):
+        submit_here(login)
+    assert (folder / "job.sh").read_text() == "the chain's"
+    (folder / "job.sh").unlink()
+    with pytest.raises(InputError, match="refused"):
+        submit_here(login)
+    assert [path.name for path in folder.iterdir()] == ["trials.jsonl"]
+
+
+def test_a_job_that_may_have_been_taken_keeps_its_script(login, monkeypatch):
+    (login / "sbatch").write_text("#!/bin/bash\nsleep 20\n")
+    monkeypatch.setattr(submit, "_TIMEOUT_S", 0.2)
+    with pytest.raises(InputError, match=r"may have taken runs/tiny/job\.sh all the same: look into the queue"):
+        submit_here(login)
     assert (login / "runs/tiny/job.sh").exists()
 
 
@@ -197,9 +222,12 @@ def test_a_folder_of_another_campaign_is_refused_before_the_job_waits_for_hours(
         submit_here(login)
 
 
-def test_a_path_with_a_space_is_refused(login):
-    with pytest.raises(InputError, match="paths with spaces"):
-        submit._check(request("slurm", Path("my runs")), config())
+@pytest.mark.parametrize("name", ["my runs", "a\nb", "a;b", "$(a)", "-a", "'a'"])
+@pytest.mark.parametrize("field", ["out", "script", "config", "profile"])
+def test_a_path_that_is_not_plain_is_refused(login, field, name):
+    sent = replace(request("slurm", Path("runs")), **{field: name if field == "profile" else Path(name)})
+    with pytest.raises(InputError, match="schedulers do not take such paths; give a path of letters"):
+        submit._check(sent, config())
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ def test_first_the_account_then_the_network(profile):
 
 
 def test_inside_a_job_the_account_is_paid_already(profile, monkeypatch):
-    from workflows.machines import job
+    from workflows.machines.schedulers import slurm
 
-    monkeypatch.setattr(job, "_said", lambda command, *_: "n1\n" if command == "scontrol" else "30:00\n")
+    monkeypatch.setattr(slurm, "said", lambda command, *_: "n1\n" if command == "scontrol" else "30:00\n")
     monkeypatch.setattr(network, "interfaces", lambda: {"ib0": "10.3.0.7"})
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_JOB_NODELIST", "n1")

@@ -4,23 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 
 import psutil
 import pytest
 
 from workflows.workers.blocks import BLOCKS, Blocks
-
-
-@dataclass
-class Provider:
-    """Submits as Parsl's providers do."""
-
-    label: str
-    jobs: list = field(default_factory=list)
-
-    def submit(self, command, tasks_per_node, job_name="parsl"):
-        return self.jobs.pop(0)
 
 
 @pytest.fixture
@@ -49,10 +37,8 @@ def said(tmp_path, monkeypatch):
 
 def submitted(folder, label, *jobs):
     """Blocks of a controller that was killed then."""
-    provider = Provider(label, list(jobs))
-    Blocks(folder).watch(provider)
-    for _ in jobs:
-        provider.submit("true", 1)
+    for job in jobs:
+        Blocks(folder).note(label, job)
 
 
 def test_a_block_on_this_host_is_ended_with_all_that_it_started(tmp_path, group):
@@ -97,7 +83,7 @@ def test_a_process_of_another_host_is_left_alone(tmp_path, group):
 
 
 @pytest.mark.parametrize(
-    ("label", "command"), [("slurm", "scancel"), ("pbspro", "qdel"), ("LSF", "bkill")], ids=lambda word: word
+    ("label", "command"), [("slurm", "scancel"), ("pbspro", "qdel"), ("lsf", "bkill")], ids=lambda word: word
 )
 def test_batch_jobs_are_cancelled_one_by_one_by_their_scheduler(tmp_path, said, label, command):
     submitted(tmp_path, label, "11", "12.pbs")
@@ -120,11 +106,6 @@ def test_a_torn_line_hides_no_other(tmp_path, said):
         noted.write('{"scheduler": "slu')
     assert Blocks(tmp_path).end() == 1
     assert said() == ["scancel 11"]
-
-
-def test_a_block_that_was_not_given_is_not_noted(tmp_path):
-    submitted(tmp_path, "slurm", None)
-    assert not (tmp_path / BLOCKS).exists()
 
 
 def test_a_full_disk_does_not_cost_the_block(tmp_path, caplog):

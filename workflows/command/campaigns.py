@@ -60,11 +60,12 @@ def _summary(config: CampaignConfig) -> str:
 
     conditions = config.conditions()
     trials = sum(config.evaluations(condition) for condition in conditions)
+    methods = ", ".join(METHODS[name].label for name in config.methods)
     shape = " x ".join(f"{len(values)} {AXES[name].label}" for name, values in config.axes.items())
     repeats = "".join(f", repeated over {len(values)} {AXES[name].label}s" for name, values in config.repeats.items())
     return (
         f"'{config.name}': {config.phantom.name} at {sizes_text(config)}, {shape}{repeats}; "
-        f"{', '.join(METHODS[name].label for name in config.methods)}: {len(conditions)} conditions, {trials} trials by {config.search.strategy} over "
+        f"{methods}: {len(conditions)} conditions, {trials} trials by {config.search.strategy} over "
         f"{', '.join(config.search.space)}."
     )
 

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
+from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL, Comm, agreed
 from fusedtomo.placement import Placement, placed
-from fusedtomo.methods import METHODS
 from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score

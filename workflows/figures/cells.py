@@ -133,8 +133,8 @@ def _split(panel: Panel) -> tuple[list[Block], list[Block]]:
 
 def _at(sampling: xr.Dataset, cell: Condition) -> dict[str, object]:
     """Where a cell stands in a map; an axis that its method does not see stands at its first value."""
-    axes = [name for name in sampling.error.dims if name != "method"]
-    return {"method": cell.method, **{name: sampling[name].values[0] for name in axes}, **dict(cell.at)}
+    axes = [name for name in sampling.error.dims if name != "method_name"]
+    return {"method_name": cell.method, **{name: sampling[name].values[0] for name in axes}, **dict(cell.at)}
 
 
 def _value(sampling: xr.Dataset, name: str, cell: Condition):
@@ -203,7 +203,7 @@ def atlas_info(config: CampaignConfig, sampling: xr.Dataset) -> dict[str, tuple[
 
 def varied_parameters(sampling: xr.Dataset) -> list[str]:
     """Parameters of the first method that are not the same in all cells."""
-    own = sampling.isel(method=0)
+    own = sampling.isel(method_name=0)
     spread = {name: own[name].values[np.isfinite(own[name].values)] for name in SYMBOLS if name in own}
     return [name for name, values in spread.items() if values.size and np.ptp(values) > 0]
 

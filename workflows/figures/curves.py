@@ -65,8 +65,8 @@ def curves_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
             METHODS[name].label,
             METHODS[name].color,
             METHODS[name].marker,
-            sampling.error.sel(method=name).values,
-            None if deviation is None else deviation.sel(method=name).values,
+            sampling.error.sel(method_name=name).values,
+            None if deviation is None else deviation.sel(method_name=name).values,
         )
         for name in config.methods
     )
@@ -75,7 +75,7 @@ def curves_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
 
 def weights_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
     """The parameters of the first method over the campaign's only axis."""
-    own = sampling.isel(method=0)
+    own = sampling.isel(method_name=0)
     colors, markers = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"), "osD^v"
     curves = tuple(
         Curve(SYMBOLS[name], color, marker, own[name].values)

@@ -55,7 +55,7 @@ def conditions_of(
 
 def axes_of(atlas: xr.Dataset) -> tuple[str, ...]:
     """The axes of an atlas or map, in its order."""
-    return tuple(str(name) for name in atlas.error.dims if name != "method")
+    return tuple(str(name) for name in atlas.error.dims if name != "method_name")
 
 
 def weights_for(
@@ -75,9 +75,9 @@ def weights_for(
     Raises:
         InputError: a value is out of range, or the atlas has no filled cell of the method.
     """
-    if method not in atlas.method:
-        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas.method.values)}")
-    own = atlas.sel(method=method)
+    if method not in atlas.method_name:
+        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas.method_name.values)}")
+    own = atlas.sel(method_name=method)
     axes = axes_of(atlas)
     values = [_checked(name, at) for name in axes]
     names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
@@ -211,7 +211,7 @@ def _check(path: Path, atlas: xr.Dataset) -> None:
     for name in ("error", "nrmse", "snr", *WEIGHTS):
         if name not in atlas:
             raise InputError(f"{path}: not a whole {FORMAT}, '{name}' is missing; {again}")
-        if atlas[name].dtype.kind != "f" or "method" not in atlas[name].dims:
+        if atlas[name].dtype.kind != "f" or "method_name" not in atlas[name].dims:
             raise InputError(f"{path}: '{name}' holds no numbers over method and axes; {again}")
     for name in axes_of(atlas):
         AXES[name].checked(atlas[name].values.tolist() if name in atlas.coords else [])

@@ -1,6 +1,6 @@
 """The sampling map: how good is the best reconstruction of every cell (paper, Fig. 4a and Supplement 9)?
 
-A map is an xarray data set over (method, the campaign's axes): the best whole trial of every cell, averaged over the
+A map is an xarray data set over (method_name, the campaign's axes): the best whole trial of every cell, averaged over the
 campaign's repeats. A method that is blind to an axis has the same values all along it.
 """
 
@@ -31,10 +31,10 @@ def best_by_condition(config: CampaignConfig, trials: Iterable[TrialResult]) -> 
 def sampling_map(config: CampaignConfig, trials: list[TrialResult]) -> xr.Dataset:
     """Build the map and the atlas of a campaign from its journal; trials of other conditions are left out.
 
-    Variables over (method, axes): ``error`` (what was minimised), every measure, each with ``..._deviation`` over the
+    Variables over (method_name, axes): ``error`` (what was minimised), every measure, each with ``..._deviation`` over the
     repeats where there are any, ``repeats`` (how many are in the mean), ``iterations``, ``trials`` and ``failed``
     (sums), ``at_cap`` and ``on_bound`` (marks, see `marks`), the weights and searched parameters of the best trial
-    (geometric means); over (method, element, axes) the errors by element, over (method, modality, axes) ``snr``.
+    (geometric means); over (method_name, element, axes) the errors by element, over (method_name, modality, axes) ``snr``.
     """
     return _Builder(config, trials).dataset()
 
@@ -45,7 +45,7 @@ class _Builder:
         self.winners = best_by_condition(config, trials)
         self.cells = list(product(*config.axes.values()))
         self.shape = (len(config.methods), *map(len, config.axes.values()))
-        self.dims = ("method", *config.axes)
+        self.dims = ("method_name", *config.axes)
 
     def dataset(self) -> xr.Dataset:
         found = [winner for winner in self.winners.values() if winner]
@@ -65,16 +65,22 @@ class _Builder:
             **{name: self._parameter(name) for name in self._parameters()},
             **self._counts(),
         }
-        coordinates = {"method": list(self.config.methods), "element": list(elements), "modality": list(modalities)}
+        coordinates = {
+            "method_name": list(self.config.methods),
+            "element": list(elements),
+            "modality": list(modalities),
+        }
         dataset = xr.Dataset(data, coords={**coordinates, **{n: list(v) for n, v in self.config.axes.items()}})
         dataset["error"].attrs["symbol"] = symbol_of(minimised)
         for name in self.config.axes:
             dataset[name].attrs = {"long_name": AXES[name].label, "units": AXES[name].unit}
-        dataset["method"].attrs["long_name"] = "method: " + ", ".join(METHODS[m].label for m in self.config.methods)
+        dataset["method_name"].attrs["long_name"] = "method: " + ", ".join(
+            METHODS[m].label for m in self.config.methods
+        )
         return dataset
 
     def _conditions(self) -> Iterable[tuple[Condition, ...]]:
-        """The conditions behind every entry of a variable over (method, axes), the last axis fastest."""
+        """The conditions behind every entry of a variable over (method_name, axes), the last axis fastest."""
         for method in self.config.methods:
             for values in self.cells:
                 yield self.config.repeated(self.config.cell(method, values))
@@ -106,7 +112,7 @@ class _Builder:
         stacked = [_mean(self._values(lambda t, name=name: value_of(t, name))).reshape(self.shape) for name in names]
         values = np.array(stacked, float).reshape(len(names), *self.shape)
         return xr.Variable(
-            ("method", dim, *self.config.axes), np.moveaxis(values, 0, 1), {"long_name": said, "units": "1"}
+            ("method_name", dim, *self.config.axes), np.moveaxis(values, 0, 1), {"long_name": said, "units": "1"}
         )
 
     def _parameters(self) -> list[str]:
@@ -168,7 +174,7 @@ def lowest(sampling: xr.Dataset, method: str) -> tuple[tuple[float | int | str, 
     With repeats, a cell is within the noise when it is less than two standard errors of the difference behind.
     Without repeats nothing is known of the noise, and the lowest stands alone: that it is the best is not said.
     """
-    errors = sampling.error.sel(method=method)
+    errors = sampling.error.sel(method_name=method)
     if not np.isfinite(errors).any():
         return ()
     flat = errors.values.ravel()
@@ -176,7 +182,7 @@ def lowest(sampling: xr.Dataset, method: str) -> tuple[tuple[float | int | str, 
     near = np.arange(flat.size) == first
     if "error_deviation" in sampling:
         variances = (
-            sampling.error_deviation.sel(method=method) ** 2 / sampling.repeats.sel(method=method)
+            sampling.error_deviation.sel(method_name=method) ** 2 / sampling.repeats.sel(method_name=method)
         ).values.ravel()
         gap = _SURE * np.sqrt(variances + variances[first])
         near |= np.nan_to_num(flat - flat[first], nan=math.inf) < np.nan_to_num(gap, nan=math.inf)
@@ -189,5 +195,5 @@ def lowest(sampling: xr.Dataset, method: str) -> tuple[tuple[float | int | str, 
 
 def improvement(sampling: xr.Dataset, method: str, over: str) -> float:
     """How many times lower the NRMSE of a method is than another's: median over cells with both, or NaN."""
-    ratios = (sampling.nrmse.sel(method=over) / sampling.nrmse.sel(method=method)).values
+    ratios = (sampling.nrmse.sel(method_name=over) / sampling.nrmse.sel(method_name=method)).values
     return float(np.median(ratios[np.isfinite(ratios)])) if np.isfinite(ratios).any() else math.nan

@@ -12,7 +12,7 @@ _OF_MAP = ("error", "nrmse", "rmse", "stoichiometry_error", "iterations", "trial
 
 
 def sampling_map(findings: Findings, _subject: Subject) -> Drawn:
-    """The lowest error over the axes (paper, Fig. 4a), methods that do not see the HAADF images below (Supplement 9)."""
+    """The lowest error over the axes (paper, Fig. 4a), and below it methods without HAADF images (Supplement 9)."""
     config, found = findings.config, findings.map
     names = [n for name in _OF_MAP for n in (name, f"{name}_deviation") if n in found]
     title, table = "Sampling map", _table(findings, names)
@@ -23,8 +23,8 @@ def sampling_map(findings: Findings, _subject: Subject) -> Drawn:
         return Drawn(title, caption, to_figure(draw_curves, info), info.alt_text, table)
     infos = sampling_map_info(config, found)
     caption = (
-        "The lowest error of every cell (paper, Fig. 4a); below it, on a scale of their own, the methods that do not see "
-        f"the axis upwards (Supplement 9).{averaged}"
+        "The lowest error of every cell (paper, Fig. 4a); below it, on a scale of their own, the methods that do not "
+        f"see the axis upwards (Supplement 9).{averaged}"
     )
     return Drawn(title, caption, to_figure(draw_cells, infos), " ".join(info.alt_text for info in infos), table)
 
@@ -50,7 +50,7 @@ def atlas(findings: Findings, _subject: Subject) -> Drawn | None:
 
 def _table(findings: Findings, names: list[str]) -> pd.DataFrame:
     """Variables of the map, a row a method and cell."""
-    return findings.map[names].to_dataframe(dim_order=["method", *findings.config.axes]).reset_index()
+    return findings.map[names].to_dataframe(dim_order=["method_name", *findings.config.axes]).reset_index()
 
 
 PRODUCTS.register(Product("sampling_map", sampling_map))

@@ -125,7 +125,7 @@ def _lowest(findings: Findings) -> dict[str, str]:
     if not cells:
         return {f"lowest {measure}": "no cell has a successful trial"}
     at = dict(zip(config.axes, cells[0], strict=True))
-    value = findings.map.error.sel(method=config.methods[0], **at).item()
+    value = findings.map.error.sel(method_name=config.methods[0], **at).item()
     place = f"{value:.3f} at {', '.join(AXES[name].said(found) for name, found in at.items())}"
     if not config.repeats:
         return {f"lowest {measure}": f"{place} (one seed: its noise is not known)"}
@@ -135,7 +135,7 @@ def _lowest(findings: Findings) -> dict[str, str]:
 
 
 def _marked(findings: Findings) -> str:
-    own = findings.map.sel(method=findings.config.methods[0])
+    own = findings.map.sel(method_name=findings.config.methods[0])
     cells = own.error.size
     return f"{int(own.at_cap.sum())} of {cells} at the cap of iterations, {int(own.on_bound.sum())} on a bound"
 

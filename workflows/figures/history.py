@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
 
 # a term keeps its name of the file, but a reader sees the word of the text
-_WORDS = {"haadf": "HAADF", "tv": "total variation"}
+_WORDS = {"haadf": "HAADF", "tv": "total variation", "total": "sum"}
 _DASHES = ("-", "--", "-.", ":")  # told apart in print without colours, too
 _FEW = 30  # so many values are marked one by one
 _HEIGHT_IN = 2.3
@@ -38,28 +38,35 @@ class HistoryInfo:
     @property
     def alt_text(self) -> str:
         """What is seen, in numbers: for readers who do not see the figure."""
-        parts = [_told(_WORDS.get(name, name), term) for name, term in self.terms.items()]
-        cost = f"Terms of the cost over {self.iterations} iterations: {'; '.join(parts)}." if parts else ""
+        parts = [_told(_WORDS.get(name, name), term, "a value above 0") for name, term in self.terms.items()]
+        cost = f"Terms of the cost over {_counted(self.iterations)}: {'; '.join(parts)}." if parts else ""
         if self.nrmse is None:
             return cost or "No value was recorded."
-        error = _told("NRMSE", self.nrmse)
-        if np.isfinite(self.nrmse).any():
+        error = _told("NRMSE", self.nrmse, "a value")
+        if self.iterations and np.isfinite(self.nrmse).any():
             least = int(np.nanargmin(self.nrmse))
-            error += f", lowest {self.nrmse[least]:.3f} after {least} iterations"
+            error += f", lowest {self.nrmse[least]:.3f} after {_counted(least)}"
         return f"{cost} {error}.".strip()
 
 
-def _told(name: str, values: np.ndarray) -> str:
-    """The name with its first and last value above 0, and which way it went."""
+def _counted(iterations: int) -> str:
+    return f"{iterations} iteration{'' if iterations == 1 else 's'}"
+
+
+def _told(name: str, values: np.ndarray, wanted: str) -> str:
+    """The name with its first and last finite value, and which way it went; or without what is wanted."""
     shown = values[np.isfinite(values)]
     if not shown.size:
-        return f"{name} without a value above 0"
-    first, last = (f"{value:.3g}" for value in shown[[0, -1]])
+        return f"{name} without {wanted}"
+    first, last = (_number(value) for value in shown[[0, -1]])
     if first == last:
-        return (
-            f"{name} {first} throughout" if np.ptp(shown) <= 0.01 * abs(shown[0]) else f"{name} from {first} back to it"
-        )
+        return f"{name} {first} at start and end" if len(shown) > 1 else f"{name} {first}"
     return f"{name} {'falls' if shown[-1] < shown[0] else 'rises'} from {first} to {last}"
+
+
+def _number(value: float) -> str:
+    """Three digits without a power of ten where it can be: 40400 becomes "40,400"."""
+    return f"{float(f'{value:.3g}'):,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
 
 
 def history_info(histories: Mapping[str, Sequence[float]]) -> HistoryInfo:
@@ -83,8 +90,10 @@ def draw_history(info: HistoryInfo, figure: Figure) -> None:
 
 
 def _draw_terms(terms: Mapping[str, np.ndarray], ax: Axes) -> None:
-    for (name, term), dashes in zip(terms.items(), cycle(_DASHES), strict=False):
-        ax.plot(term, dashes, label=_WORDS.get(name, name), marker="." if len(term) < _FEW else None)
+    dashes = cycle(_DASHES)
+    for name, term in terms.items():
+        look = {"linestyle": "-", "color": "black"} if name == "total" else {"linestyle": next(dashes)}
+        ax.plot(term, label=_WORDS.get(name, name), marker="." if len(term) < _FEW else None, **look)
     if any(np.isfinite(term).any() for term in terms.values()):
         ax.set_yscale("log")
     if terms:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.gpu_trials [--size 256] [--trials 6]
 
-One worker evaluates trials of three cells as a campaign's worker does (workflows/evaluate.py): what a cell's trials
-share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, a trial at the mean of those measured.
+One worker evaluates trials of three cells as a campaign's worker does (workflows/trial/evaluate.py): what a cell's
+trials share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, each at the
+mean of those measured.
 """
 
 import argparse
@@ -16,8 +17,8 @@ from benchmarks.results import Results, verdict
 from fusedtomo.placement import Placement
 from fusedtomo.settings import SolverSettings
 from workflows.campaign import CampaignConfig, Condition, load_campaign
-from workflows.evaluate import Trial, evaluate
 from workflows.machines import CONFIGS
+from workflows.trial.evaluate import Trial, evaluate
 
 CELLS, TRIALS = 100, 20  # of the map that is reckoned with: 10 x 10 cells, and the trials of each
 BAR_HOURS = 2.0

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks import machine
 from workflows.campaign import CampaignConfig, Trial
-from workflows.journal import Journal, TrialResult
-from workflows.search import Asked, Proposal
-from workflows.state import Progress
-from workflows.steer import Campaign
+from workflows.control.steer import Campaign
+from workflows.record.journal import Journal, TrialResult
+from workflows.record.state import Progress
+from workflows.search.propose import Asked, Proposal
 
 Spans = list[tuple[str, float, float]]  # "trial" or "proposal", begin and end in seconds
 _ELEMENTS = ("Co", "Cu", "O", "Au")

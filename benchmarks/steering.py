@@ -24,11 +24,11 @@ from threadpoolctl import threadpool_limits
 from benchmarks import figures, machine, simulated
 from benchmarks.results import Results, table, verdict
 from workflows.campaign import Search, Trial, load_campaign
-from workflows.journal import replay
+from workflows.control.steer import Campaign
 from workflows.machines import load_machine
-from workflows.search import Asked, propose
-from workflows.steer import Campaign
-from workflows.workers import workers
+from workflows.record.journal import replay
+from workflows.search.propose import Asked, propose
+from workflows.workers.start import workers
 
 WORKERS, SIDE, EVALUATIONS, PENDING, TRIAL_S = 512, 20, 50, 2, 2.0  # 400 cells, two trials of a cell at once
 REAL_WORKERS, SLOW_DISK_S, FEW = 2, 0.05, 8

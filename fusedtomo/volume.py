@@ -53,6 +53,12 @@ class ChemicalVolume:
         channel: np.ndarray = self.data[self.elements.index(element)]
         return channel
 
+    def only(self, elements: tuple[str, ...]) -> "ChemicalVolume":
+        """The volume of some of its elements, in their order."""
+        if elements == self.elements:
+            return self
+        return ChemicalVolume(self.data[[self.elements.index(e) for e in elements]], elements, self.voxel_nm)
+
     def binned(self, factor: int) -> "ChemicalVolume":
         """Average blocks of factor^3 voxels."""
         if any(n % factor for n in self.shape):

@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 
 from benchmarks import figures, simulated, steering
-from workflows.journal import by_condition, replay
-from workflows.steer import Campaign
+from workflows.control.steer import Campaign
+from workflows.record.journal import by_condition, replay
 
 SPANS = [("trial", 0.0, 2.0), ("proposal", 1.0, 2.0), ("trial", 2.0, 4.0), ("trial", 3.5, 4.0)]
 

@@ -24,15 +24,16 @@ from fusedtomo.toml import validated
 from tests.test_import_direction import our_sources
 from tests.workflows.tiny import config, content
 from tests.workflows.values import campaign, trial
-from workflows import provenance, trials
-from workflows.atlas import build_atlas, read_atlas, write_atlas
 from workflows.campaign import CampaignConfig
-from workflows.journal import Journal
-from workflows.products import write_products
-from workflows.provenance import environment
-from workflows.runfolder import RunFolder
-from workflows.state import Heartbeat, read_state
-from workflows.status import status
+from workflows.control import provenance
+from workflows.control.provenance import environment
+from workflows.maps.atlas import build_atlas, read_atlas, write_atlas
+from workflows.record.journal import Journal
+from workflows.record.runfolder import RunFolder
+from workflows.record.state import Heartbeat, read_state
+from workflows.report.products import write_products
+from workflows.watch import listing as trials
+from workflows.watch.status import status
 
 SECRET = "sesame-6f3a91"
 quiet = Console(quiet=True)
@@ -42,7 +43,7 @@ quiet = Console(quiet=True)
 _RUNS_WHAT_IT_READS = {"pickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "yaml", "code"}
 _CALLS = {"eval", "exec", "compile", "__import__", "mkstemp", "mkdtemp", "NamedTemporaryFile", "system", "popen"}
 # the controller's own arguments to its own workers, on Parsl's encrypted channel: never a file
-_ALLOWED = {("workflows.apps", "pickle")}
+_ALLOWED = {("workflows.workers.apps", "pickle")}
 
 
 def dangers(source: str, module: str):

@@ -11,7 +11,7 @@ import psutil
 
 from tests.cluster.lab import HERE, Cluster
 from tests.workflows.tiny import content, toml_value, write_toml
-from workflows.journal import replay
+from workflows.record.journal import replay
 
 ROOT = HERE.parents[1]
 # proposals take a quarter of a second, trials less
@@ -39,10 +39,10 @@ MACHINE = {
 _COMMAND = """#!{python}
 import sys
 sys.path.insert(0, {root!r})
-import workflows.run
-workflows.run.write_products = lambda folder, *_: folder.path / "report.html"
+import workflows.control.run
+workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
 {change}
-from workflows.cli import main
+from workflows.command.cli import main
 main()
 """
 

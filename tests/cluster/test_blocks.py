@@ -60,7 +60,7 @@ def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed,
 
 def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins, start, undisturbed, tmp_path):
     """Asked as Parsl itself asks, qstat names one job only; Parsl takes the others for ended and replaces them."""
-    change = "from workflows.machines import providers; del providers.BoundedPBS._status"
+    change = "from workflows.machines.schedulers import pbs; del pbs.AskedOneByOne._status"
     as_parsl_asks = write_command(tmp_path / "fusedtomo", change)
     before = cluster.last_job()
     profile = {"provider": "pbs", "launcher_options": "pbs_tmrsh", "max_submissions": 4}

@@ -10,8 +10,8 @@ import pytest
 
 from fusedtomo import hdf5
 from fusedtomo.files import replacing
-from workflows.atlas import Atlas, write_atlas
-from workflows.sampling_map import SamplingMap
+from workflows.maps.atlas import Atlas, write_atlas
+from workflows.maps.sampling_map import SamplingMap
 
 # a limit on file sizes fails like a full disk; plain h5py ends the process with a segmentation fault
 LIMITS = (0, 100, 3000)

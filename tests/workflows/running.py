@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 
 from tests.workflows.tiny import content
-from workflows.journal import replay
-from workflows.state import RUNNING, read_state
+from workflows.record.journal import replay
+from workflows.record.state import RUNNING, read_state
 
 # the command of a user, but for the figures, which take longer than the campaign
 COMMAND = """
-import workflows.run
-workflows.run.write_products = lambda folder, *_: folder.path / "report.html"
-from workflows.cli import main
+import workflows.control.run
+workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
+from workflows.command.cli import main
 main()
 """
 CHANGES = {
@@ -118,7 +118,7 @@ def any_worker(process, timeout_s=250):
     """A worker, busy or waiting for its next task."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
-        pools = titled(family(process), "workflows.pool")
+        pools = titled(family(process), "workflows.workers.pool")
         workers = [one for one in titled(family(process), "spawn_main") if one.parent() in pools]
         # of a pool's children, the last ones started are workers; before them comes the process that shares its queues
         if len(workers) > 1:

@@ -4,10 +4,10 @@ import hashlib
 import json
 from concurrent.futures import Future
 
-from workflows.journal import Journal, TrialResult, replay
-from workflows.runfolder import RunFolder
-from workflows.search import Proposal
-from workflows.steer import Campaign
+from workflows.control.steer import Campaign
+from workflows.record.journal import Journal, TrialResult, replay
+from workflows.record.runfolder import RunFolder
+from workflows.search.propose import Proposal
 
 
 class Unwatched:

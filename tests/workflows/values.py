@@ -1,7 +1,7 @@
 """A tiny campaign and its trials, for the tests of what is made from them."""
 
 from workflows.campaign import CampaignConfig
-from workflows.journal import TrialResult
+from workflows.record.journal import TrialResult
 
 SPACE = {"haadf": {"low": 1e-3, "high": 10.0}, "tv": {"low": 1e-2, "high": 100.0}}
 

@@ -1,7 +1,6 @@
 """What is Parsl told about a machine? A profile turned into a parsl.Config."""
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -10,11 +9,13 @@ from pathlib import Path
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.profile import Machine
-from workflows.own_gpu import VENDOR
-from workflows.solver_process import UnfitWorker
+from workflows.machines.quoting import plain_path, quoted
+from workflows.machines.schedulers import node_file
+from workflows.trial.own_gpu import VENDOR
+from workflows.trial.solver_process import UnfitWorker
 
 _RETRIES = 1
-_POOL = "python3 -m workflows.pool"
+_POOL = "python3 -m workflows.workers.pool"
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
 
@@ -23,12 +24,25 @@ class NoBlockLeft(Exception):
     """No block of workers runs, and none will."""
 
 
-def parsl_config(machine: Machine, run_dir: Path, kinds: Sequence[str] = ("trials",)):
-    """The parsl.Config of a machine, logging below run_dir; `kinds` of workers: "trials", "ranks" or both."""
+def parsl_config(
+    machine: Machine,
+    run_dir: Path,
+    kinds: Sequence[str] = ("trials",),
+    on_submit: Callable[[str, str], None] | None = None,
+):
+    """The parsl.Config of a machine.
+
+    Args:
+        machine: where workers are started.
+        run_dir: Parsl's folder, for its logs and scripts; its path is written into scripts.
+        kinds: of workers: "trials", "ranks" or both.
+        on_submit: told (label of the provider, id) of every block of workers that is started.
+    """
     from parsl.config import Config
 
+    plain_path(run_dir.absolute(), "Parsl starts no workers below such a folder")
     return Config(
-        executors=[_executor(kind, _for_kind(machine, kind), run_dir) for kind in kinds],
+        executors=[_executor(kind, _for_kind(machine, kind), run_dir, on_submit) for kind in kinds],
         monitoring=hub_of(machine, run_dir),
         retries=_RETRIES,
         retry_handler=retry_cost,
@@ -59,7 +73,7 @@ def _for_kind(machine: Machine, kind: str) -> Machine:
     return machine.changed(kind, **one, launcher="simple")
 
 
-def _executor(label: str, machine: Machine, run_dir: Path):
+def _executor(label: str, machine: Machine, run_dir: Path, on_submit: Callable[[str, str], None] | None):
     from parsl.executors import HighThroughputExecutor
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
@@ -81,7 +95,7 @@ def _executor(label: str, machine: Machine, run_dir: Path):
         if machine.provider == "local"
         else int(drain_s),  # a controller inside the job stops by itself (deadline)
         encrypted=True,
-        provider=provider_of(machine, worker_init(machine, run_dir)),
+        provider=provider_of(machine, worker_init(machine, run_dir), on_submit),
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", _POOL),
         interchange_launch_cmd=_interchange_command(),
         block_error_handler=block_watch(machine.submissions),
@@ -135,12 +149,12 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     if machine.accelerator_names:
         lines.append(f"export {VENDOR}={machine.gpu_vendor}")
     if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
-        lines.append(f"export PYTHONPATH={shlex.quote(path)}")
+        lines.append(f"export PYTHONPATH={quoted(path)}")
     # the workers' Python must be found even when the virtual environment was never activated
-    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    lines.append(f"export PATH={quoted(Path(sys.executable).parent)}:$PATH")
     if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only
-        lines.append(f"cd {shlex.quote(str(run_dir.absolute()))}")
-        lines.append('export PBS_NODEFILE="${PBS_NODEFILE:-${LSB_DJOB_HOSTFILE:-}}"')
+        lines.append(f"cd {quoted(run_dir.absolute())}")
+        lines.append(f'export PBS_NODEFILE="{node_file()}"')
     return "\n".join(line for line in lines if line)
 
 

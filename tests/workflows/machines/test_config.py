@@ -10,7 +10,7 @@ from parsl.providers import LocalProvider
 
 from workflows.machines import CONFIGS, Machine, load_machine, parsl_config
 from workflows.machines.config import NoBlockLeft, block_watch, retry_cost, worker_init
-from workflows.solver_process import UnfitWorker
+from workflows.trial.solver_process import UnfitWorker
 
 PROFILES = sorted(path.stem for path in (CONFIGS / "machines").glob("*.toml"))
 BATCH = Machine(name="m", provider="slurm", workers=2, walltime_min=60, drain_min=10, address="10.0.0.1")

@@ -123,7 +123,8 @@ def _misaligned(signal: np.ndarray, name: str, scheme: TiltScheme, acquisition: 
     rng = np.random.default_rng(_seed(acquisition.seed, f"shifts of {name if name == HAADF else 'maps'}", scheme))
     shifts = rng.normal(0.0, acquisition.misalignment_px, (len(scheme), 2))
     images = [shift(image, by, order=3, mode="nearest") for image, by in zip(signal, shifts, strict=True)]
-    return np.maximum(np.stack(images), np.float32(0))  # cubic splines overshoot at edges
+    moved: np.ndarray = np.maximum(np.stack(images), np.float32(0))  # cubic splines overshoot at edges
+    return moved
 
 
 def _project(density: np.ndarray, scheme: TiltScheme) -> np.ndarray:

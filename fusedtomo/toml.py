@@ -58,7 +58,7 @@ def _problems(model: type[BaseModel], content: Any, error: ValidationError) -> l
 _ABOUT_KEYS = ("extra_forbidden", "missing")
 
 
-def _told_once(by_field: Mapping[tuple[str, str], list]) -> list[list]:
+def _told_once(by_field: Mapping[tuple[str, str], list[Mapping[str, Any]]]) -> list[list[Mapping[str, Any]]]:
     """Leaves out that a table is no number where something inside the table is wrong: that says more."""
     inside = [field for _, field in by_field]
     return [
@@ -91,12 +91,12 @@ def _message(model: type[BaseModel], content: Any, same: Sequence[Mapping[str, A
     return f"'{field}': {told}" if names_its_values else f"'{field}' = {problem['input']!r}: {told}"
 
 
-def _whole(content: Any, location: tuple) -> str:
+def _whole(content: Any, location: Sequence[str | int]) -> str:
     """The keys of a location whose last one the content lacks."""
     return ".".join(filter(None, (_field(content, location[:-1]), str(location[-1]))))
 
 
-def _meant(model: type[BaseModel], location: tuple) -> tuple:
+def _meant(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Where an unknown key was meant to stand: at the known name nearest to it."""
     close = get_close_matches(str(location[-1]), _fields_at(model, location), n=1, cutoff=0.5)
     return (*location[:-1], *close)

@@ -23,6 +23,7 @@ MAY_IMPORT = {
 LAYERS = {
     "base": (
         "fusedtomo",  # the package itself, which holds the version
+        "fusedtomo.__main__",
         "fusedtomo.arrays",
         "fusedtomo.elements",
         "fusedtomo.errors",

@@ -6,9 +6,8 @@ import pytest
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from tests.workflows.tiny import config, write_toml
+from tests.workflows.tiny import config, fused, write_toml
 from workflows.batch import plan
-from workflows.campaign import Condition
 from workflows.machines import Machine, Wishes
 
 MACHINE = Machine(name="m", workers=2)
@@ -28,7 +27,7 @@ def test_twice_the_workers_take_half_the_time():
 
 def test_only_the_model_takes_time_to_propose():
     seconds = {
-        strategy: plan.predict(config(search__strategy=strategy, baselines=[]), MACHINE, 1e-12).seconds
+        strategy: plan.predict(config(search__strategy=strategy, methods=["fused"]), MACHINE, 1e-12).seconds
         for strategy in ("gp_hedge", "sobol")
     }
     # four cells with two proposals of the model each, on two workers
@@ -36,10 +35,10 @@ def test_only_the_model_takes_time_to_propose():
 
 
 def test_work_grows_with_tilts_size_and_iterations():
-    cell = Condition("fused", 4, 3)
+    cell = fused(4, 3)
     base = plan.work(config(), cell)
-    assert plan.work(config(), Condition("fused", 8, 3)) > base
-    assert plan.work(config(), Condition("fused", 4, 6)) > base
+    assert plan.work(config(), fused(8, 3)) > base
+    assert plan.work(config(), fused(4, 6)) > base
     assert plan.work(config(phantom__size=32), cell) == 8 * base
     assert plan.work(config(solver__max_iterations=6), cell) == 3 * base
 

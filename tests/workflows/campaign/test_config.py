@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from fusedtomo.errors import InputError
-from tests.workflows.tiny import REMOVED, config, content, write_toml
-from workflows.campaign.config import CampaignConfig, Condition, grid_edge, load_campaign, seed_of
+from tests.workflows.tiny import REMOVED, baseline, config, content, fused, write_toml
+from workflows.campaign.config import CampaignConfig, grid_edge, load_campaign, seed_of
 from workflows.machines import CONFIGS
 
 LIST_OF_CAMPAIGNS = sorted((CONFIGS / "campaigns").glob("*.toml"))
@@ -35,34 +35,34 @@ def test_a_method_is_searched_over_the_parameters_that_its_cost_has():
     space = {"gamma": {"low": 1.0, "high": 2.0, "scale": "linear"}, "eps": dimension}
     space |= {"tv": dimension, "chemical": dimension, "haadf": dimension}
     every = config(search__space=space)
-    assert list(every.space(Condition("fused", 2, 2))) == ["haadf", "chemical", "tv", "gamma", "eps"]
-    assert list(every.space(Condition("poisson-tv", 0, 2))) == ["tv", "eps"]  # the ratio of chemical to tv decides
-    assert list(every.space(Condition("poisson", 0, 2))) == []
+    assert list(every.space(fused(2, 2))) == ["haadf", "chemical", "tv", "gamma", "eps"]
+    assert list(every.space(baseline("poisson-tv", 2))) == ["tv", "eps"]  # the ratio of chemical to tv decides
+    assert list(every.space(baseline("poisson", 2))) == []
 
 
 def test_evaluations_are_a_total_per_condition():
     campaign = config(search__evaluations=9, search__baseline_evaluations=5)
-    assert campaign.evaluations(Condition("fused", 2, 2)) == 9
-    assert campaign.evaluations(Condition("poisson-tv", 0, 2)) == 5
-    assert campaign.evaluations(Condition("poisson", 0, 2)) == 1  # nothing to search
+    assert campaign.evaluations(fused(2, 2)) == 9
+    assert campaign.evaluations(baseline("poisson-tv", 2)) == 5
+    assert campaign.evaluations(baseline("poisson", 2)) == 1  # nothing to search
 
 
 def test_a_grid_takes_the_largest_full_grid_within_the_budget():
     campaign = config(search__strategy="grid", search__evaluations=10, search__baseline_evaluations=5)
-    assert campaign.evaluations(Condition("fused", 2, 2)) == 9
-    assert campaign.evaluations(Condition("poisson-tv", 0, 2)) == 5
+    assert campaign.evaluations(fused(2, 2)) == 9
+    assert campaign.evaluations(baseline("poisson-tv", 2)) == 5
     assert [grid_edge(27, 3), grid_edge(26, 3), grid_edge(1, 2), grid_edge(1000, 3)] == [3, 2, 1, 10]
 
 
 def test_a_trial_searches_weights_gamma_and_eps_and_keeps_the_file_s_others():
     campaign = config(weights={"chemical": 0.7}, solver={"max_iterations": 7})
-    weights, solver = campaign.parameters(Condition("fused", 2, 2), {"haadf": 0.3, "gamma": 1.5, "eps": 0.2})
+    weights, solver = campaign.parameters(fused(2, 2), {"haadf": 0.3, "gamma": 1.5, "eps": 0.2})
     assert weights.model_dump() == {"haadf": 0.3, "chemical": 0.7, "tv": 1.0}
     assert (solver.gamma, solver.eps, solver.max_iterations) == (1.5, 0.2, 7)
 
 
 def test_a_condition_is_simulated_with_its_own_tilts():
-    acquisition = config(acquisition__min_deg=-60.0).acquisition_of(Condition("fused", 4, 3))
+    acquisition = config(acquisition__min_deg=-60.0).acquisition_of(fused(4, 3))
     assert acquisition.haadf.tilts.scheme().angles_deg == (-60.0, pytest.approx(-16.667, abs=1e-3), *HIGH)
     assert len(acquisition.chemical.tilts.scheme()) == 3
 
@@ -75,7 +75,7 @@ HIGH = (pytest.approx(26.667, abs=1e-3), 70.0)
     [
         {"name": "renamed"},
         {"report": {"slices": [[2, 3]]}},
-        {"grid__haadf_tilts": [2, 4, 8]},
+        {"axes__haadf_tilts": [2, 4, 8]},
         {"baselines": []},
         {"search__evaluations": 40},
         {"search__baseline_evaluations": 40},
@@ -131,9 +131,9 @@ def test_seeds_of_neighbours_differ():
         ({"search__space__tv__low": 5.0}, "low 5 is not below high 5"),
         ({"search__space__tv__low": 0.0}, "greater than 0"),
         ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, "keep it within 1 and 2"),
-        ({"grid__haadf_tilts": [4, 2]}, "rise strictly"),
-        ({"grid__haadf_tilts": [1, 2]}, "greater than or equal to 2"),
-        ({"grid__chemical_tilts": [2, 100000]}, "less than or equal to 1000"),
+        ({"axes__haadf_tilts": [4, 2]}, "rise strictly"),
+        ({"axes__haadf_tilts": [1, 2]}, "greater than or equal to 2"),
+        ({"axes__chemical_tilts": [2, 100000]}, "less than or equal to 1000"),
         ({"report": {"slices": [[3, 3]]}}, r"cell \[3, 3\], which is not on the grid"),
         ({"acquisition__haadf": {}}, "give either snr or dose_counts"),
         ({"acquisition__chemical": {"snr": {"Co": 0.5}}}, "snr 0.5 is not above 1"),

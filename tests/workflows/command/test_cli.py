@@ -146,7 +146,7 @@ def _reconstruct_with_every_option(fusedtomo, folder):
 
 
 def _run_and_report(fusedtomo, folder):
-    write_toml(folder / "tiny.toml", grid={"haadf_tilts": [2, 4], "chemical_tilts": [3]}, search__strategy="sobol")
+    write_toml(folder / "tiny.toml", axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]}, search__strategy="sobol")
     code, said = fusedtomo("check", "tiny.toml")
     assert code == 0
     assert "2 cells (2 x 1) and 2 baseline conditions, 12 trials by sobol over haadf, tv" in said
@@ -325,9 +325,9 @@ BAD_CAMPAIGNS = {
     "range upside down": ({"search__space__tv__low": 9.0}, ["'search.space.tv'", "low 9 is not below high 5"]),
     "log of zero": ({"search__space__tv__low": 0.0}, ["'search.space.tv.low' = 0.0", "greater than 0"]),
     "gamma": ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, ["space.gamma", "0.5", "within 1 and 2"]),
-    "one tilt": ({"grid__haadf_tilts": [1, 4]}, ["'grid.haadf_tilts.0' = 1", "greater than or equal to 2"]),
-    "too many tilts": ({"grid__haadf_tilts": [10**9]}, ["'grid.haadf_tilts.0' = 1000000000", "or equal to 1000"]),
-    "tilts unsorted": ({"grid__chemical_tilts": [4, 2]}, ["'grid'", "[4, 2]", "sort it"]),
+    "one tilt": ({"axes__haadf_tilts": [1, 4]}, ["'grid.haadf_tilts.0' = 1", "greater than or equal to 2"]),
+    "too many tilts": ({"axes__haadf_tilts": [10**9]}, ["'grid.haadf_tilts.0' = 1000000000", "or equal to 1000"]),
+    "tilts unsorted": ({"axes__chemical_tilts": [4, 2]}, ["'grid'", "[4, 2]", "sort it"]),
     "angle": ({"acquisition__max_deg": 120.0}, ["'acquisition.max_deg' = 120.0", "less than or equal to 90"]),
     "angles upside down": ({"acquisition__min_deg": 80.0}, ["'acquisition'", "min_deg 80 is not below max_deg 70"]),
     "snr": ({"acquisition__chemical": {"snr": 0.5}}, ["'acquisition.chemical'", "snr 0.5 is not above 1"]),

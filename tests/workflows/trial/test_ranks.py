@@ -17,8 +17,7 @@ from fusedtomo.simulate import simulate
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests.mpi import needs_mpi, run_ranks, run_script
-from tests.workflows.tiny import config, write_toml
-from workflows.campaign import Condition
+from tests.workflows.tiny import config, fused, write_toml
 from workflows.record.journal import TrialResult
 from workflows.trial.evaluate import Trial, evaluate
 
@@ -226,7 +225,7 @@ def test_slabs_that_do_not_suit_the_phantom_are_told_once_and_before_it_is_made(
 
 @cache
 def _alone() -> TrialResult:
-    return evaluate(Trial(config(), Condition("fused", 4, 3), 5, POINT))
+    return evaluate(Trial(config(), fused(4, 3), 5, POINT))
 
 
 def test_a_worker_that_a_launcher_started_evaluates_alone(monkeypatch):
@@ -234,5 +233,5 @@ def test_a_worker_that_a_launcher_started_evaluates_alone(monkeypatch):
     assert _alone().ok
     monkeypatch.setenv("PMI_SIZE", "4")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    again = evaluate(Trial(config(seed=3, name="again"), Condition("fused", 4, 3), 5, POINT))
+    again = evaluate(Trial(config(seed=3, name="again"), fused(4, 3), 5, POINT))
     assert again.nrmse == _alone().nrmse

@@ -59,37 +59,46 @@ def test_the_plan_is_shown_with_its_measure():
         assert words in out
 
 
+ELSEWHERE = Machine(name="m", provider="slurm", workers=2, walltime_min=60)
+NO_MODEL = {"search__strategy": "sobol"}
+
+
 def test_the_time_is_a_range_from_the_fastest_and_the_slowest_probe():
-    units = (3e-9, 2e-9, 5e-9)
-    found = plan.span(config(), MACHINE, Speed(units, share=0.5, load=QUIET))
-    least, most = (plan.predict(config(), MACHINE, unit_s).seconds for unit_s in (0.5 * 2e-9, 5e-9))
-    assert found.low_s == pytest.approx(least + plan._START_S[0])
-    assert found.high_s == pytest.approx(most + plan._START_S[1])
+    found = plan.span(config(), ELSEWHERE, Speed((3e-9, 2e-9, 5e-9), share=0.5, load=QUIET))
+    least, most = (plan.predict(config(), ELSEWHERE, unit_s).seconds for unit_s in (0.5 * 2e-9, 5e-9))
+    assert found.low_s == pytest.approx(least + plan._START_S)
+    assert found.high_s == pytest.approx(most + plan._START_S + plan._COMPILE_S)  # hosts that have no kernels yet
 
 
 def test_the_start_of_workers_and_kernels_is_in_the_range():
     nothing = Speed((0.0,), kernels_s=11.0, load=QUIET)
-    no_model = config(search__strategy="sobol")
-    here = plan.span(no_model, MACHINE, nothing)
-    assert (here.low_s, here.high_s) == (plan._START_S[0], plan._START_S[1] + 11.0)
-    there = plan.span(no_model, Machine(name="m", provider="slurm", workers=2, walltime_min=60), nothing)
-    assert there.high_s == here.high_s + plan._COMPILE_S  # hosts that have no kernels yet
+    here = plan.span(config(**NO_MODEL), MACHINE, nothing)
+    assert (here.low_s, here.high_s) == (plan._START_S, plan._START_S + 11.0)
 
 
 @pytest.mark.parametrize(
     ("load", "workers", "longer"),
     [
-        (Load(0.0, 4), 4, 1.0),  # a core for each
-        (Load(0.0, 2), 4, 2.0),  # two for each core
-        (Load(2.0, 2), 2, 4 / 3),  # half the time of a core instead of two thirds, as the probe had
+        (Load(0.0, 4), 1, 1.0),  # alone
+        (Load(0.0, 4), 4, 1.3),  # a core for each
+        (Load(0.0, 2), 4, 1.3 * 2.0),  # two for each core
+        (Load(2.0, 2), 2, 1.3 * 4 / 3),  # half the time of a core instead of two thirds, as the probe had
+        (Load(0.0, 2, lately=2.0), 2, 1.3 * 4 / 3),  # at worst as it was
     ],
 )
 def test_workers_share_the_cores_with_one_another_and_with_others(load, workers, longer):
-    small = config(search__strategy="sobol")
-    machine = Machine(name="m", workers=workers)
+    small, machine = config(**NO_MODEL), Machine(name="m", workers=workers)
     alone = plan.predict(small, machine, 1e-6).seconds
     found = plan.span(small, machine, Speed((1e-6,), load=load))
-    assert found.high_s - plan._START_S[1] == pytest.approx(longer * alone)
+    assert found.high_s == pytest.approx(longer * alone + plan._START_S * load.stretches(workers))
+
+
+def test_a_busy_machine_stretches_the_start_and_the_model_which_were_measured_on_a_quiet_one():
+    model_s = plan.predict(config(), MACHINE, 0.0).seconds
+    assert model_s > 0
+    found = plan.span(config(), MACHINE, Speed((0.0,), load=Load(6.0, 2)))
+    assert found.high_s == pytest.approx(4 * (plan._START_S + model_s))
+    assert found.low_s == pytest.approx(plan._START_S + model_s)
 
 
 def test_a_busy_machine_is_warned_of(monkeypatch):

@@ -61,9 +61,9 @@ def test_threads_on_fewer_cores_take_longer(load, threads, longer):
 
 
 def test_a_machine_is_busy_when_others_want_its_cores(monkeypatch):
-    monkeypatch.setattr(speed.os, "getloadavg", lambda: (5.0, 0.0, 0.0))
+    monkeypatch.setattr(speed.os, "getloadavg", lambda: (5.0, 7.0, 6.0))
     monkeypatch.setattr(speed.os, "sched_getaffinity", lambda _: {0, 1})
-    assert speed.load_here() == Load(5.0, 2)
+    assert speed.load_here() == Load(5.0, 2, lately=7.0)
     assert speed.load_here().busy
     assert not Load(0.3, 2).busy
 

@@ -244,7 +244,7 @@ def test_phantom_list_names_every_family(fusedtomo):
 def test_plan_counts_trials_and_predicts_a_time(fusedtomo, tmp_path):
     code, said = fusedtomo("plan", write_toml(tmp_path / "tiny.toml"), "--workers", 2)
     assert code == 0
-    for words in ("4 fused, 4 baselines", "trials 24", "2 on laptop", "predicted time at most"):
+    for words in ("4 fused, 4 baselines", "trials 24", "2 on laptop", "predicted time", "s to "):
         assert words in said
 
 
@@ -284,7 +284,8 @@ def test_check_counts_no_single_error(fusedtomo, work):
 def test_a_shipped_campaign_is_known_by_its_name(fusedtomo, work):
     code, said = fusedtomo("check", "quickstart")
     assert code == 0
-    assert re.search(r"quickstart: \S+/configs/campaigns/quickstart.toml \S+: valid. 'quickstart'", said)
+    assert re.search(r"/configs/campaigns/quickstart.toml: valid. 'quickstart'", said)
+    assert re.search(r" quickstart: \S+/configs/campaigns/quickstart.toml ", said)  # which one is meant
     code, said = fusedtomo("submit", "quickstart", "--machine", "slurm", "--dry-run")
     assert code == 0
     assert re.search(r"fusedtomo run /\S+/configs/campaigns/quickstart.toml --machine slurm", said)

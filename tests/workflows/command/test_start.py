@@ -1,6 +1,7 @@
 """The command starts soon: what is heavy is imported by the commands that need it, when they run."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,13 @@ def test_a_shell_is_told_the_commands(files):
     program = "import sys; sys.argv[0] = 'fusedtomo'; from workflows.command.cli import main; main()"
     done = started(sys.executable, "-c", program, **asked)
     assert done.stdout.split() == ["reconstruct", "report"], done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("target", ["quickstart", "test", "bench"])
+def test_make_says_what_pip_does_before_it_is_mute(target):
+    done = subprocess.run(
+        ["make", "-n", "-B", target], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    said, pip = (done.stdout.index(words) for words in ("prints nothing meanwhile: a minute or more", "-m pip install"))
+    assert said < pip

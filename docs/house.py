@@ -189,9 +189,19 @@ def levels(arrows: dict[str, set[str]]) -> dict[str, int]:
     return floors
 
 
+def below(name: str, arrows: dict[str, set[str]]) -> set[str]:
+    """Every room that a room imports, itself or through others."""
+    return arrows[name].union(*(below(there, arrows) for there in arrows[name]))
+
+
 def svg(arrows: dict[str, set[str]]) -> str:
-    """The rooms as boxes on their floors, an arrow from each to the rooms that it imports."""
+    """The rooms as boxes on their floors, an arrow from each to the rooms that it imports.
+
+    An import that other arrows lead to as well has no arrow of its own.
+    """
     floors = levels(arrows)
+    through = {name: set().union(*(below(there, arrows) for there in arrows[name])) for name in ROOMS}
+    arrows = {name: there - through[name] for name, there in arrows.items()}
     rows = [[name for name in ROOMS if floors[name] == floor] for floor in range(max(floors.values()) + 1)]
     width = 40 + max(len(row) for row in rows) * (_WIDTH + _APART_X)
     height = 40 + len(rows) * (_HEIGHT + _APART_Y) - _APART_Y

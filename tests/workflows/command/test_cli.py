@@ -29,7 +29,9 @@ COMMANDS = [
     "run",
     "status",
     "trials",
+    "merge",
     "report",
+    "submit",
     "doctor",
 ]
 
@@ -242,7 +244,7 @@ def test_phantom_list_names_every_family(fusedtomo):
 def test_plan_counts_trials_and_predicts_a_time(fusedtomo, tmp_path):
     code, said = fusedtomo("plan", write_toml(tmp_path / "tiny.toml"), "--workers", 2)
     assert code == 0
-    for words in ("4 fused, 4 baselines", "trials 24", "2 on laptop", "predicted time at most"):
+    for words in ("4 fused, 4 baselines", "trials 24", "2 on laptop", "predicted time", "s to "):
         assert words in said
 
 
@@ -251,11 +253,93 @@ def test_help_has_an_example_that_begins_like_the_command(fusedtomo, command):
     code, said = fusedtomo(command, "--help")
     assert code == 0
     assert re.search(rf"Example.*fusedtomo {command}", said)
+    assert fusedtomo(command, "-h") == (code, said)
 
 
 def test_help_lists_every_command(fusedtomo):
     said = fusedtomo("--help")[1]
     assert all(re.search(rf"\b{command}\b", said) for command in COMMANDS)
+    assert "--install-completion" in said
+
+
+def test_check_tells_everything_that_is_wrong_at_once(fusedtomo, work):
+    changes = {"sedd": 3, "phantom__size": 8, "search__evaluations": 0, "acquisition__haadf": {"snr": 0.5}}
+    write_toml(work / "bad.toml", **changes)
+    code, said = fusedtomo("check", "bad.toml")
+    assert code == 2
+    assert said.count("error: bad.toml: ") == 4
+    assert "4 errors; " in said
+    for words in ("'sedd' = 3", "'phantom.size' = 8", "'search.evaluations' = 0", "snr 0.5 is not above 1"):
+        assert words in said
+    code, said = fusedtomo("run", "bad.toml")  # the others name the first alone
+    assert (code, said.count("error:")) == (2, 1)
+
+
+def test_check_counts_no_single_error(fusedtomo, work):
+    write_toml(work / "bad.toml", sedd=3)
+    said = fusedtomo("check", "bad.toml")[1].strip()
+    assert said == "error: bad.toml: unknown key 'sedd' = 3; did you mean 'seed'?"
+
+
+def test_a_shipped_campaign_is_known_by_its_name(fusedtomo, work):
+    code, said = fusedtomo("check", "quickstart")
+    assert code == 0
+    assert re.search(r"/configs/campaigns/quickstart.toml: valid. 'quickstart'", said)
+    assert re.search(r" quickstart: \S+/configs/campaigns/quickstart.toml ", said)  # which one is meant
+    code, said = fusedtomo("submit", "quickstart", "--machine", "slurm", "--dry-run")
+    assert code == 0
+    assert re.search(r"fusedtomo run /\S+/configs/campaigns/quickstart.toml --machine slurm", said)
+    shutil.copy("tiny.toml", "quickstart.toml")
+    assert "quickstart.toml: valid. 'tiny'" in fusedtomo("check", "quickstart")[1]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run", "submit"])
+def test_an_unknown_campaign_is_told_what_is_shipped(fusedtomo, work, command):
+    more = ["--machine", "slurm"] if command == "submit" else []
+    words = ["no 'quikstart' among the shipped campaigns", "did you mean 'quickstart'?", "Shipped: quickstart"]
+    refused(fusedtomo, work, [command, "quikstart", *more], words)
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [("fused", ["haadf 0.1, chemical 1, tv 1"]), ("poisson-tv", ["weights: chemical 1, tv 1"]), ("sirt", [])],
+)
+def test_weights_are_shown_of_the_terms_that_the_method_has(fusedtomo, work, method, shown):
+    code, said = fusedtomo("reconstruct", "data.h5", "--method", method, "--iterations", 1, "--no-picture")
+    assert code == 0, said
+    assert all(words in said for words in shown)
+    assert ("weights:" in said) == bool(shown)
+    assert "warning" not in said
+
+
+def test_a_weight_that_the_method_does_not_have_is_said_to_be_in_vain(fusedtomo, work):
+    command = ["reconstruct", "data.h5", "--method", "sirt", "--tv", 2, "--haadf", 1, "--iterations", 1]
+    said = fusedtomo(*command, "--no-picture")[1]
+    assert re.search(r"warning: --haadf, --tv: not used, sirt has no such weight", said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["reconstruct", "data.h5", "--iterations", "1", "--no-picture"],
+        ["simulate", "volume.h5", "--haadf-tilts", "3", "--chemical-tilts", "3", "--out", "new.h5"],
+        ["score", "volume.h5", "data.h5"],
+        ["plan", "tiny.toml"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_first_minute_is_not_mute(fusedtomo, work, command):
+    code, said = fusedtomo(*command)
+    assert code == 0
+    assert said.count("the first time on a machine, preparing the kernels takes up to a minute") == 1
+
+
+def test_trials_are_sorted_by_a_column(fusedtomo, work):
+    lines = fusedtomo("trials", "run", "--sort", "nrmse", "--json")[1]
+    found = [float(value) for value in re.findall(r'"nrmse": ([0-9.]+)', lines)]
+    assert len(found) == 23
+    assert found == sorted(found)
+    refused(fusedtomo, work, ["trials", "run", "--sort", "nmrse"], ["--sort nmrse", "did you mean 'nrmse'?"])
 
 
 # --- bad input

@@ -16,7 +16,7 @@ from benchmarks import machine
 from benchmarks.results import Results, verdict
 from fusedtomo.placement import Placement
 from fusedtomo.settings import SolverSettings
-from workflows.campaign.config import CampaignConfig, Condition, load_campaign
+from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.machines import CONFIGS
 from workflows.trial.evaluate import Trial, evaluate
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
-from workflows.campaign.config import CampaignConfig, Trial
+from workflows.campaign import CampaignConfig, Trial
 from workflows.control.steer import Campaign
 from workflows.record.journal import Journal, TrialResult
 from workflows.record.state import Progress

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import figures, machine, simulated
 from benchmarks.results import Results, table, verdict
-from workflows.campaign.config import Search, Trial, load_campaign
+from workflows.campaign import Search, Trial, load_campaign
 from workflows.control.steer import Campaign
 from workflows.machines import load_machine
 from workflows.record.journal import replay

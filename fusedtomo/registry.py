@@ -7,8 +7,8 @@ FUSEDTOMO_PLUGINS (comma separated), or it is the entry point of an installed pa
     [project.entry-points."fusedtomo.plugins"]
     gold_rods = "gold_rods.fusedtomo"
 
-Plug-ins are imported at the first lookup in any registry, once per process. So no built-in module may look a value
-up while it is imported: a plug-in would import it half made.
+No file that is read can name one. Plug-ins are imported at the first lookup in any registry, once per process. So no
+built-in module may look a value up while it is imported: a plug-in would import it half made.
 """
 
 import os
@@ -46,10 +46,13 @@ class Registry(Mapping[str, T]):
 
     Args:
         kind: what one value is called in messages, such as "method".
+        built_in: modules that register values of this kind and stand above the registry, so that it cannot import
+            them; they are imported before the first lookup.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, built_in: tuple[str, ...] = ()) -> None:
         self.kind = kind
+        self._built_in = built_in
         self._values: dict[str, T] = {}
 
     def register(self, value: T) -> T:
@@ -63,18 +66,25 @@ class Registry(Mapping[str, T]):
             raise InputError(f"there is a {self.kind} '{value.name}' already; register this one under another name")
         return value
 
-    def __getitem__(self, name: str) -> T:
+    def _complete(self) -> None:
+        """Import what registers values of this kind."""
+        for module in self._built_in:
+            import_module(module)
+        self._built_in = ()
         load_plugins()
+
+    def __getitem__(self, name: str) -> T:
+        self._complete()
         if name not in self._values:
             raise UnknownName(f"there is no {self.kind} '{name}'; {nearest(name, self._values)}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
-        load_plugins()
+        self._complete()
         return iter(tuple(self._values))  # a copy: who iterates may register
 
     def __len__(self) -> int:
-        load_plugins()
+        self._complete()
         return len(self._values)
 
 

@@ -40,7 +40,7 @@ LAYERS = {
     "terms": ("fusedtomo.losses", "fusedtomo.proximal"),
     "solvers": ("fusedtomo.solvers",),
     "edges": ("fusedtomo.hdf5", "fusedtomo.importing", "fusedtomo.io", "fusedtomo.score", "fusedtomo.simulate"),
-    "reconstruct": ("fusedtomo.reconstruct",),
+    "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }
 FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}

@@ -24,7 +24,7 @@ from fusedtomo.toml import validated
 from tests.test_import_direction import our_sources
 from tests.workflows.tiny import config, content
 from tests.workflows.values import campaign, trial
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.control import provenance
 from workflows.control.provenance import environment
 from workflows.maps.atlas import build_atlas, read_atlas, write_atlas

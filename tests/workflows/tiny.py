@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 
 _CONTENT = {
     "name": "tiny",

@@ -1,6 +1,6 @@
 """A tiny campaign and its trials, for the tests of what is made from them."""
 
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.record.journal import TrialResult
 
 SPACE = {"haadf": {"low": 1e-3, "high": 10.0}, "tv": {"low": 1e-2, "high": 100.0}}

@@ -1,7 +1,6 @@
 """What a campaign will cost: cells, trials, memory and time, from a short measurement on this machine."""
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,29 +10,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL
 from fusedtomo.placement import HERE, Placement, placed
 from workflows.batch.jobscript import job_script
+from workflows.batch.speed import PROBE_SIZE, PROBES, Load, Speed, measured, work
 from workflows.batch.submit import MAX_JOBS, request_for
-from workflows.campaign.config import CampaignConfig, Condition, load_campaign
-from workflows.machines import Machine, Wishes, block_script, load_machine
-from workflows.trial.evaluate import Trial, evaluate
+from workflows.campaign import STRATEGIES, CampaignConfig
+from workflows.machines import Machine, block_script
 from workflows.watch.panel import duration
-from workflows.workers.memory import host_gb, n_elements
+from workflows.workers.memory import host_gb
 
-_PROBE_SIZE = 32
-_PROBE_ITERATIONS = 10
-_TYPICAL_INNER = 10  # TV iterations where their number follows the duality gap
 # measured on 2 cores: a GP proposal at 10 to 20 points, kernels loaded from the cache
 _PROPOSAL_S = 0.35
+_START_S = (5.0, 20.0)  # until the first trial: imports, Parsl's processes, workers; on 2 quiet and 2 busy cores
+_COMPILE_S = 60.0  # kernels on a host that has none yet
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A prediction; seconds are an upper estimate, every trial taken to run to its cap of iterations."""
+    """A prediction; `seconds` are those of the search where every trial runs to its cap of iterations."""
 
+    method: str
     cells: int
-    baselines: int
+    others: int
     trials: int
     memory_gb: float
     seconds: float
@@ -41,24 +41,50 @@ class Plan:
     nodes: int
     at_once: int
 
-    @property
-    def node_hours(self) -> float:
-        """Hours of all nodes together."""
-        return self.seconds * self.nodes / 3600
+
+@dataclass(frozen=True)
+class Span:
+    """Seconds from the command's start to the end of its search: at best, and at worst."""
+
+    low_s: float
+    high_s: float
+
+    def text(self, unit_s: float | None = None) -> str:
+        """Such as ``2m 10s to 5m 30s``, or in a unit ``0.5 to 1.2``."""
+        low, high = (duration(s) if unit_s is None else f"{s / unit_s:.2g}" for s in (self.low_s, self.high_s))
+        return low if low == high else f"{low} to {high}"
 
 
-def show(console: Console, say: Console, path: Path, machine_name: str, wishes: Wishes) -> None:
-    """Print the plan of a campaign file, and the scripts of its batch jobs where the machine has a scheduler."""
-    config, machine = load_campaign(path), wishes.applied(load_machine(machine_name))
+@dataclass(frozen=True)
+class Forecast:
+    """What a campaign will take on a machine, and how that is known."""
+
+    config: CampaignConfig
+    machine: Machine
+    plan: Plan
+    span: Span
+    load: Load
+    measured_on: str
+
+
+def forecast(config: CampaignConfig, machine: Machine) -> Forecast:
+    """Measure, and predict."""
     place, measured_on = _place(machine)
-    with say.status("measuring a small trial"):
-        plan = predict(config, machine, seconds_per_unit(config, place))
+    speed = measured(config, place, machine.threads_per_worker)
+    plan = predict(config, machine, max(speed.units_s))
+    return Forecast(config, machine, plan, span(config, machine, speed), speed.load, measured_on)
+
+
+def show(console: Console, say: Console, found: Forecast, path: Path, profile: str) -> None:
+    """Print the plan of a campaign file, and the scripts of its batch jobs where the machine has a scheduler."""
     table = Table(box=None, show_header=False)
-    for name, value in _rows(plan, machine, measured_on):
+    for name, value in _rows(found.plan, found.span, found.machine, found.measured_on):
         table.add_row(name, value)
     console.print(table)
-    if machine.provider != "local":
-        _show_scripts(console, path, config, machine, machine_name)
+    if found.load.busy:
+        say.print(f"[yellow]warning:[/yellow] {_busy(found.load)}")
+    if found.machine.provider != "local":
+        _show_scripts(console, path, found.config, found.machine, profile)
 
 
 def _place(machine: Machine) -> tuple[Placement, str]:
@@ -73,8 +99,15 @@ def _place(machine: Machine) -> tuple[Placement, str]:
     return HERE, "this host"
 
 
-def _rows(plan: Plan, machine: Machine, measured_on: str) -> Iterator[tuple[str, str]]:
-    yield "cells", f"{plan.cells} fused, {plan.baselines} baselines"
+def _busy(load: Load) -> str:
+    return (
+        f"this machine is busy: a load of {load.processes:.1f} on {load.cores} core{'s' * (load.cores > 1)} before "
+        f"this measurement. What is predicted holds while that lasts; plan again when it is quiet"
+    )
+
+
+def _rows(plan: Plan, span: Span, machine: Machine, measured_on: str) -> Iterator[tuple[str, str]]:
+    yield "cells", f"{plan.cells} of {plan.method}, {plan.others} of other methods"
     yield "trials", str(plan.trials)
     each = f", {machine.workers_per_node} on each of {plan.nodes} nodes" if plan.nodes > 1 else ""
     yield "workers", f"{plan.workers} on {machine.name}{each}"
@@ -82,15 +115,14 @@ def _rows(plan: Plan, machine: Machine, measured_on: str) -> Iterator[tuple[str,
         yield "", f"at most {plan.at_once} of them busy: conditions x search.pending; raise pending, or use fewer"
     a_node = plan.memory_gb * machine.workers_per_node
     yield "memory", f"{plan.memory_gb:.2g} GB per worker, {a_node:.2g} GB a node"
-    measured = f"scaled from a {_PROBE_SIZE}^3 trial on {measured_on}"
-    yield "predicted time", f"at most {duration(plan.seconds)} ({measured})"
+    yield "predicted time", f"{span.text()}, then the report"
+    yield "", f"from {PROBES} timed trials at {PROBE_SIZE}^3 on {measured_on}; workers' start included"
+    yield "", "at best as the fastest and as trials stop by themselves; at worst all run to their cap"
     if machine.provider != "local":
         a_job_s = 60 * (machine.walltime_min - machine.drain_min)
-        jobs = math.ceil(plan.seconds / a_job_s) * machine.max_blocks
-        yield (
-            "node hours",
-            f"at most {plan.node_hours:.2g}, in {jobs} job{'s' * (jobs > 1)} of {machine.walltime_min:g} min",
-        )
+        jobs = math.ceil(span.high_s / a_job_s) * machine.max_blocks
+        hours = Span(span.low_s * plan.nodes, span.high_s * plan.nodes).text(3600)
+        yield "node hours", f"{hours}, in at most {jobs} job{'s' * (jobs > 1)} of {machine.walltime_min:g} min"
 
 
 def _show_scripts(console: Console, path: Path, config: CampaignConfig, machine: Machine, name: str) -> None:
@@ -112,13 +144,17 @@ def _show_scripts(console: Console, path: Path, config: CampaignConfig, machine:
 def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     """The plan, given the seconds of a unit of work."""
     conditions = config.conditions()
-    cells = sum(condition.method == "fused" for condition in conditions)
+    main = config.methods[0]
+    cells = sum(condition.method == main for condition in conditions)
     trials = {condition: config.evaluations(condition) for condition in conditions}
     work_s = sum(count * work(config, condition) * unit_s for condition, count in trials.items())
     proposals = sum(max(0, count - config.search.initial_points) for count in trials.values())
     search_s = _PROPOSAL_S * proposals if config.search.strategy == "gp_hedge" else 0.0
     at_once = sum(min(count, config.search.pending) for count in trials.values())
+    if STRATEGIES[config.search.strategy].sees == "campaign":
+        at_once = config.search.lag
     return Plan(
+        METHODS[main].label,
         cells,
         len(conditions) - cells,
         sum(trials.values()),
@@ -130,24 +166,18 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     )
 
 
-def work(config: CampaignConfig, condition: Condition) -> float:
-    """Units of work of a trial: voxels times channels passed over, as the projector and TV do, at the iteration cap."""
-    elements = n_elements(config)
-    per_iteration = 4 * elements * condition.chemical_tilts + 3 * condition.haadf_tilts
-    per_iteration += 8 * elements * (config.solver.tv_iterations or _TYPICAL_INNER)
-    return config.phantom.size**3 * per_iteration * config.solver.max_iterations
+def span(config: CampaignConfig, machine: Machine, speed: Speed) -> Span:
+    """The search on a machine, from what was measured here, its start included.
 
-
-def seconds_per_unit(config: CampaignConfig, place: Placement = HERE) -> float:
-    """Seconds of a unit of work here, from a small trial of the same campaign; kernels are loaded first."""
-    small = config.phantom.model_copy(update={"size": min(_PROBE_SIZE, config.phantom.size)})
-    solver = config.solver.model_copy(update={"max_iterations": _PROBE_ITERATIONS, "tolerance": 0.0})
-    probe = config.model_copy(update={"phantom": small, "solver": solver})
-    condition = Condition("fused", config.grid.haadf_tilts[-1], config.grid.chemical_tilts[-1])
-    trial = Trial(probe, condition, 0, {})
-    first = evaluate(trial, place)  # loads the kernels
-    if not first.ok:
-        raise InputError(f"a trial of campaign '{config.name}' fails: {first.reason}; mend the campaign")
-    began = time.perf_counter()
-    evaluate(trial, place)
-    return (time.perf_counter() - began) / work(probe, condition)
+    Of a local machine the workers share the cores with one another and, at worst, with what runs there now.
+    """
+    best = predict(config, machine, min(speed.units_s) * speed.share)
+    worst = predict(config, machine, max(speed.units_s))
+    quiet, crowded = 1.0, 1.0
+    if machine.provider == "local" and machine.device == "cpu":
+        threads = min(worst.workers, worst.at_once) * machine.threads_per_worker
+        quiet, crowded = Load(0.0, speed.load.cores).slows(threads), speed.load.slows(threads)
+    elsewhere_s = 0.0 if machine.provider == "local" else _COMPILE_S
+    return Span(
+        _START_S[0] + quiet * best.seconds, _START_S[1] + speed.kernels_s + elsewhere_s + crowded * worst.seconds
+    )

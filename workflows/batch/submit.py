@@ -13,7 +13,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from workflows.batch.jobscript import Request, job_script
-from workflows.campaign.config import CampaignConfig, load_campaign
+from workflows.campaign import CampaignConfig, load_campaign
 from workflows.machines import Machine
 from workflows.machines.quoting import plain_path
 from workflows.record.runfolder import RunFolder

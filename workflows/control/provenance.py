@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fusedtomo
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.machines import Machine
 
 # the only ones that are kept: the environment of a user holds tokens and passwords

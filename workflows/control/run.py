@@ -1,21 +1,24 @@
 """A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.control.provenance import provenance
-from workflows.control.steer import Campaign
+from workflows.control.steer import Steering
 from workflows.control.stopping import Stop, Stopped
+from workflows.control.volumes import make_volumes
 from workflows.machines import Machine, deadline
-from workflows.record.journal import Journal
+from workflows.record.journal import Journal, TrialResult
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import add_session
 from workflows.record.state import RUNNING, Heartbeat
-from workflows.report.products import write_products
+from workflows.report.products import volumes_to_make, write_products
+from workflows.search.order import orders_of
 from workflows.watch.live import Dashboard
-from workflows.workers.apps import warm_up
+from workflows.workers.apps import ParslSubmit, warm_up
 from workflows.workers.memory import ranks_by_condition
 from workflows.workers.start import kinds, n_of, workers
 
@@ -50,13 +53,14 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
 def _steer(
     folder: RunFolder, journal: Journal, machine: Machine, console: Console, stop: Stop, heart: Heartbeat
 ) -> None:
-    """Run what is left to run.
+    """Run what is left to run: trials, then the reconstructions that the report shows.
 
     Raises:
         Stopped: the campaign is not complete.
     """
     config, trials = folder.config, folder.trials()
-    if _finished(config, trials):
+    finished = all(order.finished for order in orders_of(config, trials))
+    if finished and not volumes_to_make(folder):
         return
     _note_session(folder, machine, console)
     ranks = ranks_by_condition(machine, config)
@@ -64,17 +68,35 @@ def _steer(
     with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
         warm_up()
     heart.update(phase="starting workers")
-    with (
-        workers(machine, folder.path, console, ranks) as submit,
-        Dashboard(config, heart, console, trials=trials) as watch,
-    ):
+    with workers(machine, folder.path, console, ranks) as submit:
+        if not finished:
+            _search(folder, journal, trials, submit, ranks, machine, console, stop, heart)
+        heart.update(phase="reconstructing volumes")
+        with deadline(machine):
+            make_volumes(volumes_to_make(folder), submit, console, submit.broken)
+
+
+def _search(
+    folder: RunFolder,
+    journal: Journal,
+    trials: list[TrialResult],
+    submit: ParslSubmit,
+    ranks: Mapping[str, int],
+    machine: Machine,
+    console: Console,
+    stop: Stop,
+    heart: Heartbeat,
+) -> None:
+    """Run the trials that are left; Stopped when they are not complete."""
+    config = folder.config
+    n_workers = sum(n_of(machine, kind) for kind in kinds(ranks))
+    waiting = config.search.pending * sum(n > 1 for n in ranks.values())
+    with Dashboard(config, heart, console, trials=trials) as watch:
         heart.update(phase=RUNNING)
-        n_workers = sum(n_of(machine, kind) for kind in kinds(ranks))
-        waiting = config.search.pending * sum(n > 1 for n in ranks.values())
-        campaign = Campaign(config, trials, journal, submit, n_workers, watch, submit.broken, waiting)
-        with stop.calling(campaign.stop), deadline(machine):
-            campaign.run()
-    if campaign.stopping:
+        steering = Steering(config, trials, journal, submit, n_workers, watch, submit.broken, waiting)
+        with stop.calling(steering.stop), deadline(machine):
+            steering.run()
+    if steering.stopping:
         raise Stopped
 
 
@@ -87,8 +109,3 @@ def _note_session(folder: RunFolder, machine: Machine, console: Console) -> None
             style="yellow",
             markup=False,
         )
-
-
-def _finished(config: CampaignConfig, trials) -> bool:
-    done = {(trial.condition, trial.trial) for trial in trials}
-    return all((c.key, t) in done for c in config.conditions() for t in range(config.evaluations(c)))

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import count, islice
 
 from fusedtomo.errors import TryAgain
-from workflows.campaign.config import CampaignConfig, Trial
-from workflows.record.journal import Journal, TrialResult, by_condition
+from workflows.campaign import CampaignConfig, Trial
+from workflows.record.journal import Journal, TrialResult
 from workflows.record.state import Progress
-from workflows.search.order import Sequence
+from workflows.search.order import Order, orders_of
 from workflows.search.propose import Asked, Proposal, propose
+from workflows.search.space_filling import without_model
+from workflows.trial.outcome import unfinished
 from workflows.trial.solver_process import UnfitWorker
 from workflows.workers.apps import run_proposal, run_trial
 
@@ -36,13 +38,13 @@ class _Abandoned(Exception):
 class _Task:
     """What a worker was given: a proposal to make, or a trial to evaluate."""
 
-    sequence: Sequence
+    order: Order
     argument: Asked | Trial
     future: Future
     started: float
 
 
-class Campaign:
+class Steering:
     """Steers all conditions of a campaign over the workers behind `submit`.
 
     All that depends on the number of conditions or trials is done once an event, not by looking through them: a heap
@@ -71,15 +73,11 @@ class Campaign:
         broken: Callable[[], str] = lambda: "",
         waiting: int = 0,
     ):
-        done = by_condition(list(trials))
-        self.sequences = [
-            Sequence(config, condition, {trial.trial: trial for trial in done.get(condition.key, ())})
-            for condition in config.conditions()
-        ]
+        self.orders = orders_of(config, trials)
         self._journal, self._submit, self._workers, self._watch = journal, submit, workers, watch
         self._ahead = 1 + workers // _WORKERS_AHEAD + waiting
         self._broken = broken
-        self._ready: list[tuple[int, int, Sequence]] = []  # a heap: the fewest trials first, then who came first
+        self._ready: list[tuple[int, int, Order]] = []  # a heap: the fewest trials first, then who came first
         self._arrivals = count()
         self._ended: queue.SimpleQueue[_Task] = queue.SimpleQueue()
         self._running: dict[Future, float] = {}  # when each was handed out, the earliest first
@@ -97,8 +95,8 @@ class Campaign:
             WorkersLost: that is no trial's failure: it is not recorded, and a resume goes on.
         """
         self._began = time.monotonic()
-        for sequence in self.sequences:
-            self._offer(sequence)
+        for order in self.orders:
+            self._offer(order)
         self._hand_out()
         with suppress(_Abandoned):
             while self._running and time.monotonic() < self._end_at:
@@ -108,32 +106,32 @@ class Campaign:
                 self._hand_out()
         self._watch.tick(self._progress())
 
-    def _offer(self, sequence: Sequence) -> None:
-        if sequence.ready:
-            heapq.heappush(self._ready, (sequence.asked, next(self._arrivals), sequence))
+    def _offer(self, order: Order) -> None:
+        if order.ready:
+            heapq.heappush(self._ready, (order.asked, next(self._arrivals), order))
 
     def _hand_out(self) -> None:
         """Give tasks to the workers, the condition with the fewest trials first, so that the map fills evenly."""
         while self._ready and not self.stopping and len(self._running) < self._workers + self._ahead:
-            *_, sequence = heapq.heappop(self._ready)
-            if sequence.ready:  # another entry of it may have come first
-                self._advance(sequence)
+            *_, order = heapq.heappop(self._ready)
+            if order.ready:  # another entry of it may have come first
+                self._advance(order)
 
-    def _advance(self, sequence: Sequence) -> None:
-        asked = sequence.ask()
+    def _advance(self, order: Order) -> None:
+        asked = order.ask()
         if asked.needs_model:
-            sequence.waiting = True
-            self._start(sequence, run_proposal, asked)
+            order.waiting = True
+            self._start(order, run_proposal, asked)
         else:
-            self._evaluate(sequence, propose(asked))
+            self._evaluate(order, propose(asked))
 
-    def _evaluate(self, sequence: Sequence, proposal: Proposal) -> None:
-        self._start(sequence, run_trial, sequence.proposed(proposal))
-        self._offer(sequence)
+    def _evaluate(self, order: Order, proposal: Proposal) -> None:
+        self._start(order, run_trial, order.proposed(proposal))
+        self._offer(order)
 
-    def _start(self, sequence: Sequence, function, argument: Asked | Trial) -> None:
+    def _start(self, order: Order, function, argument: Asked | Trial) -> None:
         future = self._submit(function, argument)
-        task = _Task(sequence, argument, future, time.monotonic())
+        task = _Task(order, argument, future, time.monotonic())
         self._running[future] = task.started
         future.add_done_callback(lambda _: self._ended.put(task))
 
@@ -180,15 +178,15 @@ class Campaign:
         proposal = _outcome(task, _fall_back)
         self._busy_s += proposal.seconds
         if not self.stopping:  # a resume proposes the same point again
-            self._evaluate(task.sequence, proposal)
+            self._evaluate(task.order, proposal)
 
     def _take_results(self, tasks: list[_Task]) -> None:
-        results = [(task.sequence, task.sequence.completed(_outcome(task, _lost))) for task in tasks]
+        results = [(task.order, task.order.completed(task.argument, _outcome(task, _lost))) for task in tasks]
         self._journal.append(*(result for _, result in results))
-        for sequence, result in results:  # only what the disk has is known to anyone
+        for order, result in results:  # only what the disk has is known to anyone
             self._busy_s += result.seconds
-            sequence.record(result)
-            self._offer(sequence)
+            order.record(result)
+            self._offer(order)
             self._watch.record(result)
 
     def _progress(self) -> Progress:
@@ -208,22 +206,11 @@ def _outcome(task: _Task, otherwise):
 def _fall_back(task: _Task, error: BaseException) -> Proposal:
     """A proposal without the model, when the worker or the model failed: the search goes on."""
     asked = task.argument
-    space_filling = asked.search.model_copy(update={"strategy": "sobol"})
-    point = propose(replace(asked, search=space_filling)).point
-    return Proposal(point, {**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
+    proposal = without_model(asked)
+    return replace(proposal, state={**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
 
 
 def _lost(task: _Task, error: BaseException) -> TrialResult:
     """The result of a trial whose worker was lost."""
-    trial = task.argument
-    weights, _ = trial.config.parameters(trial.condition, trial.point)
-    return TrialResult(
-        condition=trial.condition.key,
-        trial=trial.number,
-        status="failed",
-        point=trial.point,
-        start=trial.start,
-        weights=weights.model_dump(),
-        reason=f"{type(error).__name__}: {error}"[:500],
-        seconds=round(time.monotonic() - task.started, 4),
-    )
+    seconds = round(time.monotonic() - task.started, 4)
+    return unfinished(task.argument, reason=f"{type(error).__name__}: {error}"[:500], seconds=seconds)

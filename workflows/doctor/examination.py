@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError
 from workflows.batch.plan import predict, work
-from workflows.campaign.config import Condition, load_campaign
+from workflows.campaign import load_campaign
 from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
 from workflows.doctor.there import Assignment, Seen, hello_ranks, look_around
@@ -103,7 +103,7 @@ def _mpi(submit: Callable, machine: Machine) -> str:
 def _trial(submit: Callable, machine: Machine) -> str:
     """A trial of the quickstart, the second one of a worker: the first one waits for kernels."""
     config = load_campaign(_QUICKSTART)
-    condition = Condition("fused", config.grid.haadf_tilts[-1], config.grid.chemical_tilts[-1])
+    condition = config.cells(config.methods[0])[-1]
     trials = [Trial(config, condition, number, {}) for number in range(2)]
     try:
         results = [submit(run_trial, trial).result(timeout=1.5 * LIMIT_S) for trial in trials]
@@ -115,7 +115,7 @@ def _trial(submit: Callable, machine: Machine) -> str:
     plan = predict(config, machine, seconds / work(config, condition))
     size = config.phantom.size
     return (
-        f"{size}^3 voxels from {condition.haadf_tilts} HAADF and {condition.chemical_tilts} chemical tilts in "
+        f"{size}^3 voxels, {condition.words}, in "
         f"{seconds:.2g} s on {results[-1].device}; the quickstart's {plan.trials} trials in about "
         f"{duration(plan.seconds)} on {plan.workers} workers"
     )

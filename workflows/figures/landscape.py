@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fusedtomo.errors import InputError
-from workflows.campaign.config import CampaignConfig, Condition, Dimension
-from workflows.figures.cells import COLORS, SYMBOLS, axes_of, color_limits
-from workflows.maps.sampling_map import METHOD_LABELS
+from workflows.campaign import CampaignConfig, Condition, Dimension
+from workflows.campaign.measures import symbol_of
+from workflows.figures.cells import COLORS, SYMBOLS, color_limits
+from workflows.figures.drawing import axes_of
 from workflows.record.journal import TrialResult, best, by_condition
 
 # fewer points say nothing about a surface: they are drawn alone
@@ -37,11 +38,12 @@ class LandscapeInfo:
     Attributes:
         title: the condition in words.
         axes: the one or two drawn parameters; the most important ones by Gaussian process length scale.
-        points: (trial, axis) where the successful trials were made; `nrmse` (trial,) what they gave.
+        points: (trial, axis) where the successful trials were made; `errors` (trial,) what they gave.
+        label: what these are.
         failed: (trial, axis) where trials failed.
-        best: (axis,) the point of the lowest NRMSE; None without a successful trial.
+        best: (axis,) the point of the lowest error; None without a successful trial.
         grid: per axis the values where the surface is known.
-        surface: NRMSE the Gaussian process expects, (n,) or (n_second, n_first); None with too few points.
+        surface: error that the Gaussian process expects, (n,) or (n_second, n_first); None with too few points.
         deviation: its standard deviation, same shape.
         others: searched parameters that are not drawn, held at the best trial's value.
     """
@@ -49,7 +51,8 @@ class LandscapeInfo:
     title: str
     axes: tuple[AxisInfo, ...]
     points: np.ndarray
-    nrmse: np.ndarray
+    errors: np.ndarray
+    label: str
     failed: np.ndarray
     best: np.ndarray | None
     grid: tuple[np.ndarray, ...]
@@ -58,6 +61,16 @@ class LandscapeInfo:
     others: dict[str, float]
 
     size_in = (4.6, 3.7)
+
+    @property
+    def alt_text(self) -> str:
+        """What is seen, in words."""
+        over = " and ".join(axis.name for axis in self.axes)
+        if self.best is None:
+            return f"Landscape of {self.title} over {over}: no successful trial."
+        place = ", ".join(f"{axis.name} {value:.3g}" for axis, value in zip(self.axes, self.best, strict=True))
+        found = f"{len(self.points)} trials, the lowest {self.errors.min():.3f} at {place}"
+        return f"Landscape of {self.title} over {over}: {found}."
 
 
 def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition: Condition) -> LandscapeInfo:
@@ -72,12 +85,14 @@ def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition:
     if not space:
         raise InputError(f"condition '{condition.key}' has no searched parameter; name a fused cell of the map")
     own = by_condition(trials).get(condition.key, [])
-    scored = [trial for trial in own if trial.ok and set(space) <= set(_point(trial))]
-    points, nrmse = _points(scored, space), np.array([trial.nrmse for trial in scored], float)
-    winner = best(scored)
-    process = _fit(_unit(points, space), nrmse) if len(points) >= FEWEST_FOR_SURFACE else None
+    minimised = config.search.minimise
+    scored = [trial for trial in own if trial.whole and set(space) <= set(_point(trial))]
+    points, errors = _points(scored, space), np.array([trial.error(minimised) for trial in scored], float)
+    winner = best(scored, minimised)
+    process = _fit(_unit(points, space), errors) if len(points) >= FEWEST_FOR_SURFACE else None
     chosen = _most_important(process, len(space))
-    grid = tuple(_grid(space[list(space)[index]], _GRID[len(chosen)]) for index in chosen)
+    names, ranges = list(space), list(space.values())
+    grid = tuple(_grid(ranges[index], _GRID[len(chosen)]) for index in chosen)
     best_point = None if winner is None else _points([winner], space)[0]
     surface = deviation = None
     if process is not None:
@@ -85,10 +100,11 @@ def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition:
     held = {name: float(best_point[i]) for i, name in enumerate(space) if i not in chosen} if winner else {}
     lost = _points([trial for trial in own if not trial.ok and set(space) <= set(trial.point)], space)
     return LandscapeInfo(
-        title=_title(condition),
-        axes=tuple(_axis(list(space)[index], space[list(space)[index]]) for index in chosen),
+        title=condition.words,
+        axes=tuple(_axis(names[index], ranges[index]) for index in chosen),
         points=points[:, chosen],
-        nrmse=nrmse,
+        errors=errors,
+        label=symbol_of(minimised),
         failed=lost[:, chosen],
         best=None if winner is None else best_point[chosen],
         grid=grid,
@@ -96,11 +112,6 @@ def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition:
         deviation=deviation,
         others=held,
     )
-
-
-def _title(condition: Condition) -> str:
-    haadf = f"{condition.haadf_tilts} HAADF, " if condition.haadf_tilts else ""
-    return f"{METHOD_LABELS[condition.method]}, {haadf}{condition.chemical_tilts} chemical tilts"
 
 
 def _axis(name: str, dimension: Dimension) -> AxisInfo:
@@ -182,28 +193,28 @@ def _draw_curve(info: LandscapeInfo, ax: Axes) -> None:
         low, high = info.surface - info.deviation, info.surface + info.deviation
         ax.fill_between(info.grid[0], low, high, color="tab:blue", alpha=0.2, linewidth=0)
         ax.plot(info.grid[0], info.surface, color="tab:blue")
-    ax.plot(info.points[:, 0], info.nrmse, "ko", markersize=4, label="tried")
+    ax.plot(info.points[:, 0], info.errors, "ko", markersize=4, label="tried")
     for x in info.failed[:, 0]:
         ax.axvline(x, color="tab:red", linestyle=":", linewidth=1)
     if info.best is not None:
-        ax.plot(info.best[0], info.nrmse.min(), "*", color="tab:red", markeredgecolor="white", markersize=14)
+        ax.plot(info.best[0], info.errors.min(), "*", color="tab:red", markeredgecolor="white", markersize=14)
     ax.set_xscale(info.axes[0].scale)
     ax.set_xlim(info.axes[0].limits)
-    ax.set_ylabel(r"$\langle$NRMSE$\rangle$")
+    ax.set_ylabel(info.label)
 
 
 def _draw_surface(info: LandscapeInfo, ax: Axes) -> None:
     ax.set_xscale(info.axes[0].scale)
     ax.set_yscale(info.axes[1].scale)
-    limits = color_limits(info.nrmse, "linear")
+    limits = color_limits(info.errors, "linear")
     if info.surface is not None:
         # colours span what was measured; the process may overshoot between the points
         filled = ax.contourf(*info.grid, info.surface, np.linspace(*limits, 25), cmap=COLORS, extend="both")
-        ax.figure.colorbar(filled, ax=ax, label=r"$\langle$NRMSE$\rangle$", ticks=_ticks(limits))
+        ax.figure.colorbar(filled, ax=ax, label=info.label, ticks=_ticks(limits))
         ax.plot(*info.points.T, "o", color="black", markeredgecolor="white", markeredgewidth=0.5, markersize=5)
     elif len(info.points):
-        dots = ax.scatter(*info.points.T, c=info.nrmse, cmap=COLORS, vmin=limits[0], vmax=limits[1], edgecolor="black")
-        ax.figure.colorbar(dots, ax=ax, label=r"$\langle$NRMSE$\rangle$")
+        dots = ax.scatter(*info.points.T, c=info.errors, cmap=COLORS, vmin=limits[0], vmax=limits[1], edgecolor="black")
+        ax.figure.colorbar(dots, ax=ax, label=info.label)
     ax.plot(*info.failed.T, "x", color="tab:red", markersize=6, clip_on=False)
     if info.best is not None:
         ax.plot(*info.best, "*", color="tab:red", markeredgecolor="white", markersize=15, clip_on=False)

@@ -1,14 +1,21 @@
 """trials.jsonl: append-only, fsynced, one line a trial; the one source of truth of a run folder."""
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal, Self
 
 from fusedtomo.errors import InputError
+from workflows.campaign import Dimension
+from workflows.campaign.measures import Minimise, weights_of
 
 JOURNAL = "trials.jsonl"
+CAP = "max_iterations"  # why a solver stopped that had not converged
+_ON_BOUND = 1e-3  # of a range, on its own scale
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,8 @@ class TrialResult:
         trial: its number within the condition, from 0.
         status: "ok", or "failed" with a reason.
         point: the searched parameters of this trial, by name.
+        fidelity: how much of the problem was computed, in (0, 1]; only trials with 1 stand for their condition.
+        order: its number among all trials of a campaign whose strategy sees all conditions; None otherwise.
         start: the point whose solution it started from (`search.warm_start`); None for a start from the chemistry.
         weights: all three weights as used (searched or fixed).
         nrmse: mean over the elements (paper, Methods); None when failed.
@@ -38,6 +47,8 @@ class TrialResult:
     trial: int
     status: Literal["ok", "failed"]
     point: dict[str, float]
+    fidelity: float = 1.0
+    order: int | None = None
     start: dict[str, float] | None = None
     weights: dict[str, float] = field(default_factory=dict)
     nrmse: float | None = None
@@ -61,6 +72,22 @@ class TrialResult:
     def ok(self) -> bool:
         """Whether the trial has a score."""
         return self.status == "ok"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has a score of the whole problem, so that it may stand for its condition."""
+        return self.ok and self.fidelity == 1
+
+    def measure(self, name: str) -> float:
+        """One of the measures of workflows/campaign/measures.py; NaN where the trial has none."""
+        if name == "rmse":
+            return fmean(self.rmse_by_element.values()) if self.rmse_by_element else math.nan
+        value = getattr(self, name)
+        return math.nan if value is None else value
+
+    def error(self, minimised: Minimise) -> float:
+        """What a search minimises; NaN where the trial does not have it."""
+        return sum(weight * self.measure(name) for name, weight in weights_of(minimised).items())
 
     def line(self) -> str:
         """The journal line, without its newline."""
@@ -142,6 +169,13 @@ def by_condition(trials: list[TrialResult]) -> dict[str, list[TrialResult]]:
     return {key: sorted(group, key=lambda trial: trial.trial) for key, group in groups.items()}
 
 
-def best(trials: list[TrialResult]) -> TrialResult | None:
-    """The trial with the lowest NRMSE, the earliest of equals; None when none succeeded."""
-    return min((trial for trial in trials if trial.ok), key=lambda trial: (trial.nrmse, trial.trial), default=None)
+def best(trials: list[TrialResult], minimised: Minimise = "nrmse") -> TrialResult | None:
+    """The whole trial with the lowest error, the earliest of equals; None when there is none."""
+    scored = [trial for trial in trials if trial.whole and not math.isnan(trial.error(minimised))]
+    return min(scored, key=lambda trial: (trial.error(minimised), trial.trial), default=None)
+
+
+def on_bound(trial: TrialResult, space: Mapping[str, Dimension]) -> bool:
+    """Whether a searched parameter of a trial lies on an end of its range: the best may lie beyond."""
+    places = (dimension.place(trial.point[name]) for name, dimension in space.items() if name in trial.point)
+    return any(min(place, 1 - place) < _ON_BOUND for place in places)

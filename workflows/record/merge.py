@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.record.journal import JOURNAL, Journal, TrialResult
 from workflows.record.runfolder import CAMPAIGN, RunFolder, differences, listed
 from workflows.record.sessions import read_sessions, write_sessions
 from workflows.record.state import read_state
+from workflows.record.tally import Tally
 
 _SHOWN = 5  # conditions named before the rest is counted
 
@@ -28,9 +29,10 @@ class Merged:
     """What a merged run holds.
 
     Attributes:
-        config: the first campaign with the axes, baselines, report cells and budgets of all.
+        config: the first campaign with the axes, methods, report cells and budgets of all.
         trials: those of the first run, then those that each later one adds.
-        chosen: for every condition in which the runs differ, the place of the run that it is taken from.
+        chosen: for every group in which the runs differ, the place of the run that it is taken from. A group is a
+            condition, or the whole campaign where one search chose among all conditions.
     """
 
     config: CampaignConfig
@@ -70,7 +72,7 @@ def merge_trials(configs: Sequence[CampaignConfig], journals: Sequence[Sequence[
     kept: dict[tuple[str, int], TrialResult] = {}
     for place, trials in enumerate(journals):
         for trial in trials:
-            if chosen.get(trial.condition, place) == place:
+            if chosen.get(_group(trial), place) == place:
                 kept.setdefault((trial.condition, trial.trial), trial)
     return Merged(_united(configs), list(kept.values()), chosen)
 
@@ -78,8 +80,13 @@ def merge_trials(configs: Sequence[CampaignConfig], journals: Sequence[Sequence[
 def _groups(trials: Sequence[TrialResult]) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     for trial in trials:
-        groups.setdefault(trial.condition, {})[trial.trial] = trial
+        groups.setdefault(_group(trial), {})[trial.trial if trial.order is None else trial.order] = trial
     return groups
+
+
+def _group(trial: TrialResult) -> str:
+    """What later trials were proposed from: those of its condition, or of the whole campaign."""
+    return trial.condition if trial.order is None else "the campaign"
 
 
 def _agree(groups: Sequence[Group]) -> bool:
@@ -93,7 +100,7 @@ def _agree(groups: Sequence[Group]) -> bool:
 
 
 def _outcome(trial: TrialResult) -> tuple:
-    return trial.status, trial.point, trial.start, trial.nrmse
+    return trial.condition, trial.status, trial.point, trial.fidelity, trial.start, trial.nrmse
 
 
 def _successes(group: Group) -> int:
@@ -102,13 +109,10 @@ def _successes(group: Group) -> int:
 
 def _united(configs: Sequence[CampaignConfig]) -> CampaignConfig:
     """The first campaign with what the others have more of; nothing of it alters a result."""
-    first = configs[0].model_dump()
-    grids, reports = [config.grid for config in configs], [config.report for config in configs]
-    first["grid"] = {
-        "haadf_tilts": sorted({tilts for grid in grids for tilts in grid.haadf_tilts}),
-        "chemical_tilts": sorted({tilts for grid in grids for tilts in grid.chemical_tilts}),
-    }
-    first["baselines"] = list(dict.fromkeys(method for config in configs for method in config.baselines))
+    first, reports = configs[0].model_dump(), [config.report for config in configs]
+    for name in ("axes", "repeats"):
+        first[name] = {axis: _values(axis, [getattr(config, name) for config in configs]) for axis in first[name]}
+    first["methods"] = list(dict.fromkeys(method for config in configs for method in config.methods))
     first["report"] |= {
         "slices": list(dict.fromkeys(cell for report in reports for cell in report.slices)),
         "landscapes": list(dict.fromkeys(cell for report in reports for cell in report.landscapes)),
@@ -118,15 +122,28 @@ def _united(configs: Sequence[CampaignConfig]) -> CampaignConfig:
     return CampaignConfig.model_validate(first)
 
 
+def _values(axis: str, tables: Sequence[Mapping[str, tuple[Value, ...]]]) -> list[Value]:
+    """The values of an axis in all runs, in order."""
+    values = list(dict.fromkeys(value for table in tables for value in table[axis]))
+    return values if AXES[axis].scale == "category" else sorted(values)
+
+
 def _check_one_campaign(runs: Sequence[RunFolder]) -> None:
     first = runs[0]
     for run in runs[1:]:
+        for name in ("axes", "repeats"):
+            ours, theirs = (list(getattr(one.config, name)) for one in (first, run))
+            if ours != theirs:
+                raise InputError(
+                    f"{run.path}: {name} are {', '.join(theirs) or 'none'}, but {', '.join(ours) or 'none'} in "
+                    f"{first.path}; merge runs over the same {name}"
+                )
         if run.config.fingerprint() != first.config.fingerprint():
             found = differences(first.config, run.config).items()
             shown = [f"{key} is {old!r} in {first.path} and {new!r} in {run.path}" for key, (old, new) in found]
             raise InputError(
                 f"{run.path}: of another campaign than {first.path}; {listed(shown)}: results would mix. "
-                f"Merge runs that differ in grid, baselines, budgets, report or name alone"
+                f"Merge runs that differ in the values of axes, methods, budgets, report or name alone"
             )
 
 
@@ -154,17 +171,17 @@ def _write(folder: Path, merged: Merged, runs: Sequence[RunFolder]) -> None:
 
 
 def _tell(say: Console, merged: Merged, paths: Sequence[Path], out: Path) -> None:
-    config, done = merged.config, {(trial.condition, trial.trial) for trial in merged.trials}
-    due = [(condition.key, t) for condition in config.conditions() for t in range(config.evaluations(condition))]
+    tally = Tally(merged.config, merged.trials)
+    config = merged.config
     say.print(f"{out}: {len(merged.trials)} trials of {len(paths)} runs", markup=False)
     for key, place in list(merged.chosen.items())[:_SHOWN]:
         say.print(f"  {key}: the runs differ; taken whole from {paths[place]}", markup=False)
     if len(merged.chosen) > _SHOWN:
         say.print(f"  and so {len(merged.chosen) - _SHOWN} more conditions")
-    grid = f"{len(config.grid.haadf_tilts)} x {len(config.grid.chemical_tilts)} cells"
-    if left := sum(trial not in done for trial in due):
+    grid = f"{' x '.join(str(len(values)) for values in config.axes.values())} cells"
+    if left := tally.missing:
         command = shlex.join(["fusedtomo", "run", str(out / CAMPAIGN), "--out", str(out)])
-        say.print(f"{grid}, {left} of {len(due)} trials to go:\n  {command}", markup=False)
+        say.print(f"{grid}, {left} of {tally.total} trials to go:\n  {command}", markup=False)
     else:
         command = shlex.join(["fusedtomo", "report", str(out)])
         say.print(f"{grid}, complete:\n  {command}", markup=False)

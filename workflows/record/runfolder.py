@@ -10,7 +10,7 @@ from typing import Any, Self
 from fusedtomo.errors import InputError, TryAgain
 from fusedtomo.files import replacing
 from fusedtomo.toml import validated
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.record.journal import JOURNAL, TrialResult, replay
 
 CAMPAIGN = "campaign.json"

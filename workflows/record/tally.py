@@ -1,10 +1,13 @@
 """How many trials ended, failed and why, at what cost? Counted one trial at a time, never from the whole journal."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
 
-from workflows.campaign.config import CampaignConfig
-from workflows.record.journal import TrialResult
+from workflows.campaign import STRATEGIES, CampaignConfig, Condition
+from workflows.record.journal import CAP, TrialResult, on_bound
 
 # Methods, "Bayesian hyperparameter optimization": one map of 256^3 voxels on Summit or ThetaGPU
 PAPER_GPU_HOURS = 1078
@@ -13,18 +16,24 @@ _ALL = "all"
 
 
 class Tally:
-    """The trials so far, counted: every step is O(1), and drawing is O(cells)."""
+    """The trials so far, counted: every step is O(1), and drawing is O(cells).
+
+    `errors` holds the lowest error of every condition so far, of what the campaign minimises.
+    """
 
     def __init__(self, config: CampaignConfig, trials: Iterable[TrialResult] = ()):
         self.config = config
         self.due = {condition.key: config.evaluations(condition) for condition in config.conditions()}
         self._method = {condition.key: condition.method for condition in config.conditions()}
+        self._shared = STRATEGIES[config.search.strategy].sees == "campaign"
         self.total = sum(self.due.values())
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.nrmse: dict[str, float] = {}
-        self.best: str | None = None
+        self.errors: dict[str, float] = {}
+        self._marks: dict[str, bool] = {}  # whether the best trial stopped at its cap, or lies on a bound
+        self._spaces = {condition.key: config.space(condition) for condition in config.conditions()}
+        self.lowest: str | None = None
         self.hours: Counter[str] = Counter()  # of devices, by kind
         self._seconds: Counter[str] = Counter()  # of workers, by condition, by method and of all
         self._ended: Counter[str] = Counter()
@@ -32,7 +41,7 @@ class Tally:
             self.record(trial)
 
     def record(self, trial: TrialResult) -> None:
-        """Count one trial; one of a condition that is not on the grid counts for its cost alone."""
+        """Count one trial; one of a condition that the campaign does not have counts for its cost alone."""
         key = trial.condition
         self.hours[trial.device] += device_hours(trial)
         if key not in self.due:
@@ -44,10 +53,16 @@ class Tally:
         if not trial.ok:
             self.failed[key] += 1
             self.reasons[reason_of(trial)] += 1
-            return
-        self.nrmse[key] = min(trial.nrmse, self.nrmse.get(key, trial.nrmse))
-        if self.best is None or self.nrmse[key] < self.nrmse[self.best]:
-            self.best = key
+        elif trial.whole:
+            self._take_error(trial)
+
+    def _take_error(self, trial: TrialResult) -> None:
+        key, error = trial.condition, trial.error(self.config.search.minimise)
+        if not error >= self.errors.get(key, math.inf) and not math.isnan(error):
+            self.errors[key] = error
+            self._marks[key] = trial.stopped == CAP or on_bound(trial, self._spaces[key])
+            if self.lowest is None or error < self.errors[self.lowest]:
+                self.lowest = key
 
     @property
     def trials(self) -> int:
@@ -55,14 +70,31 @@ class Tally:
         return self.done.total()
 
     @property
+    def missing(self) -> int:
+        """Trials that are still to be done."""
+        if self._shared:
+            return max(0, self.total - self.trials)
+        return sum(max(0, due - self.done[key]) for key, due in self.due.items())
+
+    @property
     def cells_done(self) -> int:
-        """Conditions whose every trial ended."""
+        """Conditions whose every trial ended; where the strategy chooses them, those that have a result."""
+        if self._shared:
+            return len(self.due) if self.complete else len(self.errors)
         return sum(self.done[key] >= due for key, due in self.due.items())
 
     @property
     def complete(self) -> bool:
         """Whether every trial of every condition ended."""
-        return self.cells_done == len(self.due)
+        return not self.missing
+
+    def cell(self, cell: Condition) -> "Cell":
+        """The standing of a cell, over all of its repeats."""
+        keys = [one.key for one in self.config.repeated(cell)]
+        errors = [self.errors[key] for key in keys if key in self.errors]
+        done = self.complete if self._shared else all(self.done[key] >= self.due[key] for key in keys)
+        marked = any(self._marks.get(key, False) for key in keys)
+        return Cell(fmean(errors) if errors else None, any(self.done[key] for key in keys), done, marked)
 
     def remaining_s(self) -> float | None:
         """Worker seconds that the missing trials will take; None before any trial says how long one takes.
@@ -70,21 +102,42 @@ class Tally:
         A condition's trials take what they took so far, or those of its method, or those of all: baselines run first
         and are quick, so that their mean alone would promise an early end.
         """
-        missing = {key: due - self.done[key] for key, due in self.due.items() if due > self.done[key]}
-        if missing and not self._ended[_ALL]:
+        if not self.missing:
+            return 0.0
+        if not self._ended[_ALL]:
             return None
+        if self._shared:
+            return self.missing * self._mean_s(_ALL)
+        missing = {key: due - self.done[key] for key, due in self.due.items() if due > self.done[key]}
         return float(sum(count * self._mean_s(key) for key, count in missing.items()))
 
     def _mean_s(self, key: str) -> float:
         group = next(group for group in self._groups(key) if self._ended[group])
         return self._seconds[group] / self._ended[group]
 
-    def _groups(self, key: str) -> tuple[str, str, str]:
-        return key, self._method[key], _ALL
+    def _groups(self, key: str) -> tuple[str, ...]:
+        return (_ALL,) if key == _ALL else (key, self._method[key], _ALL)
 
-    def best_text(self) -> str:
-        """Lowest NRMSE and its condition."""
-        return f"{self.nrmse[self.best]:.3f} ({self.best})" if self.best else "none yet"
+    def lowest_text(self) -> str:
+        """Lowest error and its condition."""
+        return f"{self.errors[self.lowest]:.3f} ({self.lowest})" if self.lowest else "none yet"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The standing of a cell.
+
+    Attributes:
+        error: the lowest so far, averaged over the repeats; None before there is one.
+        begun: whether any trial of it ended.
+        done: whether all of them did.
+        marked: the best trial stopped at the cap of iterations, or lies on a bound of the search.
+    """
+
+    error: float | None
+    begun: bool
+    done: bool
+    marked: bool
 
 
 def device_hours(trial: TrialResult) -> float:

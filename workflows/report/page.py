@@ -3,16 +3,20 @@
 import base64
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from fusedtomo.files import replacing
-from workflows.campaign.config import CampaignConfig
-from workflows.maps.atlas import Atlas
-from workflows.maps.sampling_map import METHOD_LABELS, best_by_condition
-from workflows.record.journal import TrialResult, by_condition
-from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, reason_of
+from fusedtomo.methods import METHODS
+from workflows.campaign import AXES, CampaignConfig
+from workflows.campaign.config import sizes_of, sizes_text
+from workflows.campaign.measures import label_of
+from workflows.maps.sampling_map import improvement, lowest
+from workflows.record.journal import CAP, TrialResult, by_condition, on_bound
+from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, reason_of
+from workflows.report.findings import Findings
+from workflows.report.product import Exhibit
 
 _MOST_REASONS = 20
 _LONGEST_REASON = 300
@@ -48,26 +52,27 @@ pre { padding: .8rem; overflow-x: auto; font-size: .8rem; }
 
 def write_report(
     path: str | Path,
-    config: CampaignConfig,
-    atlas: Atlas,
-    trials: list[TrialResult],
-    figures: Mapping[str, tuple[bytes | Path, str]],
+    findings: Findings,
+    exhibits: Sequence[Exhibit],
     facts: Mapping[str, object],
+    left_out: Sequence[str] = (),
 ) -> None:
     """Write the report; an older file stays whole until the new one is complete.
 
     Args:
         path: the HTML file.
-        atlas: built from the same config and trials.
-        figures: by title, in the order shown: a PNG (its bytes, or its file) and a caption.
-        facts: what else is known of the run, by name: machine, workers, wall time, ...
+        findings: what the run found.
+        exhibits: figures with their texts, in the order shown.
+        facts: where it comes from, by name: campaign, code version, machine, ...
+        left_out: conditions whose reconstructions are needed for a figure and missing.
     """
+    config, trials = findings.config, findings.trials
     sections = {
-        "Headline numbers": _numbers(headline(config, atlas, trials)) + _cost_note(config, trials) + _pairs(facts),
-        **{title: _figure(title, png, caption) for title, (png, caption) in figures.items()},
-        "Best trial of every condition": _best_table(config, trials),
+        "Headline numbers": _numbers(headline(findings)) + _cost_note(config, trials) + _missing_note(left_out),
+        **{exhibit.title: _figure(exhibit) for exhibit in exhibits},
+        "Best trial of every condition": _best_table(findings),
         "Failures": _failures_table(trials),
-        "Provenance": _pairs(atlas.provenance),
+        "Provenance": _pairs(facts),
         "Config": f"<pre>{escape(config.model_dump_json(indent=2, exclude_none=True))}</pre>",
     }
     with replacing(path) as temporary:
@@ -91,35 +96,48 @@ def _page(name: str, sections: Mapping[str, str]) -> str:
     )
 
 
-def headline(config: CampaignConfig, atlas: Atlas, trials: list[TrialResult]) -> dict[str, str]:
+def headline(findings: Findings) -> dict[str, str]:
     """The numbers at the top of the report, as text by name."""
-    sampling = atlas.map
-    conditions = config.conditions()
-    due = sum(config.evaluations(condition) for condition in conditions)
-    scored = [trial for trial in trials if trial.ok]
-    cell = sampling.best_cell
-    place = "no cell has a successful trial"
-    if cell:
-        row, column = sampling.haadf_tilts.index(cell[0]), sampling.chemical_tilts.index(cell[1])
-        place = f"{sampling.nrmse[row, column]:.3f} at {cell[0]} HAADF, {cell[1]} chemical tilts"
+    config, trials = findings.config, findings.trials
+    tally = Tally(config, trials)
+    main, *others = config.methods
+    label = METHODS[main].label
     improved = {
-        f"NRMSE of {METHOD_LABELS[method]} over fused, median": _times(sampling.improvement(method))
-        for method in sampling.baselines
+        f"NRMSE of {METHODS[other].label} over {label}, median": _times(improvement(findings.map, main, other))
+        for other in others
     }
     return {
-        "map": f"{len(sampling.haadf_tilts)} × {len(sampling.chemical_tilts)} cells",
-        "conditions with a result": f"{len({trial.condition for trial in scored})} of {len(conditions)}",
-        "trials": f"{len(trials)} of {due}",
-        "failed trials": str(len(trials) - len(scored)),
-        "best NRMSE": place,
+        "map": f"{' × '.join(str(len(values)) for values in config.axes.values())} cells",
+        "conditions with a result": f"{len(tally.errors)} of {len(tally.due)}",
+        "trials": f"{tally.trials} of {tally.total}",
+        "failed trials": str(tally.failed.total()),
+        **_lowest(findings),
         **improved,
-        "worker hours": f"{worker_hours(trials):.3g}",
+        "marked cells": _marked(findings),
+        "spent": hours_text(tally.hours),
     }
 
 
-def worker_hours(trials: Iterable[TrialResult]) -> float:
-    """Wall time that workers spent on trials, failed ones included, in hours."""
-    return sum(trial.seconds for trial in trials) / 3600
+def _lowest(findings: Findings) -> dict[str, str]:
+    """The lowest error and where; "best" is said only where repeats show that it wins by more than the noise."""
+    config, measure = findings.config, label_of(findings.config.search.minimise)
+    cells = lowest(findings.map, config.methods[0])
+    if not cells:
+        return {f"lowest {measure}": "no cell has a successful trial"}
+    at = dict(zip(config.axes, cells[0], strict=True))
+    value = findings.map.error.sel(method_name=config.methods[0], **at).item()
+    place = f"{value:.3f} at {', '.join(AXES[name].said(found) for name, found in at.items())}"
+    if not config.repeats:
+        return {f"lowest {measure}": f"{place} (one seed: its noise is not known)"}
+    if len(cells) > 1:
+        return {f"lowest {measure}": f"{place}; within the noise of {len(cells) - 1} more cells"}
+    return {f"best {measure}": f"{place}, ahead by more than the noise"}
+
+
+def _marked(findings: Findings) -> str:
+    own = findings.map.sel(method_name=findings.config.methods[0])
+    cells = own.error.size
+    return f"{int(own.at_cap.sum())} of {cells} at the cap of iterations, {int(own.on_bound.sum())} on a bound"
 
 
 def failure_reasons(trials: Iterable[TrialResult]) -> list[tuple[str, int, str]]:
@@ -141,23 +159,32 @@ def _numbers(numbers: Mapping[str, str]) -> str:
 
 def _cost_note(config: CampaignConfig, trials: list[TrialResult]) -> str:
     """What the map cost beside the paper's, with everything that makes the two unlike said beside it."""
-    size = config.phantom.size
-    ratio = (PAPER_SIZE / size) ** 3
+    largest = max(sizes_of(config))
+    ratio = (PAPER_SIZE / largest) ** 3
     fewer = f", {ratio:.3g} times fewer voxels" if ratio > 1 else ""
     return (
         f'<p class="note">The paper spent {PAPER_GPU_HOURS} GPU hours on a map at {PAPER_SIZE}³ voxels '
-        f"(Methods; Summit and ThetaGPU). This campaign spent {worker_hours(trials):.3g} worker hours at "
-        f"{size}³ voxels{fewer}. Devices, numbers of cells and trials, and solvers differ as well, so the "
+        f"(Methods; Summit and ThetaGPU). This campaign spent {hours_text(Tally(config, trials).hours)} at "
+        f"{sizes_text(config)} voxels{fewer}. Devices, numbers of cells and trials, and solvers differ as well, so the "
         "two numbers give an orientation and are no benchmark. A worker is what the machine gives one "
         "trial: some CPU cores, or one GPU.</p>"
     )
 
 
-def _figure(title: str, png: bytes | Path, caption: str) -> str:
-    content = png if isinstance(png, bytes) else Path(png).read_bytes()
-    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    image = f'<img src="{source}" alt="{escape(title)}">'
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+def _missing_note(left_out: Sequence[str]) -> str:
+    if not left_out:
+        return ""
+    return (
+        f'<p class="note">Not drawn: the reconstructions of {escape(", ".join(left_out))} are not in the run folder. '
+        "<code>fusedtomo run</code> with the same campaign and folder makes them.</p>"
+    )
+
+
+def _figure(exhibit: Exhibit) -> str:
+    source = f"data:image/png;base64,{base64.b64encode(exhibit.png).decode()}"
+    image = f'<img src="{source}" alt="{escape(exhibit.alt_text)}">'
+    files = ", ".join(f'<a href="{escape(file.name)}">{escape(file.name)}</a>' for file in exhibit.files)
+    return f"<figure>{image}<figcaption>{escape(exhibit.caption)} {files}</figcaption></figure>"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -174,32 +201,27 @@ def _pairs(pairs: Mapping[str, object]) -> str:
     return _table(("name", "value"), pairs.items()) if pairs else ""
 
 
-def _best_table(config: CampaignConfig, trials: list[TrialResult]) -> str:
-    groups = by_condition(trials)
-    header = (
-        "condition",
-        "trials",
-        "failed",
-        "NRMSE",
-        "by element",
-        "weights",
-        "searched",
-        "iterations",
-        "stopped",
-        "s",
-    )
-    rows = []
-    for condition, trial in best_by_condition(config, trials).items():
+_BEST = ("condition", "trials", "failed", "NRMSE", "RMSE", "stoichiometry error", "NRMSE by element")
+_BEST += ("weights", "searched", "iterations", "stopped", "marks", "s")
+
+
+def _best_table(findings: Findings) -> str:
+    groups, rows = by_condition(findings.trials), []
+    for condition, trial in findings.winners.items():
         own = groups.get(condition.key, [])
         counts = (condition.key, len(own), sum(not one.ok for one in own))
-        rows.append((*counts, *(_best_cells(trial) if trial else ("–",) * (len(header) - len(counts)))))
-    return _table(header, rows)
+        marked = bool(trial) and on_bound(trial, findings.config.space(condition))
+        cells = _best_cells(trial, marked) if trial else ("–",) * (len(_BEST) - len(counts))
+        rows.append((*counts, *cells))
+    return _table(_BEST, rows)
 
 
-def _best_cells(trial: TrialResult) -> tuple[object, ...]:
+def _best_cells(trial: TrialResult, marked: bool) -> tuple[object, ...]:
+    measures = (trial.measure(name) for name in ("nrmse", "rmse", "stoichiometry_error"))
     named = (trial.nrmse_by_element, trial.weights, trial.point)
     texts = (", ".join(f"{name} {value:.3g}" for name, value in values.items()) for values in named)
-    return (trial.nrmse, *texts, trial.iterations, trial.stopped, trial.seconds)
+    marks = ", ".join(filter(None, ("cap" if trial.stopped == CAP else "", "bound" if marked else "")))
+    return (*measures, *texts, trial.iterations, trial.stopped, marks, trial.seconds)
 
 
 def _failures_table(trials: list[TrialResult]) -> str:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from workflows.campaign.config import Trial
+from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
 from workflows.trial.solver_process import (
     ATTEMPTS,
@@ -123,6 +123,8 @@ def _trial_file(trial: Trial, how: Handling) -> Iterator[Path]:
         "trial": trial.number,
         "point": trial.point,
         "start": trial.start,
+        "fidelity": trial.fidelity,
+        "keep": trial.keep,
         "device": how.device,
     }
     file.write_text(json.dumps(content))

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from fusedtomo.errors import InputError
 from fusedtomo.placement import Device
-from workflows.campaign.config import Trial
+from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
+from workflows.trial.outcome import unfinished
 from workflows.trial.own_gpu import own_gpu
 
 ATTEMPTS = 2  # a child that was killed may have been killed for a neighbour's memory, or by a person
@@ -184,19 +185,7 @@ def ending(code: int) -> str:
 
 def failure(trial: Trial, reason: str, how: Handling, worker: str) -> TrialResult:
     """The failed result of a trial that could not report itself."""
-    weights, _ = trial.config.parameters(trial.condition, trial.point)
-    return TrialResult(
-        condition=trial.condition.key,
-        trial=trial.number,
-        status="failed",
-        point=trial.point,
-        start=trial.start,
-        weights=weights.model_dump(),
-        reason=reason,
-        worker=worker,
-        device=how.device,
-        ranks=how.ranks,
-    )
+    return unfinished(trial, reason=reason, worker=worker, device=how.device, ranks=how.ranks)
 
 
 def temporary_folder(scratch: str) -> dict[str, str]:

@@ -1,14 +1,19 @@
-"""The map on a terminal: coloured blocks with the best NRMSE of every cell so far."""
+"""The map on a terminal: coloured blocks with the lowest error of every cell so far."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.text import Text
 
-from workflows.campaign.config import Condition
-from workflows.maps.sampling_map import METHOD_LABELS
-from workflows.record.tally import Tally
+from fusedtomo.methods import METHODS
+from workflows.campaign import Condition
+from workflows.campaign.axes import text
+from workflows.campaign.layout import Block, Layout, Panel, Row, layout_of
+from workflows.campaign.measures import label_of
+from workflows.record.tally import Cell, Tally
+
+Limits = tuple[float, float]
 
 # viridis, as the figures use it, at 0, 1/8, ... 1: matplotlib takes a second to import
 _VIRIDIS = (
@@ -20,82 +25,129 @@ _LABEL_WIDTH = 13
 
 
 def heat_map(tally: Tally, width: int, most_rows: int | None = None) -> RenderableType:
-    """The map as coloured blocks with the NRMSE in them, bold once the cell is done; baselines below.
+    """The map as coloured blocks with the error in them, bold once the cell is done, underlined where it is marked.
+
+    Methods that do not see the axis upwards stand below, on colours of their own: their errors are so much larger that
+    they would leave the map a single colour.
 
     Args:
         tally: what is shown.
         width: of the terminal in characters.
-        most_rows: lines for the fused rows; where there are more of them, two share a line, without numbers.
+        most_rows: lines for the rows of maps; where there are more of them, two share a line, without numbers.
     """
-    grid = tally.config.grid
-    dense = most_rows is not None and len(grid.haadf_tilts) > most_rows
-    cell_width = _CELL_WIDTHS[-1] if dense else _cell_width(len(grid.chemical_tilts), width)
-    limits = min(tally.nrmse.values(), default=0.0), max(tally.nrmse.values(), default=1.0)
-
-    def row(label: str, method: str, haadf_tilts: int) -> Text:
-        keys = (Condition(method, haadf_tilts, count).key for count in grid.chemical_tilts)
-        return _row(label, (_block(tally, key, limits, cell_width) for key in keys))
-
-    def two_rows(pair: tuple[int, ...]) -> Text:
-        keys = ([Condition("fused", tilts, count).key for tilts in pair] for count in grid.chemical_tilts)
-        return _row(", ".join(map(str, pair)), (_half_blocks(tally, both, limits, cell_width) for both in keys))
-
-    downwards = grid.haadf_tilts[::-1]
-    if dense:
-        fused = [two_rows(downwards[first : first + 2]) for first in range(0, len(downwards), 2)]
-    else:
-        fused = [row(str(count), "fused", count) for count in downwards]
-    below = [row(METHOD_LABELS[method], method, 0) for method in tally.config.baselines]
-    scale = f", dark {limits[0]:.3f} to bright {limits[1]:.3f}" if dense else ""
-    heading = Text(f"{'HAADF tilts':>{_LABEL_WIDTH}}  best NRMSE of every cell{scale}", style="dim")
-    axis = Text(f"{'chemical':>{_LABEL_WIDTH}} {_axis(grid.chemical_tilts, cell_width)}", style="dim")
-    return Group(heading, *fused, *([Text()] if below else []), *below, axis)
+    return _Drawing(tally, layout_of(tally.config), width, most_rows).drawn()
 
 
-def _row(label: str, blocks: Iterable[tuple[str, Style | str]]) -> Text:
-    return Text.assemble(f"{label:>{_LABEL_WIDTH}} ", *blocks)
+def map_rows(layout: Layout) -> int:
+    """Lines that the rows of all maps take."""
+    return sum(len(block.rows) for panel in layout.panels for block in panel.blocks if block.is_map)
 
 
-def _axis(counts: tuple[int, ...], cell_width: int) -> str:
-    """Every number below its column, or only the first and the last where they would not fit."""
-    if all(len(str(count)) < cell_width for count in counts):
-        return "".join(_fit(str(count), cell_width) for count in counts)
-    ends = f"{counts[0]} to {counts[-1]}"
-    return ends if len(counts) > 1 else str(counts[0])
+def other_lines(layout: Layout) -> int:
+    """Lines that everything else takes: a heading and an axis each panel, a line each method below."""
+    return sum(3 + sum(not block.is_map for block in panel.blocks) for panel in layout.panels)
 
 
-def _half_blocks(tally: Tally, keys: list[str], limits: tuple[float, float], width: int) -> tuple[str, Style]:
-    """Two cells, one above the other, or one alone: the upper half of a character has a colour of its own."""
-    upper, *lower = (_paint(tally, key, limits) for key in keys)
-    return "▀" * width, Style(color=upper, bgcolor=lower[0] if lower else None)
+class _Drawing:
+    """One drawing of the map."""
+
+    def __init__(self, tally: Tally, layout: Layout, width: int, most_rows: int | None):
+        self.tally, self.layout = tally, layout
+        self.dense = most_rows is not None and map_rows(layout) > most_rows
+        words = [layout.across.label, layout.upwards.label if layout.upwards else ""]
+        blocks = [block for panel in layout.panels for block in panel.blocks]
+        words += [row.label for block in blocks for row in block.rows]
+        self.label_width = max(_LABEL_WIDTH, *map(len, words))
+        self.cell_width = _CELL_WIDTHS[-1] if self.dense else self._fitting(width)
+        self.maps = self._limits(block for block in blocks if block.is_map)
+        self.others = self._limits(block for block in blocks if not block.is_map)
+
+    def drawn(self) -> RenderableType:
+        """All panels."""
+        parts = [part for panel in self.layout.panels for part in self._panel(panel)]
+        legend = "underlined: its best trial stopped at the cap of iterations, or lies on a bound of the search"
+        marked = any(self.tally.cell(cell).marked for cell in self._cells())
+        return Group(*parts, *([Text(legend, style="dim")] if marked and not self.dense else []))
+
+    def _cells(self) -> Iterator[Condition]:
+        return (c for panel in self.layout.panels for block in panel.blocks for row in block.rows for c in row.cells)
+
+    def _panel(self, panel: Panel) -> list[Text]:
+        title = [Text(panel.title, style="bold")] if panel.title else []
+        above = [line for block in panel.blocks if block.is_map for line in self._block(block)]
+        below = [self._row(b.rows[0].label, b.rows[0].cells, self.others) for b in panel.blocks if not b.is_map]
+        return [*title, self._heading(), *above, *([Text()] if above and below else []), *below, self._axis()]
+
+    def _heading(self) -> Text:
+        up = self.layout.upwards.label if self.layout.upwards else ""
+        low, high = self.maps
+        scale = f", dark {low:.3f} to bright {high:.3f}" if self.dense else ""
+        said = f"lowest {label_of(self.tally.config.search.minimise)} of every cell{scale}"
+        return Text(f"{up:>{self.label_width}}  {said}", style="dim")
+
+    def _block(self, block: Block) -> list[Text]:
+        downwards = block.rows[::-1]
+        several = sum(one.is_map for panel in self.layout.panels for one in panel.blocks) > len(self.layout.panels)
+        title = [Text(METHODS[block.method].label)] if several else []
+        if not self.dense:
+            return [*title, *(self._row(row.label, row.cells, self.maps) for row in downwards)]
+        pairs = [downwards[first : first + 2] for first in range(0, len(downwards), 2)]
+        return [*title, *map(self._two_rows, pairs)]
+
+    def _row(self, label: str, cells: tuple[Condition, ...], limits: Limits) -> Text:
+        return self._labelled(label, (self._cell(self.tally.cell(cell), limits) for cell in cells))
+
+    def _two_rows(self, pair: tuple[Row, ...]) -> Text:
+        """Two rows, one above the other, or one alone: the upper half of a character has a colour of its own."""
+        columns = zip(*(row.cells for row in pair), strict=True)
+        return self._labelled(", ".join(row.label for row in pair), (self._half_blocks(column) for column in columns))
+
+    def _labelled(self, label: str, blocks: Iterable[tuple[str, Style | str]]) -> Text:
+        return Text.assemble(f"{label:>{self.label_width}} ", *blocks)
+
+    def _axis(self) -> Text:
+        """Every value below its column, or only the first and the last where they would not fit."""
+        values = [text(value) for value in self.layout.columns]
+        if all(len(value) < self.cell_width for value in values):
+            said = "".join(_fit(value, self.cell_width) for value in values)
+        else:
+            said = f"{values[0]} to {values[-1]}" if len(values) > 1 else values[0]
+        return Text(f"{self.layout.across.label:>{self.label_width}} {said}", style="dim")
+
+    def _half_blocks(self, cells: tuple[Condition, ...]) -> tuple[str, Style]:
+        upper, *lower = (self._paint(self.tally.cell(cell)) for cell in cells)
+        return "▀" * self.cell_width, Style(color=upper, bgcolor=lower[0] if lower else None)
+
+    def _paint(self, cell: Cell) -> str:
+        if cell.error is None:
+            return "red" if cell.begun else "grey23"
+        return "rgb({},{},{})".format(*_color(_fraction(cell.error, self.maps)))
+
+    def _cell(self, cell: Cell, limits: Limits) -> tuple[str, Style | str]:
+        """The text of a cell and its style: waiting, only failures so far, or its lowest error."""
+        if cell.error is None:
+            return ("✗".center(self.cell_width), "red") if cell.begun else ("·".center(self.cell_width), "dim")
+        red, green, blue = _color(_fraction(cell.error, limits))
+        # not "black" and "white": themes of terminals give these names other colours
+        ink = "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else "#ffffff"
+        style = Style(color=ink, bgcolor=f"rgb({red},{green},{blue})", bold=cell.done, underline=cell.marked)
+        return _fit(_number(cell.error, self.cell_width), self.cell_width), style
+
+    def _fitting(self, width: int) -> int:
+        columns = len(self.layout.columns)
+        fitting = (cell for cell in _CELL_WIDTHS if self.label_width + 1 + columns * cell <= width)
+        return next(fitting, _CELL_WIDTHS[-1])
+
+    def _limits(self, blocks: Iterable[Block]) -> Limits:
+        """Lowest and highest error of some blocks."""
+        cells = (self.tally.cell(cell).error for block in blocks for row in block.rows for cell in row.cells)
+        errors = [error for error in cells if error is not None]
+        return min(errors, default=0.0), max(errors, default=1.0)
 
 
-def _paint(tally: Tally, key: str, limits: tuple[float, float]) -> str:
-    if key not in tally.nrmse:
-        return "red" if tally.done[key] else "grey23"
-    return "rgb({},{},{})".format(*_color(_fraction(tally.nrmse[key], limits)))
-
-
-def _fraction(value: float, limits: tuple[float, float]) -> float:
+def _fraction(value: float, limits: Limits) -> float:
     low, high = limits
     return (value - low) / (high - low) if high > low else 0.0
-
-
-def _cell_width(columns: int, width: int) -> int:
-    fitting = (cell for cell in _CELL_WIDTHS if _LABEL_WIDTH + 1 + columns * cell <= width)
-    return next(fitting, _CELL_WIDTHS[-1])
-
-
-def _block(tally: Tally, key: str, limits: tuple[float, float], width: int) -> tuple[str, Style | str]:
-    """The text of a cell and its style: waiting, only failures so far, or its best NRMSE."""
-    if key not in tally.nrmse:
-        return ("✗".center(width), "red") if tally.done[key] else ("·".center(width), "dim")
-    value = tally.nrmse[key]
-    red, green, blue = _color(_fraction(value, limits))
-    # not "black" and "white": themes of terminals give these names other colours
-    ink = "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else "#ffffff"
-    done = tally.done[key] >= tally.due[key]
-    return _fit(_number(value, width), width), Style(color=ink, bgcolor=f"rgb({red},{green},{blue})", bold=done)
 
 
 def _number(value: float, width: int) -> str:

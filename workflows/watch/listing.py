@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fusedtomo.errors import InputError, nearest
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.record.journal import TrialResult
 from workflows.record.runfolder import RunFolder
 from workflows.record.tally import printable, reason_of
@@ -16,13 +16,23 @@ from workflows.record.tally import printable, reason_of
 LOGS = "logs"
 _LAST_LINES = 6
 _HEADER = ("condition", "trial", "NRMSE", "s", "iterations", "worker", "point")
+_RESULTS = ("nrmse", "stoichiometry_error", "iterations")
+_COLUMNS = ("condition", "trial", "status", "seconds", "started", "worker", "device", *_RESULTS)
 _WORKER = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*):([0-9]+)")
 
 
-def show(console: Console, run: Path, failed: bool, condition: str | None, as_json: bool) -> None:
-    """Print the trials of a run, in the order in which they ended."""
+def show(
+    console: Console,
+    run: Path,
+    failed: bool,
+    condition: str | None,
+    as_json: bool,
+    sort: str | None = None,
+    reverse: bool = False,
+) -> None:
+    """Print the trials of a run, in the order in which they ended or sorted by a column."""
     folder = RunFolder.read(run)
-    trials = chosen(folder.trials(), folder.config, failed, condition)
+    trials = in_order(chosen(folder.trials(), folder.config, failed, condition), sort, reverse)
     if as_json:
         said = [json.dumps(vars(trial) | {"log": _text(log_of(run, trial.worker))}) for trial in trials]
     elif failed:
@@ -42,6 +52,31 @@ def chosen(
     if condition is not None and condition not in known:
         raise InputError(f"there is no condition '{condition}'; {nearest(condition, known)}")
     return [trial for trial in trials if condition in (None, trial.condition) and not (failed and trial.ok)]
+
+
+def in_order(trials: list[TrialResult], column: str | None, reverse: bool = False) -> list[TrialResult]:
+    """Sorted by a column or a searched parameter; those without a value come last, whichever way round.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    if column is None:
+        return trials[::-1] if reverse else trials
+    parameters = {name for trial in trials for name in trial.point}
+    if column not in {*_COLUMNS, *parameters}:
+        raise InputError(f"--sort {column}: there is no such column; {nearest(column, {*_COLUMNS, *parameters})}")
+    valued = [(_value(trial, column), trial) for trial in trials]
+    having = [pair for pair in valued if pair[0] is not None]
+    having.sort(key=lambda pair: pair[0], reverse=reverse)
+    return [trial for _, trial in having] + [trial for value, trial in valued if value is None]
+
+
+def _value(trial: TrialResult, column: str) -> str | float | None:
+    """What a trial has in a column; None where it has nothing, as a failed one no result."""
+    if column not in _COLUMNS:
+        return trial.point.get(column)
+    value = getattr(trial, column)
+    return None if not trial.ok and column in _RESULTS else value
 
 
 def table(trials: list[TrialResult]) -> list[str]:

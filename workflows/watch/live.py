@@ -11,7 +11,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
-from workflows.campaign.config import CampaignConfig
+from workflows.campaign import CampaignConfig
 from workflows.record.journal import TrialResult
 from workflows.record.state import Heartbeat, Progress, State
 from workflows.record.tally import Tally

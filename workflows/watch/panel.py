@@ -7,13 +7,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from workflows.campaign.config import sizes_text
+from workflows.campaign.layout import layout_of
+from workflows.campaign.measures import label_of
 from workflows.record.state import RUNNING, State
 from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, printable
-from workflows.watch.heatmap import heat_map
+from workflows.watch.heatmap import heat_map, map_rows, other_lines
 
 _BAR = 30
 _WORD = 8  # width of the first column
-_OTHER_LINES = 11  # besides fused rows, baselines and failures
+_OTHER_LINES = 8  # besides map and failures
 
 
 def panel(
@@ -37,9 +40,10 @@ def panel(
     failures = _failures(tally, most_reasons)
     if height is None:
         return Group(title, _bar_row(tally, state, now), counts, Text(), heat_map(tally, width), *failures)
-    room = height - _OTHER_LINES - len(tally.config.baselines)
+    layout = layout_of(tally.config)
+    room = height - _OTHER_LINES - other_lines(layout)
     below = 3 + min(len(tally.reasons), most_reasons) if failures else 0
-    if len(tally.config.grid.haadf_tilts) > 2 * (room - below):  # even two rows a line: the map comes first
+    if map_rows(layout) > 2 * (room - below):  # even two rows a line: the map comes first
         failures, below = [], 0
     drawn = heat_map(tally, width, room - below)
     return Group(title, _bar_row(tally, state, now), counts, Text(), drawn, *failures)
@@ -50,7 +54,7 @@ def line(tally: Tally, state: State | None, now: float) -> str:
     utilisation = percent(state.progress.utilisation if state else None)
     usual = _works(state, now) and state.phase == RUNNING
     said = [
-        f"{clock(now, seconds=True)}  trials {tally.trials}/{tally.total}  best NRMSE {tally.best_text()}",
+        f"{clock(now, seconds=True)}  trials {tally.trials}/{tally.total}  {_lowest(tally)}",
         f"utilisation {utilisation}  failed {tally.failed.total()}  left {duration(_left_s(tally, state, now))}",
     ]
     return "  ".join(said if usual else [*said, standing(tally, state, now).plain])
@@ -89,7 +93,7 @@ def _bar_row(tally: Tally, state: State | None, now: float) -> RenderableType:
 
 
 def _rows(tally: Tally, state: State | None, now: float) -> dict[str, str]:
-    rows = {"cells": f"{tally.cells_done}/{len(tally.due)} done, best NRMSE {tally.best_text()}"}
+    rows = {"cells": f"{tally.cells_done}/{len(tally.due)} done, {_lowest(tally)}"}
     if state is not None:
         rows["workers"] = _workers(state, now)
     if _works(state, now) and not tally.complete:
@@ -97,8 +101,12 @@ def _rows(tally: Tally, state: State | None, now: float) -> dict[str, str]:
         end = "unknown before the first trial" if left_s is None else f"in {duration(left_s)}, at {clock(now + left_s)}"
         rows["end"] = f"{end}; running for {duration(state.progress.elapsed_s)}"
     paper = f"paper: {PAPER_GPU_HOURS} GPU hours at {PAPER_SIZE}³"
-    rows["spent"] = f"{hours_text(tally.hours)} at {tally.config.phantom.size}³; {paper}"
+    rows["spent"] = f"{hours_text(tally.hours)} at {sizes_text(tally.config)}; {paper}"
     return rows
+
+
+def _lowest(tally: Tally) -> str:
+    return f"lowest {label_of(tally.config.search.minimise)} {tally.lowest_text()}"
 
 
 def _workers(state: State, now: float) -> str:

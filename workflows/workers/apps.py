@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from workflows.campaign.config import Trial
+from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
 from workflows.search.propose import Asked, Proposal, propose
 from workflows.trial.ranks import check_launcher, evaluate_on_ranks
@@ -104,12 +104,17 @@ class ParslSubmit:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
         label = next(iter(self._calls))
         if function is run_trial:
-            how = replace(self._how, ranks=self._ranks.get(arguments[0].condition.key, 1))
-            label, arguments = ON_RANKS if how.ranks > 1 else ALONE, (*arguments, how)
+            how = replace(self._how, ranks=self._ranks_of(arguments[0]))
+            arguments = (*arguments, how)
+            label = ON_RANKS if how.ranks > 1 else label
         self._heard = time.monotonic()
         future = self._calls[label](pickle.dumps((function, arguments)))
         future.add_done_callback(self._hear)
         return future
+
+    def _ranks_of(self, trial: Trial) -> int:
+        """MPI ranks of a trial; a slab of the problem fits one process."""
+        return self._ranks.get(trial.condition.key, 1) if trial.fidelity == 1 else 1
 
     def _hear(self, _future: Future) -> None:
         self._heard = time.monotonic()

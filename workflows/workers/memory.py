@@ -3,8 +3,9 @@
 import math
 
 from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
 from phantoms.registry import list_phantoms
-from workflows.campaign.config import CampaignConfig, Condition
+from workflows.campaign import CampaignConfig, Condition
 from workflows.machines import Machine
 
 PROCESS_GB = 0.3  # Python and its libraries
@@ -17,15 +18,19 @@ _USABLE = 0.9  # of a device's memory: kernels, libraries and fragments take the
 
 def trial_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of one trial's arrays, on the device that it runs on."""
-    size, elements = config.phantom.size, n_elements(config)
+    size, elements = config.setup(condition).phantom.size, n_elements(config)
+    acquisition = config.acquisition_of(condition)
+    n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
+    n_chemical = len(acquisition.chemical.tilts.scheme())
     volume = 4 * elements * size**3
-    rays = 4 * size**2 * (condition.haadf_tilts + elements * condition.chemical_tilts)
+    rays = 4 * size**2 * (n_haadf + elements * n_chemical)
     return (_VOLUMES * volume + _SERIES * rays) / 1e9
 
 
 def host_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of a process that computes the trial alone on the CPU."""
-    fine = 8 * 4 * n_elements(config) * config.phantom.size**3 / 1e9 if config.acquisition.grid == "fine" else 0.0
+    setup = config.setup(condition)
+    fine = 8 * 4 * n_elements(config) * setup.phantom.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
     return PROCESS_GB + trial_gb(config, condition) + fine
 
 
@@ -55,10 +60,11 @@ def _ranks_of(machine: Machine, config: CampaignConfig, condition: Condition) ->
         needed = math.ceil(gb / (_USABLE * machine.device_memory_gb))
     ranks = max(machine.ranks, needed)
     gpus = len(machine.accelerator_names) * machine.nodes_per_block
-    if ranks > config.phantom.size:
+    columns = config.setup(condition).phantom.size
+    if ranks > columns:
         raise InputError(
             f"machine '{machine.name}': a trial of {condition.key} ({gb:.3g} GB) would be shared by {ranks} ranks, but "
-            f"its volume has {config.phantom.size} columns; lower `ranks`, or check device_memory_gb"
+            f"its volume has {columns} columns; lower `ranks`, or check device_memory_gb"
         )
     if machine.device == "gpu" and 1 < ranks > gpus:
         raise InputError(

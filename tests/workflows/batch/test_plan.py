@@ -8,7 +8,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from tests.workflows.tiny import config, write_toml
 from workflows.batch import plan
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.machines import Machine, Wishes
 
 MACHINE = Machine(name="m", workers=2)

@@ -9,7 +9,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import Inline, facts, run, stub_model, stub_trial
 from tests.workflows.tiny import REMOVED, config
-from workflows.campaign.config import CampaignConfig, Condition, load_campaign
+from workflows.campaign import CampaignConfig, Condition, load_campaign
 from workflows.control import run as running
 from workflows.control import steer
 from workflows.control.steer import WorkersLost

@@ -13,7 +13,7 @@ import pytest
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import facts, stub_model, stub_trial
 from tests.workflows.tiny import config
-from workflows.campaign.config import Trial
+from workflows.campaign import Trial
 from workflows.control import steer
 from workflows.control.steer import Campaign
 from workflows.record.journal import Journal, by_condition, replay

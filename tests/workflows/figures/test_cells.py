@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from tests.workflows.values import SPACE, campaign, trial
-from workflows.figures.cells import (
-    atlas_info,
-    color_limits,
-    draw_atlas,
-    draw_sampling_map,
-    ink,
-    png_bytes,
-    sampling_map_info,
-    save_figure,
-    to_figure,
-)
+from workflows.figures.cells import atlas_info, color_limits, draw_atlas, draw_sampling_map, sampling_map_info
+from workflows.figures.drawing import png_bytes, to_figure
 from workflows.maps.atlas import build_atlas
 from workflows.maps.sampling_map import sampling_map
 
@@ -83,11 +74,6 @@ def test_log_limits_leave_out_zero():
     assert color_limits(np.array([np.nan]), "log") == (0.1, 1.0)
 
 
-def test_ink_contrasts():
-    assert ink((0.27, 0.0, 0.33, 1)) == "white"
-    assert ink((0.99, 0.91, 0.14, 1)) == "black"
-
-
 @pytest.mark.parametrize("name", JOURNALS)
 @pytest.mark.parametrize("axes", [((5, 20), (3, 9, 27)), ((5,), (3,))])
 def test_figures_are_drawn_whatever_the_journal_holds(name, axes):
@@ -108,10 +94,3 @@ def test_drawing_into_a_given_axes():
     texts = {text.get_text() for text in figure.axes[1].texts}
     assert {"0.50", "0.23", "0.98", "1.60"} <= texts
     assert not figure.axes[0].texts
-
-
-def test_save_figure_replaces_and_leaves_nothing_behind(tmp_path):
-    (tmp_path / "map.png").write_text("old")
-    save_figure(to_figure(draw_sampling_map, sampling_map_info(sampling_map(campaign(), []))), tmp_path / "map.png")
-    assert is_png((tmp_path / "map.png").read_bytes())
-    assert [path.name for path in tmp_path.iterdir()] == ["map.png"]

@@ -5,8 +5,8 @@ import pytest
 
 from fusedtomo.errors import InputError
 from tests.workflows.values import SPACE, campaign, trial
-from workflows.campaign.config import Condition
-from workflows.figures.cells import png_bytes, to_figure
+from workflows.campaign import Condition
+from workflows.figures.drawing import png_bytes, to_figure
 from workflows.figures.landscape import draw_landscape, landscape_info
 
 CELL = Condition("fused", 5, 3)

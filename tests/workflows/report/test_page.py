@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.workflows.values import campaign, trial
-from workflows.figures.cells import draw_sampling_map, png_bytes, sampling_map_info, to_figure
+from workflows.figures.cells import draw_sampling_map, sampling_map_info
+from workflows.figures.drawing import png_bytes, to_figure
 from workflows.maps.atlas import build_atlas
 from workflows.report.page import failure_reasons, headline, worker_hours, write_report
 

@@ -11,7 +11,7 @@ from skopt import Optimizer
 from skopt.space import Real
 from threadpoolctl import threadpool_limits
 
-from workflows.campaign.config import Dimension, Search
+from workflows.campaign import Dimension, Search
 from workflows.search.propose import Asked, Proposal, propose
 
 SPACE = {

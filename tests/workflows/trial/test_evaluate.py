@@ -10,7 +10,7 @@ import pytest
 
 from fusedtomo.reconstruct import METHODS
 from tests.workflows.tiny import config, write_toml
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.record.journal import TrialResult
 from workflows.trial import evaluate as module
 from workflows.trial.evaluate import Trial, evaluate, truth_of

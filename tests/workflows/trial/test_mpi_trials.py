@@ -15,7 +15,7 @@ from tests.mpi import mpiexec, needs_mpi
 from tests.workflows.running import facts, finish, start, write_machine
 from tests.workflows.tiny import config
 from tests.workflows.trial.test_solver_process import ENDLESS, scores, trial
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.machines import Machine
 from workflows.record.journal import replay
 from workflows.trial.evaluate import evaluate

@@ -18,7 +18,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests.mpi import needs_mpi, run_ranks, run_script
 from tests.workflows.tiny import config, write_toml
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.record.journal import TrialResult
 from workflows.trial.evaluate import Trial, evaluate
 
@@ -116,14 +116,13 @@ def test_bad_input_ends_all_ranks_with_one_message_and_code_2(folder, tmp_path, 
 _OUT_OF_MEMORY = """
 import sys
 from fusedtomo.parallel import world
-from workflows.command import cli
-from workflows.command import commands
-run = commands.run_method
+from workflows.command import cli, reconstruction
+run = reconstruction.run_method
 def broken(*arguments, **more):
     if world().rank == 1:
         raise MemoryError("no room")
     return run(*arguments, **more)
-commands.run_method = broken
+reconstruction.run_method = broken
 sys.argv = ["fusedtomo", "reconstruct", *sys.argv[1:]]
 cli.main()
 """

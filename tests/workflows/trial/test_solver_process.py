@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.workflows.tiny import config
-from workflows.campaign.config import Condition
+from workflows.campaign import Condition
 from workflows.trial.evaluate import Trial, evaluate
 from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker, ending, last_lines, temporary_folder
 

@@ -59,7 +59,7 @@ def test_the_plan_is_shown_with_its_measure(tmp_path):
 
 
 def test_a_trial_that_fails_is_no_measure(monkeypatch):
-    with pytest.raises(InputError, match=r"a trial of campaign 'tiny' fails: InputError: there is no phantom 'none'"):
+    with pytest.raises(InputError, match=r"a trial of campaign 'tiny' fails: UnknownName: there is no phantom 'none'"):
         plan.seconds_per_unit(config(phantom__name="none"))
 
 

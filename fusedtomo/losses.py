@@ -43,6 +43,7 @@ class ChemicalPoisson:
         gain: counts per unit of projected concentration, (element,).
         eps: counts added to the model, (element,), > 0.
         element_weights: v, (element,); 1 by default.
+        compared_with: what the gradient compares the model with, as `counts`, where that is something else.
         place: where the term is computed.
     """
 
@@ -54,13 +55,16 @@ class ChemicalPoisson:
         eps: np.ndarray,
         *,
         element_weights: np.ndarray | None = None,
+        compared_with: np.ndarray | None = None,
         place: Placement = HERE,
     ):
         self.projector, self.counts, self.place = projector, place.put(counts), place
         self.gain, self.eps = np.asarray(gain, np.float32), np.asarray(eps, np.float32)
-        self.element_weights = np.ones_like(self.gain) if element_weights is None else np.float32(element_weights)
+        self.element_weights = (
+            np.ones_like(self.gain) if element_weights is None else np.asarray(element_weights, np.float32)
+        )
         self.mean_counts = mean_counts(self.counts, place)
-        self._met = self.counts  # what the gradient compares the model with
+        self._compared_with = self.counts if compared_with is None else place.put(compared_with)
         self._residual = place.xp.empty_like(self.counts)
         self._reading, self._row_sums = _Reading(place), None
 
@@ -73,13 +77,15 @@ class ChemicalPoisson:
         columns = kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
         return float(self.place.comm.total(columns) @ self.element_weights)
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (1 - b / (g A x + eps))."""
         weights = np.float32(weight) * self.element_weights
-        kernels(projected).poisson.residual(projected, self._met, self.gain, self.eps, weights, self._residual)
+        kernels(projected).poisson.residual(
+            projected, self._compared_with, self.gain, self.eps, weights, self._residual
+        )
         self.projector.adjoint(self._residual, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out += weight v g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
         if self._row_sums is None:
             self._row_sums = row_sums(self.projector, volume)
@@ -136,7 +142,7 @@ class ChemicalLeastSquares:
         pairs = zip(self._precision, self._misfit(projected), strict=True)
         return 0.5 * sum(float(precision) * dot(misfit, misfit, self.place.comm) for precision, misfit in pairs)
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (g A x + background - b) / mean b."""
         for scale, misfit in zip(
             np.float32(weight) * self.gain * self._precision, self._misfit(projected), strict=True
@@ -144,7 +150,7 @@ class ChemicalLeastSquares:
             misfit *= scale
         self.projector.adjoint(self._residual, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out += weight v g^2 A'A 1 / mean b."""
         if self._bound is None:  # the same wherever the volume is
             self._bound = self.projector.adjoint(row_sums(self.projector, volume))
@@ -182,13 +188,12 @@ class HaadfLeastSquares:
         shape = (projector.depth, projector.width, self.signal.shape[-1])
         self._scratch = place.xp.empty(shape, np.float32)  # the density, then the back-projected misfit
         self._reading = _Reading(place)
-        self._met: tuple[Array, float, float] | None = (
-            None  # projections, and their products: `gradient` follows `value`
-        )
+        # projections and their products: `gradient` follows `value`
+        self._last: tuple[Array, float, float] | None = None
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
-        self._met = None  # `out` may be the array it is of
+        self._last = None  # `out` may be the array it is of
         self.contrast.density(volume, self._scratch)
         return self.projector.forward(self._reading(self._scratch), out)
 
@@ -205,12 +210,12 @@ class HaadfLeastSquares:
 
     def _products(self, projected: Array) -> tuple[float, float]:
         """<Ax, Ax> and <Ax, b>, with one message between ranks; those of the last projections are kept."""
-        if self._met is None or self._met[0] is not projected:
+        if self._last is None or self._last[0] is not projected:
             square, product = self.place.comm.total(kernels(projected).sums.products(projected, self.signal))
-            self._met = projected, float(square), float(product)
-        return self._met[1:]
+            self._last = projected, float(square), float(product)
+        return self._last[1:]
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
         gain = self.gain(projected)
         array_module(projected).multiply(projected, np.float32(gain), out=self._misfit)
@@ -219,7 +224,7 @@ class HaadfLeastSquares:
         self.projector.adjoint(self._misfit, self._scratch)
         self.contrast.pullback(volume, self._scratch, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
         scale = np.float32(weight * self.gain(projected) ** 2 / self.variance)
@@ -233,7 +238,8 @@ class _Reading:
     """The volume as the projector reads it: itself, or its copy in half precision."""
 
     def __init__(self, place: Placement):
-        self._half, self._copy = place.half, None
+        self._half = place.half
+        self._copy: Array | None = None
 
     def __call__(self, volume: Array) -> Array:
         if not self._half:
@@ -246,8 +252,9 @@ class _Reading:
 
 def mean_counts(counts: Array, place: Placement = HERE) -> np.ndarray:
     """Mean counts per pixel of every element, (element,) float64; an empty element has at least one count in all."""
-    pixels = counts[0].size / counts.shape[-1] * float(place.comm.total(np.ones(counts.shape[-1])))
-    return np.maximum(means(counts, place.comm), 1 / pixels)
+    pixels: float = counts[0].size / counts.shape[-1] * float(place.comm.total(np.ones(counts.shape[-1])))
+    mean: np.ndarray = np.maximum(means(counts, place.comm), 1 / pixels)
+    return mean
 
 
 def noise_variance(signal: Array, place: Placement = HERE) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
+from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 
 _FEWEST, _MOST = 2, 40  # inner iterations where their number follows the gap
@@ -33,7 +34,8 @@ class TotalVariation:
         self.weights, self.anisotropic, self.place = np.asarray(weights, np.float32), anisotropic, place
         self._iterations, self._inner, self._halo = iterations, iterations or _FEWEST, _Halo(place.comm)
         self._active = bool((self.weights > 0).any())
-        self._dual = self._spare = None
+        self._dual: Array | None = None
+        self._spare: Array | None = None
 
     def value(self, volume: Array) -> float:
         """The weighted TV of volume (channel, z, y, x)."""
@@ -111,7 +113,7 @@ class _Halo:
     component along x, looks back: the column to the left holds that component, and in volumes zeros.
     """
 
-    def __init__(self, comm):
+    def __init__(self, comm: Comm):
         self._comm, self._left, self._right = comm, int(comm.rank > 0), int(comm.rank < comm.size - 1)
         self.own = (..., slice(self._left, -1 if self._right else None))
         self._rooms: list[Array] = []  # used again by every call

@@ -128,7 +128,7 @@ def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> 
         return
     if mask.shape != shape or mask.dtype != bool:
         raise InputError(f"mask is {mask.dtype} of shape {mask.shape}; give a bool array of shape {shape} (z, y, x)")
-    if not comm.any(mask.any()):  # one rank's columns may well be empty
+    if not comm.any(bool(mask.any())):  # one rank's columns may well be empty
         raise InputError("mask is False everywhere; give one that leaves the specimen some room")
 
 

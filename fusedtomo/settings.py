@@ -1,6 +1,6 @@
 """Settings of a simulated acquisition and of a solver: validated once, at the door."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,7 +40,7 @@ class TiltRange(Settings):
             return TiltScheme(self.angles_deg)
         if self.count is not None:
             return TiltScheme.from_count(self.min_deg, self.max_deg, self.count)
-        return TiltScheme.from_increment(self.min_deg, self.max_deg, self.increment_deg)
+        return TiltScheme.from_increment(self.min_deg, self.max_deg, cast(float, self.increment_deg))
 
 
 class Modality(Settings):

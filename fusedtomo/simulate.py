@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def _recorded(
 
 def _project(density: np.ndarray, scheme: TiltScheme) -> np.ndarray:
     """Line integrals (tilt, y, x) in voxels."""
-    return Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+    stack: np.ndarray = Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+    return stack
 
 
 def _binned(stack: np.ndarray, bins: int) -> np.ndarray:
@@ -104,7 +106,8 @@ def _binned(stack: np.ndarray, bins: int) -> np.ndarray:
         return stack
     n_tilts, ny, nx = stack.shape
     blocks = stack.reshape(n_tilts, ny // bins, bins, nx // bins, bins)
-    return blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32) / np.float32(bins)
+    binned: np.ndarray = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32) / np.float32(bins)
+    return binned
 
 
 def _own(nx_local: int, comm: Comm) -> slice:
@@ -115,7 +118,7 @@ def _own(nx_local: int, comm: Comm) -> slice:
 
 def _snr_of(name: str, modality: Modality) -> float:
     if not isinstance(modality.snr, dict):
-        return modality.snr
+        return cast(float, modality.snr)  # given where no dose is
     if name not in modality.snr:
         raise InputError(f"snr is given for {', '.join(modality.snr)} but not for {name}; add '{name} = ...'")
     return modality.snr[name]

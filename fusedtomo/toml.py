@@ -63,7 +63,7 @@ def _rank(problem: Mapping[str, Any]) -> tuple[bool, bool]:
 
 
 def _text(problem: Mapping[str, Any]) -> str:
-    text = problem["msg"]
+    text: str = problem["msg"]
     return text.removeprefix("Value error, ") if problem["type"] == "value_error" else text[0].lower() + text[1:]
 
 
@@ -78,7 +78,7 @@ def _field(content: Any, location: Sequence[str | int]) -> str:
     return ".".join(found)
 
 
-def _model_at(model: type[BaseModel], location: tuple) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
     for part in location:
         if not isinstance(part, str) or part not in model.model_fields:
             continue  # an index, or the key of a table
@@ -89,18 +89,18 @@ def _model_at(model: type[BaseModel], location: tuple) -> type[BaseModel] | None
     return model
 
 
-def _models_in(annotation) -> list[type[BaseModel]]:
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
 
 
-def _fields_at(model: type[BaseModel], location: tuple) -> list[str]:
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     found = _model_at(model, location[:-1])
     return list(found.model_fields) if found else []
 
 
-def _description(model: type[BaseModel], location: tuple) -> str | None:
+def _description(model: type[BaseModel], location: Sequence[str | int]) -> str | None:
     found = _model_at(model, location[:-1])
-    field = found.model_fields.get(location[-1]) if found else None
+    field = found.model_fields.get(str(location[-1])) if found else None
     return field.description if field else None

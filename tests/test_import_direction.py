@@ -30,6 +30,7 @@ LAYERS = {
         "fusedtomo.kernels",
         "fusedtomo.parallel",
         "fusedtomo.placement",
+        "fusedtomo.registry",
         "fusedtomo.settings",
         "fusedtomo.tilts",
         "fusedtomo.toml",
@@ -41,7 +42,7 @@ LAYERS = {
     "edges": ("fusedtomo.hdf5", "fusedtomo.importing", "fusedtomo.io", "fusedtomo.score", "fusedtomo.simulate"),
     "reconstruct": ("fusedtomo.reconstruct",),
 }
-FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors"}
+FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
 ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py"}  # importing the package never initialises MPI or CUDA
 

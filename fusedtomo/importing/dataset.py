@@ -24,13 +24,14 @@ def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDat
     Raises:
         InputError: a file, data set or value is missing or unfit; it names file, field, value and cure.
     """
-    folder, notes = Path(data_dir), []
+    folder = Path(data_dir)
+    notes: list[str] = []
     shifts = read_shifts(recipe.shifts, folder) if recipe.shifts else None
     with open_hdf5(folder / recipe.file) as file:  # to the end, so that every InputError names it
         haadf, maps = read_stacks(recipe, file, notes)
         pixel_nm = read_pixel_nm(recipe.pixel_nm, file, notes)
         haadf = clip(haadf, recipe.haadf_saturation, notes)
-        if shifts is not None:
+        if recipe.shifts and shifts is not None:
             haadf, maps = align(recipe.shifts, shifts, haadf, maps, notes)
         haadf, *maps = without(recipe.exclude_angles_deg, [haadf, *maps], notes)
         haadf, *maps = frame(recipe, [haadf, *maps], notes)

@@ -29,6 +29,7 @@ FileName = Annotated[str, AfterValidator(_inside)]
 Symbol = Annotated[str, AfterValidator(_symbol)]
 Level = Annotated[float, Field(ge=0)] | Literal["auto"]
 Gain = Annotated[float, Field(gt=0)] | Literal["auto"]
+Amount = float | Literal["auto"]
 Angles = str | tuple[TiltDegrees, ...]
 
 
@@ -93,16 +94,16 @@ class ImportRecipe(Settings):
             raise ValueError("chemical_gain 'auto' needs thickness_nm; add it, or give every element's gain")
         return self
 
-    def background_of(self, element: str) -> float | Literal["auto"]:
+    def background_of(self, element: str) -> Amount:
         """Counts per pixel without specimen of one element."""
         return _entry(self.chemical_background, element)
 
-    def gain_of(self, element: str) -> float | Literal["auto"]:
+    def gain_of(self, element: str) -> Amount:
         """Counts per unit of concentration and voxel of one element."""
         return _entry(self.chemical_gain, element)
 
 
-def _entry(value: float | str | Mapping[str, float | str], element: str) -> float | str:
+def _entry(value: Amount | Mapping[str, Amount], element: str) -> Amount:
     """The value of one element; "auto" for those that a table leaves out."""
     return value.get(element, "auto") if isinstance(value, Mapping) else value
 

@@ -129,7 +129,8 @@ def _known(background: float | None) -> float:
 
 def _check_widths(file: h5py.File) -> None:
     """Compare the full widths of both modalities, which nobody sees in the columns that are read."""
-    haadf, chemical = (member(file, name).shape or () for name in ("haadf/counts", "chemical/counts"))
+    shapes: list[tuple[int, ...]] = [member(file, name).shape or () for name in ("haadf/counts", "chemical/counts")]
+    haadf, chemical = shapes
     if len(haadf) == 3 and len(chemical) == 4 and haadf[-1] != chemical[-1]:  # what else is wrong, their readers say
         raise InputError(
             f"HAADF images are {haadf[-1]} pixels wide (x) but chemical maps {chemical[-1]}; "

@@ -24,7 +24,7 @@ class _Point:
     """A volume, what the model makes of it, and its terms: evaluated once, used thrice; its memory is used again."""
 
     volume: Array
-    projected: dict[str, Array] | None = None
+    projected: dict[str, Array] = None  # type: ignore[assignment]  # `evaluated` comes first
     terms: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -182,10 +182,14 @@ def test_without_a_fixed_number_the_cost_is_within_the_gap_allowed(place, metric
     assert over[-1] < over[0]  # more is done where more is asked
 
 
-def test_the_gap_is_not_chased_for_ever(place, rng):
+def test_the_gap_is_not_chased_for_ever(place, monkeypatch, rng):
+    """Before each look at the gap half as many iterations more are done; the first look after 40 is the last."""
+    ascend, calls = TotalVariation._ascend, []
+    monkeypatch.setattr(TotalVariation, "_ascend", lambda *args: (calls.append(args), ascend(*args)))
     noisy = _noisy(rng, (4, 5, 6), 1)
     tv = _tv(place, np.array([0.5]), iterations=None)
     tv.prox(noisy, np.ones_like(noisy), 1.0, np.empty_like(noisy), allowed_gap=0.0)
+    assert len(calls) == 2 + 3 + 4 + 6 + 9 + 13 + 19
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -45,10 +45,10 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
 def finish(
     noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The volume that a dual stands for, into out, and by column its total variation, its pairing with the dual, and
-    its ``(out - noisy)^2 / inverse``.
+    """Write the volume that a dual stands for into out; return its variation, pairing and distance by column.
 
-    All are float64 (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
+    They are its total variation, its pairing with the dual, and its ``(out - noisy)^2 / inverse``, all float64
+    (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
     partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
@@ -61,7 +61,12 @@ def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any 
     n_channels, nz, ny, nx = shape
     width = 1 if dual is None else min(launch.width(nx), _WIDEST)
     across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
-    defines = (f"WIDTH={width}", f"TILE_X={_TILE[0]}", f"TILE_Y={_TILE[1]}", f"BLOCKS={_BLOCKS[width]}")
+    defines: tuple[str, ...] = (
+        f"WIDTH={width}",
+        f"TILE_X={_TILE[0]}",
+        f"TILE_Y={_TILE[1]}",
+        f"BLOCKS={_BLOCKS[width]}",
+    )
     if dual is not None and dual.dtype == np.float16:
         defines += ("FUSEDTOMO_HALF_DUALS",)
     launch.launch("tv", name, (*across, launch.blocks(nz, _PLANES) * n_channels), _TILE, args, defines)

@@ -16,7 +16,7 @@ QUIET = Load(0.0, 64)
 
 def test_cells_and_trials_are_those_of_the_campaign():
     predicted = plan.predict(config(), MACHINE, 1e-9)
-    assert (predicted.cells, predicted.baselines) == (4, 4)
+    assert (predicted.cells, predicted.others) == (4, 4)
     assert predicted.trials == 4 * 4 + 2 * 3 + 2 * 1
     assert predicted.workers == 2
 
@@ -28,7 +28,7 @@ def test_twice_the_workers_take_half_the_time():
 
 def test_only_the_model_takes_time_to_propose():
     seconds = {
-        strategy: plan.predict(config(search__strategy=strategy, baselines=[]), MACHINE, 1e-12).seconds
+        strategy: plan.predict(config(search__strategy=strategy, methods=["fused"]), MACHINE, 1e-12).seconds
         for strategy in ("gp_hedge", "sobol")
     }
     # four cells with two proposals of the model each, on two workers
@@ -55,7 +55,15 @@ def speed(monkeypatch, *units_s, kernels_s=0.0, share=1.0, load=QUIET):
 
 def test_the_plan_is_shown_with_its_measure():
     out, _ = shown(config(), load_machine("laptop").with_workers(2))
-    for words in ("4 fused, 4 baselines", "trials", "24", "2 on laptop", "GB per worker", "s to ", "3 timed trials"):
+    for words in (
+        "4 of fused, 4 of other methods",
+        "trials",
+        "24",
+        "2 on laptop",
+        "GB per worker",
+        "s to ",
+        "3 timed trials",
+    ):
         assert words in out
 
 

@@ -4,10 +4,9 @@ import numba
 import pytest
 
 from fusedtomo.errors import InputError
-from tests.workflows.tiny import config
+from tests.workflows.tiny import config, fused
 from workflows.batch import speed
 from workflows.batch.speed import Load
-from workflows.campaign.config import Condition
 
 
 def test_three_small_trials_are_timed_after_one_that_loads_the_kernels(monkeypatch):
@@ -44,10 +43,10 @@ def test_a_trial_that_fails_is_no_measure():
 
 
 def test_work_grows_with_tilts_size_and_iterations():
-    cell = Condition("fused", 4, 3)
+    cell = fused(4, 3)
     base = speed.work(config(), cell)
-    assert speed.work(config(), Condition("fused", 8, 3)) > base
-    assert speed.work(config(), Condition("fused", 4, 6)) > base
+    assert speed.work(config(), fused(8, 3)) > base
+    assert speed.work(config(), fused(4, 6)) > base
     assert speed.work(config(phantom__size=32), cell) == 8 * base
     assert speed.work(config(solver__max_iterations=6), cell) == 3 * base
 

@@ -57,7 +57,7 @@ ROOMS = {
     "trial": {"campaign", "record"},
     "maps": {"campaign", "record"},
     "watch": {"campaign", "record"},
-    "machines": {"trial"},
+    "machines": {"shipped", "trial"},
     "figures": {"campaign", "record"},
     "report": {"campaign", "record", "maps", "figures", "trial"},
     "workers": {"campaign", "record", "search", "trial", "machines"},

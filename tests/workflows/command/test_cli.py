@@ -64,7 +64,7 @@ def finished(tmp_path_factory):
         lines = []
         for condition in small.conditions():
             for number in range(small.evaluations(condition)):
-                lines.append(_trial(condition.key, number, 1 / (condition.chemical_tilts + number)).line())
+                lines.append(_trial(condition.key, number, 1 / (dict(condition.at)["chemical_tilts"] + number)).line())
         made.journal.write_text("\n".join(lines) + "\n")
     return folder
 

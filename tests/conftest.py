@@ -61,6 +61,19 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"{number} tests left out: {reason}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests stay together, for what they share is made once, and so do those of the one Slurm cluster."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "tests/cluster" if nodeid.startswith("tests/cluster/") else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False  # the longest files have few tests, and would come last
+    return ByFile(config, log)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same numbers in every test."""

@@ -152,10 +152,8 @@ def _run_and_report(fusedtomo, folder):
     write_toml(folder / "tiny.toml", axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]}, search__strategy="sobol")
     code, said = fusedtomo("check", "tiny.toml")
     assert code == 0
-    assert (
-        "2 HAADF tilts x 1 chemical tilts; fused, Poisson + TV, Poisson: 4 conditions, 12 trials by sobol over haadf, tv"
-        in said
-    )
+    assert "2 HAADF tilts x 1 chemical tilts; fused, Poisson + TV, Poisson: 4 conditions" in said
+    assert "12 trials by sobol over haadf, tv" in said
     # a process of its own: Parsl leaves its log file open in this one
     command = [sys.executable, "-m", "workflows.command.cli", "run", "tiny.toml", "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -23,6 +23,7 @@ MAY_IMPORT = {
 LAYERS = {
     "base": (
         "fusedtomo",  # the package itself, which holds the version
+        "fusedtomo.__main__",  # looks the command up among what is installed, and imports nothing of ours
         "fusedtomo.arrays",
         "fusedtomo.elements",
         "fusedtomo.errors",

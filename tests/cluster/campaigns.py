@@ -17,9 +17,9 @@ ROOT = HERE.parents[1]
 # proposals take a quarter of a second, trials less
 CHANGES = {
     "solver": {"max_iterations": 10},
-    "grid": {"haadf_tilts": [4, 6], "chemical_tilts": [3, 5]},
+    "axes": {"haadf_tilts": [4, 6], "chemical_tilts": [3, 5]},
     "search": {**content()["search"], "evaluations": 6, "initial_points": 4},
-    "baselines": ["poisson-tv"],
+    "methods": ["fused", "poisson-tv"],
 }
 N_TRIALS = 4 * 6 + 2 * 3
 MACHINE = {

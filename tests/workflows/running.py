@@ -21,9 +21,9 @@ from workflows.command.cli import main
 main()
 """
 CHANGES = {
-    "grid": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
+    "axes": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
     "search": {**content()["search"], "evaluations": 4, "initial_points": 2, "pending": 2},
-    "baselines": ["poisson-tv"],
+    "methods": ["fused", "poisson-tv"],
     "solver": {"max_iterations": 120, "tolerance": 0.0},  # long enough to be killed in the middle
 }
 SECRET = "sesame-6f3a91"  # in the environment of every run

@@ -13,7 +13,7 @@ def campaign(haadf=(5, 20), chemical=(3, 9, 27), space=SPACE):
             "name": "tiny",
             "phantom": {"name": "nanocubes", "size": 64, "seed": 0},
             "acquisition": {"haadf": {"snr": 2000.0}, "chemical": {"snr": 2.5}},
-            "grid": {"haadf_tilts": haadf, "chemical_tilts": chemical},
+            "axes": {"haadf_tilts": haadf, "chemical_tilts": chemical},
             "search": {"space": space, "evaluations": 4, "baseline_evaluations": 2},
         }
     )

@@ -16,7 +16,8 @@ def write_pictures(
 ) -> None:
     """Write both as PNG beside `out`; the curves are those of the last result."""
     from workflows.figures.drawing import save_figure, to_figure
-    from workflows.figures.slices import draw_history, draw_slices, history_info
+    from workflows.figures.history import draw_history, history_info
+    from workflows.figures.slices import draw_slices
 
     volumes = {} if truth is None else {"Truth": truth}
     volumes |= {METHODS[method].label: result.volume for method, result in results.items()}

@@ -7,9 +7,11 @@ import pandas as pd
 
 from fusedtomo.methods import METHODS
 from workflows.campaign import Condition
+from workflows.figures.cells import subject_of
 from workflows.figures.drawing import to_figure
+from workflows.figures.history import draw_history, history_info
 from workflows.figures.landscape import draw_landscape, landscape_info
-from workflows.figures.slices import draw_history, draw_slices, history_info, slices_info
+from workflows.figures.slices import draw_slices, slices_info
 from workflows.report.findings import Findings
 from workflows.report.product import PRODUCTS, Drawn, Product, Subject
 
@@ -43,7 +45,7 @@ def slices(findings: Findings, cell: Subject) -> Drawn | None:
     labels = {method: METHODS[method].label for method in rows}
     volumes = {"Truth": truth} | {labels[method]: findings.volume(one) for method, one in rows.items()}
     errors = {labels[method]: best.nrmse for method, one in rows.items() if (best := findings.best(one))}
-    info = slices_info(volumes, nrmse=errors)
+    info = slices_info(volumes, nrmse=errors, title=subject_of(findings.config))
     words = ", ".join(cell.words.split(", ")[1:])
     caption = f"A slice across the tilt axis from {words}, each method with its best weights (Fig. 4b)."
     table = pd.DataFrame([_scores(findings, method, one) for method, one in rows.items()])

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import Inline, facts, run, stub_model, stub_trial
-from tests.workflows.tiny import REMOVED, config
-from workflows.campaign import CampaignConfig, Condition, load_campaign
+from tests.workflows.tiny import REMOVED, baseline, config, fused
+from workflows.campaign import CampaignConfig, load_campaign
 from workflows.control import run as running
 from workflows.control import steer
 from workflows.control.steer import WorkersLost
@@ -78,7 +78,7 @@ class TestBudget:
 class TestGrid:
     def test_a_larger_grid_reuses_all_that_is_there(self, tmp_path):
         first = run(tmp_path / "grown", config())
-        larger = config(grid={"haadf_tilts": [2, 3, 4], "chemical_tilts": [2, 3, 6]})
+        larger = config(axes={"haadf_tilts": [2, 3, 4], "chemical_tilts": [2, 3, 6]})
         worker = Inline()
         grown = run(tmp_path / "grown", larger, worker)
         assert grown[: len(first)] == first
@@ -87,13 +87,13 @@ class TestGrid:
 
     def test_a_smaller_grid_keeps_the_rest_in_the_journal_for_later(self, tmp_path):
         first = run(tmp_path, config())
-        assert run(tmp_path, config(grid__haadf_tilts=[4])) == first
+        assert run(tmp_path, config(axes__haadf_tilts=[4])) == first
         worker = Inline()
         assert run(tmp_path, config(), worker) == first
         assert worker.submitted == []
 
     def test_a_row_or_a_baseline_may_come_and_go(self, tmp_path):
-        run(tmp_path / "run", config(baselines=["poisson"]))
+        run(tmp_path / "run", config(methods=["fused", "poisson"]))
         worker = Inline()
         both = run(tmp_path / "run", config(), worker)
         assert {key for key, _ in begun(worker)} == {"poisson-tv-c2", "poisson-tv-c3"}
@@ -102,8 +102,8 @@ class TestGrid:
 
 def test_a_cell_has_the_same_result_on_any_grid():
     """Baselines are simulated with the first row's HAADF series, which they ignore."""
-    other = config(grid={"haadf_tilts": [3, 4, 8], "chemical_tilts": [3, 5]})
-    for condition in (Condition("fused", 4, 3), Condition("poisson-tv", 0, 3), Condition("poisson", 0, 3)):
+    other = config(axes={"haadf_tilts": [3, 4, 8], "chemical_tilts": [3, 5]})
+    for condition in (fused(4, 3), baseline("poisson-tv", 3), baseline("poisson", 3)):
         point = {"tv": 0.5} if condition.method != "poisson" else {}
         here, there = (evaluate(Trial(each, condition, 0, point)) for each in (config(), other))
         assert here.ok, here.reason

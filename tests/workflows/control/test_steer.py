@@ -115,7 +115,7 @@ def test_without_warm_starts_all_start_alike(path):
 def test_the_real_model_gives_the_same_trials_on_1_and_3_workers(tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(steer, "run_trial", stub_trial)
-    small = config(search__pending=2, grid={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, baselines=[])
+    small = config(search__pending=2, axes={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, methods=["fused"])
     one, three = (facts(steered(tmp_path / str(n), small, workers=n)) for n in (1, 3))
     assert one == three
     assert any("gains" in state for *_, state in one)
@@ -142,7 +142,7 @@ def test_pending_is_how_many_trials_of_a_condition_may_run_at_once(path):
         return stub_trial(trial)
 
     steer.run_trial = counted
-    steered(path, tiny(3, grid={"haadf_tilts": [4], "chemical_tilts": [3]}, baselines=[]), workers=6)
+    steered(path, tiny(3, axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused"]), workers=6)
     assert most == {"fused-h4-c3": 3}
 
 
@@ -237,7 +237,7 @@ def test_a_proposal_that_fails_is_replaced_and_said(path):
 
 @pytest.mark.parametrize("pending", [1, 3])
 def test_resuming_from_any_part_of_a_journal_ends_with_the_same_trials(tmp_path, pending):
-    small = tiny(pending, grid={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
+    small = tiny(pending, axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
     lines = [t.line() for t in steered(tmp_path / "whole", small, workers=3)]
     whole = facts(replay(tmp_path / "whole"))
     random_ = random.Random(pending)
@@ -262,12 +262,12 @@ def test_a_finished_journal_starts_nothing(path):
 
 
 def test_a_trial_that_the_journal_lost_in_the_middle_costs_one_proposal(path):
-    steered(path, tiny(baselines=[]))
+    steered(path, tiny(methods=["fused"]))
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"condition": "fused-h4-c3", "trial": 5,' not in line))
     assert len(replay(path)) == len(lines) - 1
     pool = Pool(1)
-    steered(path, tiny(baselines=[]), pool=pool)
+    steered(path, tiny(methods=["fused"]), pool=pool)
     assert [type(argument) for argument in pool.submitted] == [Asked, Trial]
 
 
@@ -306,7 +306,7 @@ def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
 
     search._gaussian_process = model
     pool = Pool(1)
-    stopped = steered(path, tiny(baselines=[]), watch=stop, pool=pool, workers=1)
+    stopped = steered(path, tiny(methods=["fused"]), watch=stop, pool=pool, workers=1)
     modelled = [argument for argument in pool.submitted if isinstance(argument, Asked)]
     assert modelled
     # the first proposal of a model is that of trial 2; none of them was begun
@@ -314,8 +314,8 @@ def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
 
 
 def test_the_map_fills_evenly(path):
-    trials = steered(path, tiny(baselines=[]), pool=Pool(1, longest_s=0), workers=1)
-    done = dict.fromkeys((c.key for c in tiny(baselines=[]).conditions()), 0)
+    trials = steered(path, tiny(methods=["fused"]), pool=Pool(1, longest_s=0), workers=1)
+    done = dict.fromkeys((c.key for c in tiny(methods=["fused"]).conditions()), 0)
     for trial in trials:
         done[trial.condition] += 1
         assert max(done.values()) - min(done.values()) <= 2  # 1, and the one handed out ahead
@@ -365,7 +365,7 @@ def test_the_time_of_the_model_is_in_the_journal(path):
         return stub_model(question)
 
     search._gaussian_process = slow
-    for trial in steered(path, tiny(baselines=[])):
+    for trial in steered(path, tiny(methods=["fused"])):
         modelled = "memory" in trial.search and trial.search["memory"] > 0 and trial.trial >= 2
         assert (trial.proposal_s >= 0.02) == modelled
 

@@ -5,11 +5,10 @@ import pytest
 
 from fusedtomo.errors import InputError
 from tests.workflows.values import SPACE, campaign, trial
-from workflows.campaign import Condition
 from workflows.figures.drawing import png_bytes, to_figure
 from workflows.figures.landscape import draw_landscape, landscape_info
 
-CELL = Condition("fused", 5, 3)
+CELL = fused(5, 3)
 GAMMA = {"gamma": {"low": 1.0, "high": 2.0, "scale": "linear"}}
 
 
@@ -59,7 +58,7 @@ def test_of_three_parameters_the_two_that_matter_are_drawn():
 
 
 def test_one_searched_parameter_is_a_curve():
-    condition = Condition("poisson-tv", 0, 3)
+    condition = baseline("poisson-tv", 3)
     info = landscape_info(campaign(), list(bowl(condition.key, 8, ("tv",))), condition)
     assert [axis.name for axis in info.axes] == ["tv"]
     assert info.surface.shape == info.deviation.shape == info.grid[0].shape
@@ -84,4 +83,4 @@ def test_equal_scores_and_only_failures_are_drawn():
 
 def test_a_method_without_search_is_refused():
     with pytest.raises(InputError, match="'poisson-c3' has no searched parameter"):
-        landscape_info(campaign(), [], Condition("poisson", 0, 3))
+        landscape_info(campaign(), [], baseline("poisson", 3))

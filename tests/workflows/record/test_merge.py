@@ -20,10 +20,10 @@ from workflows.record.sessions import codes, write_sessions
 from workflows.record.state import Heartbeat
 from workflows.search import propose as search
 
-LEFT = config(grid={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, baselines=["poisson"])
+LEFT = config(axes={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, methods=["fused", "poisson"])
 RIGHT = config(
-    grid={"haadf_tilts": [4], "chemical_tilts": [3, 5]},
-    baselines=["poisson-tv", "poisson"],
+    axes={"haadf_tilts": [4], "chemical_tilts": [3, 5]},
+    methods=["fused", "poisson-tv", "poisson"],
     search__evaluations=6,
     report={"slices": [[4, 5]]},
     name="right",
@@ -56,8 +56,8 @@ def edited(path, **changes):
 
 
 def test_two_halves_of_a_map_are_the_whole_map(tmp_path, capsys):
-    left = run(tmp_path / "left", config(grid__haadf_tilts=[2]))
-    right = run(tmp_path / "right", config(grid__haadf_tilts=[4], baselines=[]))
+    left = run(tmp_path / "left", config(axes__haadf_tilts=[2]))
+    right = run(tmp_path / "right", config(axes__haadf_tilts=[4], methods=["fused"]))
     trials, said = merged(capsys, tmp_path / "left", tmp_path / "right", out=tmp_path / "whole")
     assert facts(trials) == facts([*left, *right]) == facts(run(tmp_path / "fresh", config()))
     assert "2 x 2 cells, complete" in said

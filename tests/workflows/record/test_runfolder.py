@@ -79,7 +79,7 @@ def test_the_lock_ends_with_its_process_however_that_ends(folder, holder, number
 
 def test_another_campaign_is_refused_with_the_keys_that_decide(folder):
     other = config(
-        seed=9, search__space__tv__high=7.0, grid__haadf_tilts=[8], name="other", report={"slices": [[8, 2]]}
+        seed=9, search__space__tv__high=7.0, axes__haadf_tilts=[8], name="other", report={"slices": [[8, 2]]}
     )
     before = (folder / "campaign.json").read_bytes()
     with pytest.raises(InputError) as refused, RunFolder(folder, other):
@@ -100,7 +100,7 @@ def test_a_refused_campaign_leaves_the_lock_free(folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"grid__haadf_tilts": [2, 4, 8]}, {"search__evaluations": 9}, {"report": {"slices": [[2, 2]]}}, {"name": "new"}],
+    [{"axes__haadf_tilts": [2, 4, 8]}, {"search__evaluations": 9}, {"report": {"slices": [[2, 2]]}}, {"name": "new"}],
     ids=str,
 )
 def test_grid_budget_report_and_name_may_change(folder, change):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fusedtomo.reconstruct import METHODS
-from tests.workflows.tiny import config, write_toml
+from tests.workflows.tiny import config, fused, write_toml
 from workflows.campaign import Condition
 from workflows.record.journal import TrialResult
 from workflows.trial import evaluate as module
 from workflows.trial.evaluate import Trial, evaluate, truth_of
 
-FUSED = Condition("fused", 4, 3)
+FUSED = fused(4, 3)
 POINT = {"haadf": 0.05, "tv": 0.7}
 
 
@@ -47,7 +47,7 @@ def test_a_result_says_everything_about_its_trial():
 @pytest.mark.parametrize("method", ["poisson", "poisson-tv"])
 def test_a_baseline_does_not_see_the_haadf_series(method):
     few, many = (
-        evaluate(trial(Condition(method, 0, 3), {"tv": 1.0}, grid={"haadf_tilts": [tilts], "chemical_tilts": [3]}))
+        evaluate(trial(Condition(method, 0, 3), {"tv": 1.0}, axes={"haadf_tilts": [tilts], "chemical_tilts": [3]}))
         for tilts in (2, 4)
     )
     assert few.ok
@@ -107,7 +107,7 @@ def test_a_warm_trial_starts_where_another_ended_and_says_so():
 
 def test_a_trial_does_not_depend_on_those_before_it():
     first = evaluate(trial())
-    for other in (trial(Condition("fused", 2, 2)), trial(seed=9), trial(point={"eps": 2.0}), trial(phantom__seed=2)):
+    for other in (trial(fused(2, 2)), trial(seed=9), trial(point={"eps": 2.0}), trial(phantom__seed=2)):
         evaluate(other)
     assert scores(evaluate(trial())) == scores(first)
 

@@ -13,9 +13,8 @@ import pytest
 from fusedtomo.errors import InputError
 from tests.mpi import mpiexec, needs_mpi
 from tests.workflows.running import facts, finish, start, write_machine
-from tests.workflows.tiny import config
+from tests.workflows.tiny import config, fused
 from tests.workflows.trial.test_solver_process import ENDLESS, scores, trial
-from workflows.campaign import Condition
 from workflows.machines import Machine
 from workflows.record.journal import replay
 from workflows.trial.evaluate import evaluate
@@ -130,7 +129,7 @@ def machine(**changes):
 def test_a_trial_takes_as_many_volumes_as_were_counted_and_its_series():
     big = config(phantom__size=256)
     volumes = 14.4 * 3 * 4 * 256**3 / 1e9
-    assert volumes < trial_gb(big, Condition("fused", 4, 3)) < 1.02 * volumes
+    assert volumes < trial_gb(big, fused(4, 3)) < 1.02 * volumes
 
 
 def test_memory_decides_how_many_ranks_a_condition_needs():

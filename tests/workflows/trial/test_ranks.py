@@ -17,8 +17,7 @@ from fusedtomo.simulate import simulate
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests.mpi import needs_mpi, run_ranks, run_script
-from tests.workflows.tiny import config, write_toml
-from workflows.campaign import Condition
+from tests.workflows.tiny import config, fused, write_toml
 from workflows.record.journal import TrialResult
 from workflows.trial.evaluate import Trial, evaluate
 
@@ -133,7 +132,7 @@ def test_an_error_that_one_rank_has_alone_ends_all(folder, tmp_path):
     began = time.perf_counter()
     ended = run_ranks(3, "-c", _OUT_OF_MEMORY, str(folder / "data.h5"), "--out", str(tmp_path / "out.h5"))
     assert ended.returncode == 1
-    assert time.perf_counter() - began < 30
+    assert time.perf_counter() - began < 120  # it would hang else, and a busy machine is slow
     assert ended.stderr.count("rank 1 of 3: Traceback") == 1  # although that rank is mute
     assert ended.stderr.count("MemoryError: no room") == 1
     assert list(tmp_path.iterdir()) == []
@@ -192,7 +191,7 @@ def test_a_trial_that_fails_on_a_rank_is_one_failed_line(tmp_path, failing):
     began = time.perf_counter()
     ended = run_script(3, _BROKEN.format(failing=failing), str(trial_file(tmp_path, "fused-h4-c3")))
     assert ended.returncode == 1
-    assert time.perf_counter() - began < 30
+    assert time.perf_counter() - began < 120  # it would hang else, and a busy machine is slow
     (line,) = ended.stdout.splitlines()
     result = TrialResult.from_line(line)
     assert (result.status, result.condition, result.trial, result.point) == ("failed", "fused-h4-c3", 5, POINT)
@@ -226,7 +225,7 @@ def test_slabs_that_do_not_suit_the_phantom_are_told_once_and_before_it_is_made(
 
 @cache
 def _alone() -> TrialResult:
-    return evaluate(Trial(config(), Condition("fused", 4, 3), 5, POINT))
+    return evaluate(Trial(config(), fused(4, 3), 5, POINT))
 
 
 def test_a_worker_that_a_launcher_started_evaluates_alone(monkeypatch):
@@ -234,5 +233,5 @@ def test_a_worker_that_a_launcher_started_evaluates_alone(monkeypatch):
     assert _alone().ok
     monkeypatch.setenv("PMI_SIZE", "4")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    again = evaluate(Trial(config(seed=3, name="again"), Condition("fused", 4, 3), 5, POINT))
+    again = evaluate(Trial(config(seed=3, name="again"), fused(4, 3), 5, POINT))
     assert again.nrmse == _alone().nrmse

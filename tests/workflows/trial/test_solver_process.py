@@ -12,8 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.workflows.tiny import config
-from workflows.campaign import Condition
+from tests.workflows.tiny import config, fused
 from workflows.trial.evaluate import Trial, evaluate
 from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker, ending, last_lines, temporary_folder
 
@@ -22,7 +21,7 @@ ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
 
 
 def trial(**changes):
-    return Trial(config(**changes), Condition("fused", 4, 3), 5, dict(POINT))
+    return Trial(config(**changes), fused(4, 3), 5, dict(POINT))
 
 
 def scores(result):
@@ -81,7 +80,7 @@ def test_a_trial_that_hangs_is_ended_with_its_group_and_says_where_it_hung(solve
 def test_a_process_killed_once_costs_nothing_but_time(solver):
     one = solver()
     before = later_killed(one)
-    assert one.evaluate(trial(solver__max_iterations=2000, solver__tolerance=0.0)).ok
+    assert one.evaluate(trial(solver__max_iterations=300, solver__tolerance=0.0)).ok
     assert one._child.pid != before
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from fusedtomo.errors import InputError
 from workflows.campaign import CampaignConfig, Condition, Dimension
 from workflows.campaign.measures import symbol_of
-from workflows.figures.cells import COLORS, SYMBOLS, color_limits, title_lines
+from workflows.figures.cells import COLORS, SYMBOLS, color_limits, subject_of, title_lines
 from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
 from workflows.record.journal import TrialResult, best, by_condition
 
@@ -39,6 +39,7 @@ class LandscapeInfo:
 
     Attributes:
         title: the condition in words.
+        subject: specimen, size and noise.
         axes: the one or two drawn parameters; the most important ones by Gaussian process length scale.
         points: (trial, axis) where the successful trials were made; `errors` (trial,) what they gave.
         label: what these are.
@@ -51,6 +52,7 @@ class LandscapeInfo:
     """
 
     title: str
+    subject: str
     axes: tuple[AxisInfo, ...]
     points: np.ndarray
     errors: np.ndarray
@@ -94,6 +96,7 @@ def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition:
     fitted = _Fitted(space, _points(scored, space), errors, None if winner is None else _points([winner], space)[0])
     return LandscapeInfo(
         title=condition.words,
+        subject=subject_of(config),
         axes=tuple(_axis(name, space[name]) for name in fitted.drawn),
         points=fitted.points[:, fitted.chosen],
         errors=errors,
@@ -200,7 +203,8 @@ def draw_landscape(info: LandscapeInfo, target: Figure | Axes) -> None:
     ax = axes_of(target)
     (_draw_curve if len(info.axes) == 1 else _draw_surface)(info, ax)
     held = ", ".join(f"{SYMBOLS.get(name, name)} = {value:.2g}" for name, value in info.others.items())
-    lines = title_lines(info.title, SINGLE_COLUMN_IN) + ([f"at {held}"] if held else [])
+    lines = [line for text in (info.title, info.subject) for line in title_lines(text, SINGLE_COLUMN_IN)]
+    lines += [f"at {held}"] if held else []
     ax.set_title("\n".join(lines), loc="left", pad=18)
     for axis, parameter in zip((ax.xaxis, ax.yaxis), info.axes, strict=False):
         axis.set_label_text(parameter.label)

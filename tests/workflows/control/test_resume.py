@@ -15,7 +15,7 @@ from workflows.control import steer
 from workflows.control.steer import WorkersLost
 from workflows.machines import Machine
 from workflows.record.sessions import SESSIONS, add_session, codes, read_sessions
-from workflows.search import propose as search
+from workflows.search import gp_hedge as search
 from workflows.trial.evaluate import Trial, evaluate
 
 
@@ -110,7 +110,7 @@ def test_a_cell_has_the_same_result_on_any_grid():
         assert replace(here, seconds=0, started=0) == replace(there, seconds=0, started=0)
 
 
-FREE = {"name", "report", "grid", "baselines", "search.evaluations", "search.baseline_evaluations"}
+FREE = {"name", "report", "axes", "repeats", "methods", "search.evaluations", "search.baseline_evaluations"}
 
 
 def leaves(table, prefix=""):

@@ -18,7 +18,7 @@ from workflows.record.merge import merge
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import codes, write_sessions
 from workflows.record.state import Heartbeat
-from workflows.search import propose as search
+from workflows.search import gp_hedge as search
 
 LEFT = config(axes={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, methods=["fused", "poisson"])
 RIGHT = config(

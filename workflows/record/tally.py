@@ -25,7 +25,9 @@ class Tally:
         self.config = config
         self.due = {condition.key: config.evaluations(condition) for condition in config.conditions()}
         self._method = {condition.key: condition.method for condition in config.conditions()}
-        self._shared = STRATEGIES[config.search.strategy].sees == "campaign"
+        self._shared = _chosen_among(config)
+        self._shared_total = sum(self.due[key] for key in self._shared)
+        self._ordered = 0  # trials of the strategy that sees the campaign, whatever their condition
         self.total = sum(self.due.values())
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -44,6 +46,7 @@ class Tally:
         """Count one trial; one of a condition that the campaign does not have counts for its cost alone."""
         key = trial.condition
         self.hours[trial.device] += device_hours(trial)
+        self._ordered += trial.order is not None
         if key not in self.due:
             return
         self.done[key] += 1
@@ -72,16 +75,28 @@ class Tally:
     @property
     def missing(self) -> int:
         """Trials that are still to be done."""
-        if self._shared:
-            return max(0, self.total - self.trials)
-        return sum(max(0, due - self.done[key]) for key, due in self.due.items())
+        return sum(self._missing.values())
+
+    @property
+    def _missing(self) -> dict[str, int]:
+        """Trials to be done of every condition, and under "all" those whose condition a strategy will choose."""
+        own = {key: max(0, due - self.done[key]) for key, due in self.due.items() if key not in self._shared}
+        return {**own, _ALL: self._to_choose}
+
+    @property
+    def _to_choose(self) -> int:
+        return max(0, self._shared_total - self._ordered)
 
     @property
     def cells_done(self) -> int:
-        """Conditions whose every trial ended; where the strategy chooses them, those that have a result."""
-        if self._shared:
-            return len(self.due) if self.complete else len(self.errors)
-        return sum(self.done[key] >= due for key, due in self.due.items())
+        """Conditions to which no trial will be added."""
+        return sum(self._is_done(key) for key in self.due)
+
+    def _is_done(self, key: str) -> bool:
+        """Whether a condition's every trial ended; a strategy that chooses conditions may come back until its end."""
+        if key in self._shared:
+            return not self._to_choose
+        return self.done[key] >= self.due[key]
 
     @property
     def complete(self) -> bool:
@@ -92,7 +107,7 @@ class Tally:
         """The standing of a cell, over all of its repeats."""
         keys = [one.key for one in self.config.repeated(cell)]
         errors = [self.errors[key] for key in keys if key in self.errors]
-        done = self.complete if self._shared else all(self.done[key] >= self.due[key] for key in keys)
+        done = all(map(self._is_done, keys))
         marked = any(self._marks.get(key, False) for key in keys)
         return Cell(fmean(errors) if errors else None, any(self.done[key] for key in keys), done, marked)
 
@@ -106,10 +121,7 @@ class Tally:
             return 0.0
         if not self._ended[_ALL]:
             return None
-        if self._shared:
-            return self.missing * self._mean_s(_ALL)
-        missing = {key: due - self.done[key] for key, due in self.due.items() if due > self.done[key]}
-        return float(sum(count * self._mean_s(key) for key, count in missing.items()))
+        return float(sum(count * self._mean_s(key) for key, count in self._missing.items() if count))
 
     def _mean_s(self, key: str) -> float:
         group = next(group for group in self._groups(key) if self._ended[group])
@@ -138,6 +150,13 @@ class Cell:
     begun: bool
     done: bool
     marked: bool
+
+
+def _chosen_among(config: CampaignConfig) -> frozenset[str]:
+    """The conditions among which the strategy chooses; none for one that sees its condition alone."""
+    if STRATEGIES[config.search.strategy].sees == "condition":
+        return frozenset()
+    return frozenset(condition.key for condition in config.conditions() if config.space(condition))
 
 
 def device_hours(trial: TrialResult) -> float:

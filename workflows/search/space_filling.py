@@ -17,10 +17,13 @@ def sobol(asked: Asked) -> Proposal:
     return Proposal(scaled(asked.space, _sobol_point(asked)), dict(asked.state))
 
 
-def without_model(asked: Asked) -> Proposal:
-    """A point for any strategy whose model fails: of a Sobol sequence, the conditions taken in turn."""
-    if not asked.conditions:
-        return sobol(asked)
+def fallback(asked: Asked, error: BaseException) -> Proposal:
+    """A point in place of a strategy's, which failed: of a Sobol sequence, the conditions taken in turn."""
+    proposal = _in_turn(asked) if asked.conditions else sobol(asked)
+    return replace(proposal, state={**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
+
+
+def _in_turn(asked: Asked) -> Proposal:
     condition, space = list(asked.conditions.items())[asked.trial % len(asked.conditions)]
     return replace(sobol(replace(asked, space=space)), condition=condition)
 

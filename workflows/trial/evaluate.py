@@ -67,6 +67,7 @@ def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
 
 
 def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
+    _check_fidelity(trial, place)
     task = _task(trial, place)
     dataset, result = task[0], _solved(task, place)
     if result.stopped == "not finite":
@@ -89,6 +90,13 @@ def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
         "stopped": result.stopped,
         "snr": {one.name: one.snr for one in series if one.snr is not None and math.isfinite(one.snr)},
     }
+
+
+def _check_fidelity(trial: Trial, place: Placement) -> None:
+    if not 0 < trial.fidelity <= 1:
+        raise ValueError(f"fidelity {trial.fidelity} is not in (0, 1]")
+    if trial.fidelity < 1 and place.comm.size > 1:
+        raise ValueError(f"fidelity {trial.fidelity} on {place.comm.size} ranks: one rank has no slab in the middle")
 
 
 def _task(trial: Trial, place: Placement) -> tuple[FusedDataset, str, Weights, SolverSettings, Array]:
@@ -121,10 +129,11 @@ def _solution(
 
 
 def _truth(trial: Trial, dataset: FusedDataset, place: Placement) -> ChemicalVolume:
-    truth = bench_of(trial.config, trial.condition, place).truth_there.only(dataset.elements)
+    bench = bench_of(trial.config, trial.condition, place)
     if trial.fidelity == 1:
-        return truth
-    return replace(truth, data=truth.data[..., columns_of(truth.shape[-1], trial.fidelity)])
+        return bench.truth_there.only(dataset.elements)
+    truth = bench.truth.only(dataset.elements)
+    return replace(truth, data=place.put(truth.data[..., columns_of(truth.shape[-1], trial.fidelity)]))
 
 
 def _keep(trial: Trial, estimate: ChemicalVolume, result: Solution, place: Placement) -> None:

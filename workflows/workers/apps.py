@@ -34,7 +34,7 @@ class _Solver:
 def run_trial(trial: Trial, how: Handling) -> TrialResult:
     """Evaluate a trial; what the journal could not take, such as a NaN, is an error."""
     try:
-        result = evaluate_on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
+        result = _on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
     except UnfitWorker:
         time.sleep(_UNFIT_S)
         raise
@@ -52,14 +52,24 @@ def prepare_worker(how: Handling) -> float:
     return time.perf_counter() - began
 
 
+def _on_ranks(trial: Trial, how: Handling) -> TrialResult:
+    _end_solver()  # that of a trial of a slab holds memory, of a GPU too, which the ranks need
+    return evaluate_on_ranks(trial, how)
+
+
 def _solver(how: Handling) -> SolverProcess:
     if "PARSL_WORKER_RANK" in os.environ:
         tether(os.getppid())  # a worker of a pool that was killed would compute its trial to the end
     if _Solver.process is None or _Solver.process.how != how:
-        if _Solver.process is not None:
-            _Solver.process.end()
+        _end_solver()
         _Solver.process = SolverProcess(how)
     return _Solver.process
+
+
+def _end_solver() -> None:
+    if _Solver.process is not None:
+        _Solver.process.end()
+    _Solver.process = None
 
 
 def run_proposal(asked: Asked) -> Proposal:
@@ -102,7 +112,7 @@ class ParslSubmit:
 
     def __call__(self, function, *arguments) -> Future:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
-        label = next(iter(self._calls))
+        label = next(iter(self._calls))  # ALONE where there are such workers: others may do the same
         if function is run_trial:
             how = replace(self._how, ranks=self._ranks_of(arguments[0]))
             arguments = (*arguments, how)

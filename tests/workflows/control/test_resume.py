@@ -75,7 +75,7 @@ class TestBudget:
 
 
 @pytest.mark.usefixtures("stubs")
-class TestGrid:
+class TestAxes:
     def test_a_larger_grid_reuses_all_that_is_there(self, tmp_path):
         first = run(tmp_path / "grown", config())
         larger = config(axes={"haadf_tilts": [2, 3, 4], "chemical_tilts": [2, 3, 6]})
@@ -129,9 +129,8 @@ def other_value(value):
         return not value
     if isinstance(value, int | float):
         return value + 1
-    if value == {}:
-        return {"Co": 2.0}
-    return 1 if value is None else f"{value}x"
+    known = {"gp_hedge": "sobol", "{}": {"Co": 2.0}, "()": ("Co",), "None": 1}
+    return known.get(str(value), f"{value}x")
 
 
 @pytest.mark.parametrize("name", list(leaves(config().model_dump(mode="json"))))
@@ -223,7 +222,7 @@ class TestSessions:
         with running.RunFolder(tmp_path, config()) as folder:
             add_session(tmp_path, {**CODE, "machine": "m"})
             monkeypatch.setattr(running, "provenance", lambda *_: {**CODE, "commit": commit})
-            running._note_session(folder, Machine(name="m"), Console(soft_wrap=True))
+            running.note_session(folder, Machine(name="m"), Console(soft_wrap=True))
         said = capsys.readouterr().out
         assert (said == "") == (commit == "abc")
         if said:

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tests.workflows.tiny import config
+from workflows.campaign import STRATEGIES
 from workflows.control.steer import Steering
 from workflows.record.journal import Journal, TrialResult, replay
 from workflows.record.runfolder import RunFolder
@@ -89,6 +90,23 @@ def stub_model(asked):
         for name, dimension in asked.space.items()
     }
     return Proposal(point, {"memory": digest("state", *key)})
+
+
+def toy(asked):
+    """A strategy that sees the campaign: every bit of what it may know decides condition, point and fidelity."""
+    known = [[one.condition.key, one.point, one.fidelity, one.error, one.under_way] for one in asked.campaign]
+    key = [asked.trial, asked.trials, asked.seed, dict(asked.state), known]
+    conditions = list(asked.conditions.items())
+    condition, space = conditions[int(digest("which", *key) * len(conditions))]
+    point = {name: each.low + digest(name, *key) * (each.high - each.low) for name, each in space.items()}
+    fidelity = 0.25 if digest("cheap", *key) < 0.3 else 1.0
+    return Proposal(point, {"memory": digest("state", *key)}, fidelity, condition)
+
+
+def register(monkeypatch, strategy):
+    """Have a strategy for the length of a test."""
+    assert strategy.name not in STRATEGIES  # looks its built-in ones up
+    monkeypatch.setitem(STRATEGIES._values, strategy.name, strategy)
 
 
 def facts(trials):

@@ -157,7 +157,9 @@ def test_a_cheap_trial_is_the_middle_slab_of_the_same_data(tmp_path):
     assert TrialResult.from_line(result.line()) == result
 
 
-@pytest.mark.parametrize(("width", "fidelity", "columns"), [(16, 0.25, (6, 10)), (17, 0.5, (4, 12)), (16, 1e-9, (7, 8))])
+@pytest.mark.parametrize(
+    ("width", "fidelity", "columns"), [(16, 0.25, (6, 10)), (17, 0.5, (4, 12)), (16, 1e-9, (7, 8))]
+)
 def test_a_slab_has_its_share_of_columns_and_one_at_least(width, fidelity, columns):
     assert columns_of(width, fidelity) == slice(*columns)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import Inline, facts, run, stub_model, stub_trial
 from tests.workflows.tiny import REMOVED, baseline, config, fused
-from workflows.campaign import CampaignConfig, load_campaign
+from workflows.campaign import CampaignConfig, Trial, load_campaign
 from workflows.control import run as running
 from workflows.control import steer
 from workflows.control.steer import WorkersLost
@@ -17,7 +17,7 @@ from workflows.machines import Machine
 from workflows.record.merge import merge
 from workflows.record.sessions import SESSIONS, add_session, codes, read_sessions
 from workflows.search import gp_hedge as search
-from workflows.trial.evaluate import Trial, evaluate
+from workflows.trial.evaluate import evaluate
 
 
 @pytest.fixture

@@ -420,6 +420,22 @@ def test_workers_that_are_told_to_stop_with_the_campaign_are_not_lost(path):
     assert not any("ManagerLost" in trial.reason for trial in replay(path))
 
 
+def test_what_does_not_end_in_time_is_abandoned_and_not_recorded(path):
+    """As at the end of the drain; a resume computes it."""
+
+    class Endless(Pool):
+        def __call__(self, function, argument):
+            future = super().__call__(function, argument)
+            return Future() if len(self.submitted) > 5 else future
+
+    watch = Watch(lambda _: watch.steering.stop(0.3))
+    began = time.monotonic()
+    recorded = steered(path, eight(), watch=watch, pool=Endless(2))
+    assert 0.3 <= time.monotonic() - began < 20
+    assert 1 <= len(recorded) <= 5
+    assert facts(steered(path, eight())) == facts(steered(path.with_name("whole"), eight()))
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["tasks fail", "nothing answers"])
 def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent):
     """As when the pool of workers, or Parsl's interchange, is killed."""

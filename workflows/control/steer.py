@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import Any, Protocol
 
 from fusedtomo.errors import TryAgain
 from workflows.campaign import CampaignConfig, Trial
@@ -21,7 +22,7 @@ from workflows.trial.outcome import unfinished
 from workflows.trial.solver_process import UnfitWorker
 from workflows.workers.apps import run_proposal, run_trial
 
-Submit = Callable[..., Future]
+Submit = Callable[..., Future[Any]]
 TICK_S = 0.25  # a controller looks after its workers so often, whatever they answer
 _WORKERS_AHEAD = 16  # for so many workers a task more is handed out, so that none waits for the controller
 
@@ -37,13 +38,23 @@ class _Abandoned(Exception):
     """What still runs will not end, and need not: the campaign was told to stop."""
 
 
+class Watch(Protocol):
+    """Who is told how the campaign goes."""
+
+    def record(self, result: TrialResult) -> None:
+        """A result that the disk has."""
+
+    def tick(self, progress: Progress) -> None:
+        """How busy the workers are; several times a second."""
+
+
 @dataclass(frozen=True)
 class _Task:
     """What a worker was given: a proposal to make, or a trial to evaluate."""
 
     order: Order
     argument: Asked | Trial
-    future: Future
+    future: Future[Any]
     started: float
 
 
@@ -72,7 +83,7 @@ class Steering:
         journal: Journal,
         submit: Submit,
         workers: int,
-        watch,
+        watch: Watch,
         broken: Callable[[], str] = lambda: "",
         waiting: int = 0,
     ):
@@ -83,7 +94,7 @@ class Steering:
         self._ready: list[tuple[int, int, Order]] = []  # a heap: the fewest trials first, then who came first
         self._arrivals = count()
         self._ended: queue.SimpleQueue[_Task] = queue.SimpleQueue()
-        self._running: dict[Future, float] = {}  # when each was handed out, the earliest first
+        self._running: dict[Future[Any], float] = {}  # when each was handed out, the earliest first
         self._busy_s, self._began = 0.0, time.monotonic()
         self.stopping, self._end_at = False, math.inf
 
@@ -132,7 +143,7 @@ class Steering:
         self._start(order, run_trial, order.proposed(proposal))
         self._offer(order)
 
-    def _start(self, order: Order, function, argument: Asked | Trial) -> None:
+    def _start(self, order: Order, function: Callable[..., Any], argument: Asked | Trial) -> None:
         future = self._submit(function, argument)
         task = _Task(order, argument, future, time.monotonic())
         self._running[future] = task.started
@@ -174,18 +185,23 @@ class Steering:
             del self._running[task.future]
         for task in tasks:
             if isinstance(task.argument, Asked):
-                self._take_proposal(task)
-        self._take_results([task for task in tasks if isinstance(task.argument, Trial)])
+                self._take_proposal(task, task.argument)
+        self._take_results(
+            [
+                (task.order, task.order.completed(task.argument, _result(task, task.argument)))
+                for task in tasks
+                if isinstance(task.argument, Trial)
+            ]
+        )
 
-    def _take_proposal(self, task: _Task) -> None:
+    def _take_proposal(self, task: _Task, asked: Asked) -> None:
         error = task.future.exception()
-        proposal = fallback(task.argument, error) if error else task.future.result()
+        proposal: Proposal = fallback(asked, error) if error else task.future.result()
         self._busy_s += proposal.seconds
         if not self.stopping:  # a resume proposes the same point again
             self._evaluate(task.order, proposal)
 
-    def _take_results(self, tasks: list[_Task]) -> None:
-        results = [(task.order, task.order.completed(task.argument, _result(task))) for task in tasks]
+    def _take_results(self, results: list[tuple[Order, TrialResult]]) -> None:
         self._journal.append(*(result for _, result in results))
         for order, result in results:  # only what the disk has is known to anyone
             self._busy_s += result.seconds
@@ -210,10 +226,11 @@ def _proposed(asked: Asked) -> Proposal:
         return fallback(asked, error)
 
 
-def _result(task: _Task) -> TrialResult:
+def _result(task: _Task, trial: Trial) -> TrialResult:
     """The result of a trial; that of a worker that was lost is a failure."""
     error = task.future.exception()
     if error is None:
-        return task.future.result()
+        result: TrialResult = task.future.result()
+        return result
     seconds = round(time.monotonic() - task.started, 4)
-    return unfinished(task.argument, reason=f"{type(error).__name__}: {error}"[:500], seconds=seconds)
+    return unfinished(trial, reason=f"{type(error).__name__}: {error}"[:500], seconds=seconds)

@@ -1,8 +1,8 @@
 """How many trials ended, failed and why, at what cost? Counted one trial at a time, never from the whole journal."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -36,8 +36,8 @@ class Tally:
         self._marks: dict[str, bool] = {}  # whether the best trial stopped at its cap, or lies on a bound
         self._spaces = {condition.key: config.space(condition) for condition in config.conditions()}
         self.lowest: str | None = None
-        self.hours: Counter[str] = Counter()  # of devices, by kind
-        self._seconds: Counter[str] = Counter()  # of workers, by condition, by method and of all
+        self.hours: defaultdict[str, float] = defaultdict(float)  # of devices, by kind
+        self._seconds: defaultdict[str, float] = defaultdict(float)  # of workers, by condition, by method and of all
         self._ended: Counter[str] = Counter()
         for trial in trials:
             self.record(trial)
@@ -174,7 +174,7 @@ def printable(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t ")
 
 
-def hours_text(hours: Counter[str]) -> str:
+def hours_text(hours: Mapping[str, float]) -> str:
     """Hours by kind of device, such as ``12.5 GPU hours``; a CPU hour is one of a worker with its threads."""
     names = {"gpu": "GPU hours", "cpu": "CPU worker hours"}
     return ", ".join(f"{hours[kind]:.3g} {names.get(kind, kind)}" for kind in sorted(hours, reverse=True)) or "nothing"

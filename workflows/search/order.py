@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from workflows.campaign import STRATEGIES, CampaignConfig, Condition, Dimension, Trial, seed_of
 from workflows.campaign.measures import Minimise
@@ -125,7 +125,7 @@ class _Numbered:
         """The point of a proposed trial."""
         return self.results[t].point if t in self.results else self.proposals[t].point
 
-    def state(self, t: int) -> dict:
+    def state(self, t: int) -> dict[str, Any]:
         """What the proposal of a trial left; {} before the first."""
         if t < 0:
             return {}

@@ -41,7 +41,7 @@ def edge_of(trials: int, dimensions: int) -> int:
 
 def full_grid(budget: int, dimensions: int) -> int:
     """Trials of the largest full grid within a budget."""
-    return edge_of(budget, dimensions) ** dimensions
+    return int(edge_of(budget, dimensions) ** dimensions)
 
 
 def _grid_point(asked: Asked) -> np.ndarray:
@@ -52,13 +52,15 @@ def _grid_point(asked: Asked) -> np.ndarray:
 
 def _sobol_point(asked: Asked) -> np.ndarray:
     at_least = max(asked.trial + 1, _SOBOL_BLOCK)
-    return _sobol_points(len(asked.space), asked.seed, 1 << (at_least - 1).bit_length())[asked.trial]
+    point: np.ndarray = _sobol_points(len(asked.space), asked.seed, 1 << (at_least - 1).bit_length())[asked.trial]
+    return point
 
 
 @lru_cache(maxsize=4096)
 def _sobol_points(dimensions: int, seed: int, count: int) -> np.ndarray:
     """The first points of a condition's sequence, kept: scrambling costs the steering loop a millisecond."""
-    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random(count)
+    points: np.ndarray = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random(count)
+    return points
 
 
 STRATEGIES.register(Strategy("sobol", sobol))

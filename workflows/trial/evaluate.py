@@ -99,7 +99,10 @@ def _check_fidelity(trial: Trial, place: Placement) -> None:
         raise ValueError(f"fidelity {trial.fidelity} on {place.comm.size} ranks: one rank has no slab in the middle")
 
 
-def _task(trial: Trial, place: Placement) -> tuple[FusedDataset, str, Weights, SolverSettings, Array]:
+Task = tuple[FusedDataset, str, Weights, SolverSettings, Array]
+
+
+def _task(trial: Trial, place: Placement) -> Task:
     """What `solve` takes: data set, method, weights, settings, initial volume."""
     config, condition = trial.config, trial.condition
     weights, settings = config.parameters(condition, trial.point)
@@ -111,9 +114,9 @@ def _task(trial: Trial, place: Placement) -> tuple[FusedDataset, str, Weights, S
     return slab_of(bench.data(acquisition), trial.fidelity), condition.method, weights, settings, start
 
 
-def _solved(task: tuple[FusedDataset, str, Weights, SolverSettings, Array], place: Placement) -> Solution:
-    *problem, start = task
-    return solve(*problem, initial=start, place=place)
+def _solved(task: Task, place: Placement) -> Solution:
+    dataset, method, weights, settings, start = task
+    return solve(dataset, method, weights, settings, initial=start, place=place)
 
 
 @lru_cache(maxsize=1)
@@ -139,8 +142,13 @@ def _truth(trial: Trial, dataset: FusedDataset, place: Placement) -> ChemicalVol
 def _keep(trial: Trial, estimate: ChemicalVolume, result: Solution, place: Placement) -> None:
     """Write the reconstruction, with the trial that it is of."""
     volume = replace(estimate, data=to_host(estimate.data))
-    of = {"condition": trial.condition.key, "trial": trial.number, "point": json.dumps(trial.point)}
-    facts = {**of, "fingerprint": trial.config.fingerprint(), "stopped": result.stopped}
+    facts: dict[str, str | float | int] = {
+        "condition": trial.condition.key,
+        "trial": trial.number,
+        "point": json.dumps(trial.point),
+        "fingerprint": trial.config.fingerprint(),
+        "stopped": result.stopped,
+    }
     Path(trial.keep).parent.mkdir(parents=True, exist_ok=True)
     write_reconstruction(trial.keep, volume, result.history, facts, overwrite=True, comm=place.comm)
 
@@ -152,7 +160,7 @@ def _reason(error: Exception) -> str:
 
 def main(path: str) -> None:
     """Evaluate the trial of a JSON file and print its journal line."""
-    comm = SERIAL
+    comm: Comm = SERIAL
     try:
         comm = world()
         with guarded(comm):

@@ -4,7 +4,7 @@ import logging
 import os
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from types import MappingProxyType
@@ -101,7 +101,7 @@ class ParslSubmit:
     controller for each. So the arguments travel as bytes, and its log keeps what concerns blocks and workers.
     """
 
-    def __init__(self, kernel, how: Handling, ranks: Mapping[str, int] = MappingProxyType({})):
+    def __init__(self, kernel: Any, how: Handling, ranks: Mapping[str, int] = MappingProxyType({})):
         from parsl.app.app import python_app
 
         self._how, self._ranks, self._heard = how, ranks, time.monotonic()
@@ -110,7 +110,7 @@ class ParslSubmit:
         for name, level in _PARSL_LOGS.items():
             logging.getLogger(name).setLevel(level)
 
-    def __call__(self, function, *arguments) -> Future:
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
         label = next(iter(self._calls))  # ALONE where there are such workers: others may do the same
         if function is run_trial:
@@ -118,7 +118,7 @@ class ParslSubmit:
             arguments = (*arguments, how)
             label = ON_RANKS if how.ranks > 1 else label
         self._heard = time.monotonic()
-        future = self._calls[label](pickle.dumps((function, arguments)))
+        future: Future[Any] = self._calls[label](pickle.dumps((function, arguments)))
         future.add_done_callback(self._hear)
         return future
 
@@ -126,10 +126,10 @@ class ParslSubmit:
         """MPI ranks of a trial; a slab of the problem fits one process."""
         return self._ranks.get(trial.condition.key, 1) if trial.fidelity == 1 else 1
 
-    def _hear(self, _future: Future) -> None:
+    def _hear(self, _future: Future[Any]) -> None:
         self._heard = time.monotonic()
 
-    def prepared(self) -> list[Future]:
+    def prepared(self) -> list[Future[float]]:
         """A worker of each kind made ready."""
         most = max(self._ranks.values(), default=1)
         hows = {ALONE: replace(self._how, ranks=1), ON_RANKS: replace(self._how, ranks=most)}

@@ -12,7 +12,7 @@ from queue import Empty
 from typing import Any
 
 
-class PatientQueue(Queue[Any]):
+class PatientQueue(Queue):  # type: ignore[type-arg]  # it is generic in its stubs alone
     """A queue whose readers hold its lock for the moment of reading alone."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:

@@ -97,6 +97,15 @@ def load_plugins() -> None:
     _plugins.load()
 
 
+def plugins() -> list[str]:
+    """The plug-ins of this process: modules named in the variable, then entry points as ``name = module``."""
+    return [*_named(), *(f"{entry.name} = {entry.value}" for entry in entry_points(group=GROUP))]
+
+
+def _named() -> list[str]:
+    return [module for module in map(str.strip, os.environ.get(VARIABLE, "").split(",")) if module]
+
+
 class _Plugins:
     """The plug-ins of this process, imported once."""
 
@@ -130,8 +139,7 @@ _plugins = _Plugins()
 
 
 def _import_all() -> None:
-    named = os.environ.get(VARIABLE, "").split(",")
-    for module in filter(None, map(str.strip, named)):
+    for module in _named():
         try:
             import_module(module)
         except Exception as cause:

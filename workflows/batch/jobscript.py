@@ -1,11 +1,11 @@
 """What does the batch job of a campaign look like? The controller in a job, and the next job behind it."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from workflows.machines import Machine
+from workflows.machines.passed_on import exports
 from workflows.machines.quoting import quoted, quoted_words
 from workflows.machines.schedulers import SCHEDULERS, Scheduler
 
@@ -97,6 +97,4 @@ def _environment(machine: Machine) -> list[str]:
     here = Path.cwd()
     found = f'"$PWD"/{quoted(prefix.relative_to(here))}' if prefix.is_relative_to(here) else quoted(prefix)
     lines = [machine.worker_init.strip(), f'export PATH={found}/bin:"$PATH"']
-    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
-        lines.append(f"export PYTHONPATH={quoted(path)}")
-    return [line for line in lines if line]
+    return [line for line in (*lines, *exports()) if line]

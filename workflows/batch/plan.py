@@ -23,7 +23,8 @@ from workflows.workers.memory import host_gb
 
 # measured on 2 cores: a GP proposal at 10 to 20 points, kernels loaded from the cache
 _PROPOSAL_S = 0.35
-_START_S = (5.0, 20.0)  # until the first trial: imports, Parsl's processes, workers; on 2 quiet and 2 busy cores
+_START_S = 12.0  # until the first trial: imports, Parsl's processes, workers; 57 s were seen at a load of 7 on 2 cores
+_SIDE_BY_SIDE = 1.3  # assumed, at worst: workers share caches, memory and, as hyperthreads, cores
 _COMPILE_S = 60.0  # kernels on a host that has none yet
 
 
@@ -169,15 +170,21 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
 def span(config: CampaignConfig, machine: Machine, speed: Speed) -> Span:
     """The search on a machine, from what was measured here, its start included.
 
-    Of a local machine the workers share the cores with one another and, at worst, with what runs there now.
+    The workers of a local machine share its cores with one another and, at worst, with what runs there now.
     """
     best = predict(config, machine, min(speed.units_s) * speed.share)
     worst = predict(config, machine, max(speed.units_s))
-    quiet, crowded = 1.0, 1.0
-    if machine.provider == "local" and machine.device == "cpu":
-        threads = min(worst.workers, worst.at_once) * machine.threads_per_worker
-        quiet, crowded = Load(0.0, speed.load.cores).slows(threads), speed.load.slows(threads)
-    elsewhere_s = 0.0 if machine.provider == "local" else _COMPILE_S
+    threads = min(worst.workers, worst.at_once) * machine.threads_per_worker
+    local = machine.provider == "local"
+    quiet = Load(0.0, speed.load.cores)
+    if not (local and machine.device == "cpu"):
+        return Span(_START_S + best.seconds, _START_S + speed.kernels_s + (not local) * _COMPILE_S + worst.seconds)
+    side_by_side = _SIDE_BY_SIDE if threads > 1 else 1.0
+    # what was timed is as slow already as one thread is here; the constants are those of a quiet machine
+    model_s = predict(config, machine, 0.0).seconds
     return Span(
-        _START_S[0] + quiet * best.seconds, _START_S[1] + speed.kernels_s + elsewhere_s + crowded * worst.seconds
+        _START_S + quiet.slows(threads) * best.seconds,
+        speed.kernels_s
+        + speed.load.stretches(threads) * (_START_S + model_s)
+        + side_by_side * speed.load.slows(threads) * (worst.seconds - model_s),
     )

@@ -23,19 +23,24 @@ _BUSY = 0.3  # processes that want a core, for each core: more than this program
 
 @dataclass(frozen=True)
 class Load:
-    """What else a host computes: processes that want a core in the last minute, and its cores."""
+    """What else a host computes: processes that want a core, in the last minute and at most lately; and its cores."""
 
     processes: float
     cores: int
+    lately: float = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether others slow a campaign down."""
         return self.processes > _BUSY * self.cores
 
+    def stretches(self, threads: int) -> float:
+        """How much longer `threads` at once take than on cores of their own: cores are shared by all that want one."""
+        return max(1.0, (max(self.processes, self.lately) + threads) / self.cores)
+
     def slows(self, threads: int) -> float:
-        """How much longer `threads` at once take than the one thread that was timed: cores are shared by all."""
-        return max(1.0, (self.processes + threads) / self.cores) / max(1.0, (self.processes + 1) / self.cores)
+        """How much longer they take than the one thread that was timed, which others slowed down, too."""
+        return self.stretches(threads) / self.stretches(1)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Speed:
 def load_here() -> Load:
     """The load of this host; none where the system does not tell it."""
     try:
-        return Load(os.getloadavg()[0], len(os.sched_getaffinity(0)))
+        now, *before = os.getloadavg()
+        return Load(now, len(os.sched_getaffinity(0)), max(before))
     except (OSError, AttributeError):
         return Load(0.0, os.cpu_count() or 1)
 

@@ -19,6 +19,8 @@ _FILES = (
     "batch",
     "doctor",
 )
+# pydantic would read the metadata of every installed package, looking for plug-ins: 0.1 s
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
 for _file in _FILES:
     import_module(f"workflows.command.{_file}")
 

@@ -37,16 +37,24 @@ def told(say: Console, title: str, total: int, clock: Callable[[], float] = time
 
 @contextmanager
 def _bar(say: Console, title: str, total: int) -> Iterator[Advance]:
+    """A spinner until the first iteration, then the bar."""
     counted = TextColumn("{task.completed}/{task.total}")
     columns = (TextColumn("{task.description}"), BarColumn(), counted, TimeRemainingColumn())
-    with Progress(*columns, console=say, transient=True) as progress:
-        task = progress.add_task(f"{title}: {KERNELS}", total=total)
+    waiting, progress = say.status(f"{title} ({KERNELS})"), Progress(*columns, console=say, transient=True)
+    task = progress.add_task(title, total=total)
 
-        def advance(iteration: int, _volume: Any) -> dict[str, float]:
-            progress.update(task, completed=iteration, description=title)
-            return {}
+    def advance(iteration: int, _volume: Any) -> dict[str, float]:
+        waiting.stop()
+        progress.start()
+        progress.update(task, completed=iteration)
+        return {}
 
+    waiting.start()
+    try:
         yield advance
+    finally:
+        waiting.stop()
+        progress.stop()
 
 
 class _Lines:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fusedtomo
+from fusedtomo.registry import plugins
 from workflows.campaign import CampaignConfig
 from workflows.machines import Machine
 
@@ -45,6 +46,7 @@ def provenance(config: CampaignConfig, machine: Machine | None = None) -> dict[s
         "system": platform.platform(terse=True),
         "processor": processor(),
         "environment": environment(),
+        "plug-ins": ", ".join(plugins()) or "none",
         "configuration": config.model_dump_json(),
     }
     if machine is not None:

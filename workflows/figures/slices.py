@@ -23,6 +23,7 @@ from workflows.figures.history import HistoryInfo, draw_history, history_info
 __all__ = ["HistoryInfo", "SlicesInfo", "draw_history", "draw_slices", "history_info", "slices_info"]
 
 _SCALE_BAR_SHARE = 0.3
+_SHALLOW = 0.3  # height of an image over its width
 _LABEL_LETTERS = 12  # of a line beside the images
 # inches; constrained layout would give images of fixed shape uneven gaps
 _LABEL_IN = 0.84
@@ -77,8 +78,13 @@ class SlicesInfo:
         """Width and height of a figure of square voxels, as wide as one column of a journal or two."""
         rows, columns, down, across = self.images.shape
         width = SINGLE_COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN
-        row = max(_panel_in(self, width) * down / across, _LEAST_ROW_IN)
+        row = max(_panel_in(self, width) * down / across + 2 * _LINE_IN * self.shallow, _LEAST_ROW_IN)
         return width, _above_in(self, width) + rows * (row + _GAP_IN) - _GAP_IN + _BELOW_IN
+
+    @property
+    def shallow(self) -> bool:
+        """Whether an image is too shallow to hold a scale bar."""
+        return self.images.shape[2] < _SHALLOW * self.images.shape[3]
 
     @property
     def place(self) -> str:
@@ -302,10 +308,17 @@ def _broken(label: str) -> str:
 
 
 def _draw_scale_bar(info: SlicesInfo, ax: Axes) -> None:
-    down, across = info.images.shape[2:]
-    left, bottom, thick = 0.05 * across - 0.5, 0.05 * down - 0.5, 0.025 * down
-    ax.add_patch(Rectangle((left, bottom), info.scale_bar_voxels, thick, facecolor="white", edgecolor="black", lw=0.4))
-    shade = {"facecolor": "black", "alpha": 0.55, "linewidth": 0, "pad": 0.6}
-    place = {"xytext": (0, 1.5), "textcoords": "offset points", "ha": "left", "va": "bottom"}
-    above = (left, bottom + thick)
-    ax.annotate(f"{info.scale_bar_nm:g} nm", above, **place, color="white", fontsize="small", bbox=shade)
+    """White in the image, its length above it; below a shallow image, which it would hide, black, its length beside."""
+    across, length = info.images.shape[3], info.scale_bar_voxels
+    left, thick = 0.05 * across - 0.5, 0.02 * across
+    if info.shallow:
+        bottom, color, edge = -0.5 - 0.09 * across, "black", "none"
+        end, look = (left + length, bottom + thick / 2), {"xytext": (2, 0), "va": "center"}
+    else:
+        bottom, color, edge = 0.05 * across - 0.5, "white", "black"
+        shade = {"facecolor": "black", "alpha": 0.55, "linewidth": 0, "pad": 0.6}
+        end, look = (left, bottom + thick), {"xytext": (0, 1.5), "va": "bottom", "bbox": shade}
+    bar = Rectangle((left, bottom), length, thick, facecolor=color, edgecolor=edge, lw=0.4, clip_on=False)
+    ax.add_patch(bar)
+    look |= {"textcoords": "offset points", "annotation_clip": False, "color": color, "fontsize": "small"}
+    ax.annotate(f"{info.scale_bar_nm:g} nm", end, **look)

@@ -1,6 +1,5 @@
 """What is Parsl told about a machine? A profile turned into a parsl.Config."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
+from workflows.machines.passed_on import exports
 from workflows.machines.profile import Machine
 from workflows.machines.quoting import plain_path, quoted
 from workflows.machines.schedulers import node_file
@@ -148,8 +148,7 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
     if machine.accelerator_names:
         lines.append(f"export {VENDOR}={machine.gpu_vendor}")
-    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
-        lines.append(f"export PYTHONPATH={quoted(path)}")
+    lines += exports()
     # the workers' Python must be found even when the virtual environment was never activated
     lines.append(f"export PATH={quoted(Path(sys.executable).parent)}:$PATH")
     if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only

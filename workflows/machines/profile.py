@@ -14,10 +14,7 @@ from fusedtomo.settings import Settings
 from fusedtomo.toml import read_toml, validated
 from workflows.machines.quoting import one_line, quoted_words, shell_lines
 from workflows.machines.schedulers import SCHEDULERS, Scheduler
-
-_HERE = Path(__file__).parent.parent
-# a checkout has the folder beside this package, an installed distribution inside it
-CONFIGS = next((folder for folder in (_HERE.parent / "configs", _HERE / "configs") if folder.is_dir()), _HERE)
+from workflows.shipped import CONFIGS
 
 Launcher = Literal["simple", "single-node", "srun", "mpiexec", "jsrun", "hosts"]
 MailEvent = Literal["begin", "end", "fail"]

@@ -12,7 +12,7 @@ from fusedtomo.files import replacing
 
 SESSIONS = "sessions.jsonl"
 # facts of a session that its results may depend on
-_CODE = ("fusedtomo", "commit", "numpy", "scipy", "numba", "scikit-optimize", "scikit-learn")
+_CODE = ("fusedtomo", "commit", "plug-ins", "numpy", "scipy", "numba", "scikit-optimize", "scikit-learn")
 _LEFT_OUT = ("campaign", "fingerprint", "configuration")  # campaign.json has them
 
 Session = Mapping[str, str]

@@ -10,6 +10,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
 from fusedtomo.io import read_attributes, read_dataset, read_history, read_truth, read_volume, write_volume
 from fusedtomo.volume import ChemicalVolume
@@ -29,7 +30,9 @@ COMMANDS = [
     "run",
     "status",
     "trials",
+    "merge",
     "report",
+    "submit",
     "doctor",
 ]
 
@@ -149,7 +152,10 @@ def _run_and_report(fusedtomo, folder):
     write_toml(folder / "tiny.toml", axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]}, search__strategy="sobol")
     code, said = fusedtomo("check", "tiny.toml")
     assert code == 0
-    assert "2 cells (2 x 1) and 2 baseline conditions, 12 trials by sobol over haadf, tv" in said
+    assert (
+        "2 HAADF tilts x 1 chemical tilts; fused, Poisson + TV, Poisson: 4 conditions, 12 trials by sobol over haadf, tv"
+        in said
+    )
     # a process of its own: Parsl leaves its log file open in this one
     command = [sys.executable, "-m", "workflows.command.cli", "run", "tiny.toml", "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -172,13 +178,12 @@ def _run_and_report(fusedtomo, folder):
 def _reconstruct_by_atlas(fusedtomo, folder):
     atlas = folder / "runs" / "tiny" / "atlas.h5"
     winner = best(by_condition(replay(atlas.parent / "trials.jsonl"))["fused-h4-c3"])
-    with h5py.File(atlas) as file:
-        assert file["map/nrmse"].shape == (2, 1)
-        assert file["map/nrmse"][1, 0] == winner.nrmse
-        assert file["axes/haadf_tilts"][()].tolist() == [2, 4]
-        assert file["axes/chemical_tilts"][()].tolist() == [3]
-        assert set(file["baselines"]) == {"poisson-tv", "poisson"}
-        assert {name: file[f"atlas/{name}"][1, 0] for name in winner.weights} == winner.weights
+    with xr.open_dataset(atlas, engine="h5netcdf") as found:
+        assert (found.sizes["haadf_tilts"], found.sizes["chemical_tilts"]) == (2, 1)
+        assert set(found.method_name.values) == {"fused", "poisson-tv", "poisson"}
+        cell = found.sel(method_name="fused", haadf_tilts=4, chemical_tilts=3)
+        assert cell.nrmse == winner.nrmse
+        assert {name: cell[name].item() for name in winner.weights} == winner.weights
     command = ["reconstruct", "data.h5", "--atlas", atlas, "--iterations", 3, "--no-picture"]
     code, said = fusedtomo(*command, "--out", "by-atlas.h5")
     assert code == 0
@@ -242,7 +247,7 @@ def test_phantom_list_names_every_family(fusedtomo):
 def test_plan_counts_trials_and_predicts_a_time(fusedtomo, tmp_path):
     code, said = fusedtomo("plan", write_toml(tmp_path / "tiny.toml"), "--workers", 2)
     assert code == 0
-    for words in ("4 fused, 4 baselines", "trials 24", "2 on laptop", "predicted time at most"):
+    for words in ("4 of fused, 4 of other methods", "trials 24", "2 on laptop", "predicted time", "s to "):
         assert words in said
 
 
@@ -251,11 +256,93 @@ def test_help_has_an_example_that_begins_like_the_command(fusedtomo, command):
     code, said = fusedtomo(command, "--help")
     assert code == 0
     assert re.search(rf"Example.*fusedtomo {command}", said)
+    assert fusedtomo(command, "-h") == (code, said)
 
 
 def test_help_lists_every_command(fusedtomo):
     said = fusedtomo("--help")[1]
     assert all(re.search(rf"\b{command}\b", said) for command in COMMANDS)
+    assert "--install-completion" in said
+
+
+def test_check_tells_everything_that_is_wrong_at_once(fusedtomo, work):
+    changes = {"sedd": 3, "phantom__size": 8, "search__evaluations": 0, "acquisition__haadf": {"snr": 0.5}}
+    write_toml(work / "bad.toml", **changes)
+    code, said = fusedtomo("check", "bad.toml")
+    assert code == 2
+    assert said.count("error: bad.toml: ") == 4
+    assert "4 errors; " in said
+    for words in ("'sedd' = 3", "'phantom.size' = 8", "'search.evaluations' = 0", "snr 0.5 is not above 1"):
+        assert words in said
+    code, said = fusedtomo("run", "bad.toml")  # the others name the first alone
+    assert (code, said.count("error:")) == (2, 1)
+
+
+def test_check_counts_no_single_error(fusedtomo, work):
+    write_toml(work / "bad.toml", sedd=3)
+    said = fusedtomo("check", "bad.toml")[1].strip()
+    assert said == "error: bad.toml: unknown key 'sedd' = 3; did you mean 'seed'?"
+
+
+def test_a_shipped_campaign_is_known_by_its_name(fusedtomo, work):
+    code, said = fusedtomo("check", "quickstart")
+    assert code == 0
+    assert re.search(r"/configs/campaigns/quickstart.toml: valid. 'quickstart'", said)
+    assert re.search(r" quickstart: \S+/configs/campaigns/quickstart.toml ", said)  # which one is meant
+    code, said = fusedtomo("submit", "quickstart", "--machine", "slurm", "--dry-run")
+    assert code == 0
+    assert re.search(r"fusedtomo run /\S+/configs/campaigns/quickstart.toml --machine slurm", said)
+    shutil.copy("tiny.toml", "quickstart.toml")
+    assert "quickstart.toml: valid. 'tiny'" in fusedtomo("check", "quickstart")[1]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run", "submit"])
+def test_an_unknown_campaign_is_told_what_is_shipped(fusedtomo, work, command):
+    more = ["--machine", "slurm"] if command == "submit" else []
+    words = ["no 'quikstart' among the shipped campaigns", "did you mean 'quickstart'?", "Shipped: quickstart"]
+    refused(fusedtomo, work, [command, "quikstart", *more], words)
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [("fused", ["haadf 0.1, chemical 1, tv 1"]), ("poisson-tv", ["weights: chemical 1, tv 1"]), ("sirt", [])],
+)
+def test_weights_are_shown_of_the_terms_that_the_method_has(fusedtomo, work, method, shown):
+    code, said = fusedtomo("reconstruct", "data.h5", "--method", method, "--iterations", 1, "--no-picture")
+    assert code == 0, said
+    assert all(words in said for words in shown)
+    assert ("weights:" in said) == bool(shown)
+    assert "warning" not in said
+
+
+def test_a_weight_that_the_method_does_not_have_is_said_to_be_in_vain(fusedtomo, work):
+    command = ["reconstruct", "data.h5", "--method", "sirt", "--tv", 2, "--haadf", 1, "--iterations", 1]
+    said = fusedtomo(*command, "--no-picture")[1]
+    assert re.search(r"warning: --haadf, --tv: not used, sirt has no such weight", said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["reconstruct", "data.h5", "--iterations", "1", "--no-picture"],
+        ["simulate", "volume.h5", "--haadf-tilts", "3", "--chemical-tilts", "3", "--out", "new.h5"],
+        ["score", "volume.h5", "data.h5"],
+        ["plan", "tiny.toml"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_first_minute_is_not_mute(fusedtomo, work, command):
+    code, said = fusedtomo(*command)
+    assert code == 0
+    assert said.count("the first time on a machine, preparing the kernels takes up to a minute") == 1
+
+
+def test_trials_are_sorted_by_a_column(fusedtomo, work):
+    lines = fusedtomo("trials", "run", "--sort", "nrmse", "--json")[1]
+    found = [float(value) for value in re.findall(r'"nrmse": ([0-9.]+)', lines)]
+    assert len(found) == 23
+    assert found == sorted(found)
+    refused(fusedtomo, work, ["trials", "run", "--sort", "nmrse"], ["--sort nmrse", "did you mean 'nrmse'?"])
 
 
 # --- bad input
@@ -325,9 +412,9 @@ BAD_CAMPAIGNS = {
     "range upside down": ({"search__space__tv__low": 9.0}, ["'search.space.tv'", "low 9 is not below high 5"]),
     "log of zero": ({"search__space__tv__low": 0.0}, ["'search.space.tv.low' = 0.0", "greater than 0"]),
     "gamma": ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, ["space.gamma", "0.5", "within 1 and 2"]),
-    "one tilt": ({"axes__haadf_tilts": [1, 4]}, ["'grid.haadf_tilts.0' = 1", "greater than or equal to 2"]),
-    "too many tilts": ({"axes__haadf_tilts": [10**9]}, ["'grid.haadf_tilts.0' = 1000000000", "or equal to 1000"]),
-    "tilts unsorted": ({"axes__chemical_tilts": [4, 2]}, ["'grid'", "[4, 2]", "sort it"]),
+    "one tilt": ({"axes__haadf_tilts": [1, 4]}, ["'axes'", "haadf_tilts = 1", "greater than or equal to 2"]),
+    "too many tilts": ({"axes__haadf_tilts": [10**9]}, ["'axes'", "haadf_tilts = 1000000000", "or equal to 1000"]),
+    "tilts unsorted": ({"axes__chemical_tilts": [4, 2]}, ["'axes'", "[4, 2]", "sort them"]),
     "angle": ({"acquisition__max_deg": 120.0}, ["'acquisition.max_deg' = 120.0", "less than or equal to 90"]),
     "angles upside down": ({"acquisition__min_deg": 80.0}, ["'acquisition'", "min_deg 80 is not below max_deg 70"]),
     "snr": ({"acquisition__chemical": {"snr": 0.5}}, ["'acquisition.chemical'", "snr 0.5 is not above 1"]),

@@ -110,7 +110,7 @@ def check_drawn(info, figure):
         assert axes[row, 0].get_ylabel().split() == label.split()
         (bar,) = (patch for patch in axes[row, -1].patches if isinstance(patch, Rectangle))
         assert bar.get_width() == pytest.approx(info.scale_bar_nm / info.voxel_nm)
-        assert to_rgb(bar.get_facecolor()) == (1, 1, 1)
+        assert to_rgb(bar.get_facecolor()) == to_rgb("black" if info.shallow else "white")
         assert [text.get_text() for text in axes[row, -1].texts] == [f"{info.scale_bar_nm:g} nm"]
     for image in (image for ax in axes.flat for image in ax.images):
         assert image.origin == "lower"
@@ -141,6 +141,19 @@ def test_a_volume_of_one_element_and_of_nothing_is_drawn_in_one_column():
     assert info.images.max() == 0
     assert figure.get_size_inches()[0] == SINGLE_COLUMN_IN
     assert png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_the_scale_bar_of_a_slab_stands_below_its_images():
+    info = slices_info({name: volume(np.ones((2, 2, 20, 6))) for name in ("truth", "compressed sensing")})
+    figure = to_figure(draw_slices, info)
+    check_drawn(info, figure)
+    figure.draw_without_rendering()
+    composite, next_one = figure.axes[2], figure.axes[5]
+    (bar,) = composite.patches
+    assert bar.get_y() + bar.get_height() < -0.5  # where the image ends
+    length = composite.texts[0].get_window_extent()
+    assert length.y1 <= composite.images[0].get_window_extent().y0 + 1
+    assert length.y0 >= next_one.images[0].get_window_extent().y1
 
 
 def test_an_empty_figure_is_not_slices(info):

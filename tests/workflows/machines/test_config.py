@@ -53,6 +53,15 @@ def test_ranks_are_started_by_one_worker_on_the_first_node_of_a_block(tmp_path):
     assert type(ranks.provider.launcher).__name__ == "SingleNodeLauncher"
 
 
+def test_every_kind_of_workers_tells_of_its_blocks(tmp_path):
+    def on_submit(label, job):
+        pass
+
+    for machine in (BATCH, Machine(name="m", workers=1)):
+        config = parsl_config(machine, tmp_path, ("trials", "ranks"), on_submit)
+        assert [executor.provider.on_submit for executor in config.executors] == [on_submit, on_submit]
+
+
 def test_a_local_machine_does_not_drain_and_replaces_workers_that_were_killed(tmp_path):
     config = parsl_config(Machine(name="m", workers=1), tmp_path)
     assert config.executors[0].drain_period is None

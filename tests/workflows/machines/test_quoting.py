@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,11 +99,19 @@ def test_the_tripwire_works(trips, tmp_path):
     assert list(map(trips, scripts(machine, tmp_path))) == [True, True]
 
 
+def is_words(text):
+    try:
+        return bool(shlex.split(text))
+    except ValueError:
+        return False
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("provider", QUOTED_FIELDS)
 def test_a_hostile_value_is_one_word_for_the_scheduler_and_nothing_for_bash(trips, tmp_path, provider, hostile):
-    fields, word, path = QUOTED_FIELDS[provider], shlex.quote(hostile), Path(hostile)
-    others = {"scheduler_options": [hostile], "launcher_options": word, "bind_option": word}
+    fields, path = QUOTED_FIELDS[provider], Path(hostile)
+    words = hostile if is_words(hostile) else shlex.quote(hostile)
+    others = {"scheduler_options": [hostile], "launcher_options": words, "bind_option": words}
     launcher = {"slurm": "srun", "pbs": "mpiexec", "lsf": "hosts"}[provider]
     machine = Machine(**BATCH, **dict.fromkeys(fields, hostile), **others, provider=provider, launcher=launcher)
     job, block = scripts(machine, tmp_path, config=path, profile=hostile, out=path, script=path)
@@ -111,6 +120,21 @@ def test_a_hostile_value_is_one_word_for_the_scheduler_and_nothing_for_bash(trip
     directives = [line for line in job.splitlines() if line.startswith(machine.scheduler.directive)]
     said = [word for line in directives if not line.endswith(f" {hostile}") for word in shlex.split(line)]
     assert sum(word.endswith(hostile) for word in said) == len(fields)
+
+
+@pytest.mark.parametrize("below", ["", "here"], ids=["elsewhere", "below the folder"])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_folder_of_the_installation_is_one_word(trips, tmp_path, monkeypatch, below, hostile):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / below / hostile))
+    monkeypatch.setenv("PYTHONPATH", hostile)
+    job, _ = scripts(Machine(**BATCH, provider="slurm"), tmp_path)
+    assert not trips(job)
+    (line,) = [line for line in job.splitlines() if line.startswith("export PATH=")]
+    said = subprocess.run(["bash", "-c", f"{line}; printenv PATH"], cwd=here, capture_output=True, text=True)
+    assert said.stdout.startswith(f"{tmp_path / below / hostile}/bin:")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -30,9 +30,9 @@ def run(tmp_path):
     return folder.path
 
 
-def said(run, failed=False, condition=None, as_json=False, width=60):
+def said(run, failed=False, condition=None, as_json=False, width=60, sort=None, reverse=False):
     console = Console(file=io.StringIO(), width=width)
-    show(console, run, failed, condition, as_json)
+    show(console, run, failed, condition, as_json, sort, reverse)
     return console.file.getvalue().splitlines()
 
 
@@ -71,6 +71,56 @@ def test_json_is_the_journal_and_the_log(run):
     assert [one["condition"] for one in found] == ["fused-h5-c3", "fused-h5-c9", "poisson-c3"]
     assert found[0]["nrmse"] == 0.3421
     assert [one["log"] for one in found] == [None, str(run / "logs" / "n17-43.log"), None]
+
+
+def order(run, sort, reverse=False):
+    """Condition and number of the trials, as they are listed."""
+    return [(line.split()[0], int(line.split()[1])) for line in said(run, sort=sort, reverse=reverse)[1:]]
+
+
+@pytest.fixture
+def more(run):
+    """Two more trials beside a good and two failed ones."""
+    with Journal(run / "trials.jsonl") as journal:
+        journal.append(replace(trial("fused-h20-c3", 0, 0.2, haadf=0.5, tv=7.0), seconds=90.0, iterations=4))
+        journal.append(replace(trial("poisson-tv-c3", 2, 0.5, tv=1.0), seconds=1.0, iterations=70))
+    return run
+
+
+_FAILED = [("fused-h5-c9", 1), ("poisson-c3", 0)]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("nrmse", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 2)]),
+        ("iterations", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 2)]),
+    ],
+)
+def test_sorted_by_a_result_the_failed_ones_come_last_either_way(more, column, expected):
+    assert order(more, column) == expected + _FAILED
+    assert order(more, column, reverse=True) == expected[::-1] + _FAILED
+
+
+def test_sorted_by_what_every_trial_has(more):
+    assert [name for name, _ in order(more, "condition")] == sorted(name for name, _ in order(more, None))
+    assert [number for _, number in order(more, "trial")] == [0, 0, 0, 1, 2]
+    assert order(more, "seconds")[0] == ("poisson-tv-c3", 2)
+    assert order(more, "seconds", reverse=True)[0] == ("fused-h20-c3", 0)
+
+
+def test_sorted_by_a_searched_parameter(more):
+    found = order(more, "tv")
+    assert [name for name, _ in found] == ["poisson-tv-c3", "fused-h5-c9", "fused-h20-c3", "fused-h5-c3", "poisson-c3"]
+
+
+def test_reversed_alone_the_latest_comes_first(more):
+    assert order(more, None, reverse=True) == order(more, None)[::-1]
+
+
+def test_an_unknown_column_is_answered_with_the_nearest(run):
+    with pytest.raises(InputError, match=r"--sort nmrse: there is no such column; did you mean 'nrmse'\?"):
+        said(run, sort="nmrse")
 
 
 @pytest.mark.parametrize("worker", ["..:/../secret", "../x:1", "/etc/x:1", "n17:43/../x", "n17:x", "a\nb:1", ""])

@@ -12,6 +12,8 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from fusedtomo.importing import ImportRecipe
+from tests import pages
+from tests.pages import matched
 from tests.workflows.tiny import config
 from workflows.campaign import CampaignConfig, Trial
 from workflows.command.cli import app
@@ -26,8 +28,7 @@ from workflows.report.products import volumes_to_make, write_products
 from workflows.trial.evaluate import evaluate
 from workflows.workers.blocks import Blocks
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+PAGE = pages.page("formats.md")
 OF_SCALES = {"CLASS", "NAME", "DIMENSION_LIST", "DIMENSION_LABELS", "REFERENCE_LIST", "units", "long_name"}
 IMAGES = np.random.default_rng(0).poisson(4, (3, 9, 9)).astype(float)
 RECIPE = """
@@ -44,24 +45,8 @@ chemical_gain = 1
 
 
 def table(heading: str) -> dict[str, list[str]]:
-    """The rows of the page's table whose first column has a heading, by their first cell without its quotes."""
-    (found,) = re.findall(rf"^\| {re.escape(heading)} \|.*\n\| ---.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in found.splitlines()]
-    names = [row[0].strip("`") for row in rows]
-    assert len(set(names)) == len(names), f"a row of the table '{heading}' is there twice"
-    return {name: row[1:] for name, row in zip(names, rows, strict=True)}
-
-
-def pattern(name: str) -> re.Pattern:
-    """A name of the page with `<anything>` in it."""
-    return re.compile(re.sub(r"<[^>]*>", "[^/@]+", re.escape(name).replace(r"\<", "<").replace(r"\>", ">")))
-
-
-def matched(found: set[str], named: set[str]) -> tuple[set[str], set[str]]:
-    """What was found and is not named, and what is named and was not found."""
-    patterns = {name: pattern(name) for name in named}
-    unnamed = {one for one in found if not any(each.fullmatch(one) for each in patterns.values())}
-    return unnamed, {name for name, each in patterns.items() if not any(each.fullmatch(one) for one in found)}
+    """A table of the page."""
+    return pages.table(PAGE, heading)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +76,8 @@ def run(tmp_path_factory) -> Path:
     made = config(methods=["fused", "poisson"], repeats={"noise_seed": [1, 2]}, search__space=space)
     point = {"haadf": 0.2, "chemical": 1.0, "tv": 0.5, "eps": 0.4, "gamma": 1.7}
     with RunFolder(tmp_path_factory.mktemp("run"), made) as folder, Journal(folder.journal) as journal:
-        for condition in made.conditions():
-            searched = {name: point[name] for name in made.space(condition)}
+        for number, condition in enumerate(made.conditions()):
+            searched = {name: point[name] + 0.01 * number for name in made.space(condition)}  # or no atlas is drawn
             journal.append(evaluate(Trial(made, condition, 0, searched)))
         machine = load_machine("laptop")
         add_session(folder.path, provenance(made, machine))
@@ -111,13 +96,16 @@ def lines(path: Path) -> list[dict]:
 # ------------------------------------------------------------------------------- HDF5 files of ours
 
 
-def content(*paths: Path) -> dict[str, h5py.Dataset | None]:
-    """Arrays and attributes of files, named as on the page; an array as its type, unit and axes."""
-    found: dict[str, list[str] | None] = {}
+def content(*paths: Path) -> dict[str, list[str] | None]:
+    """Attributes and arrays of files, named as on the page; of an array its axes, type and unit."""
+    found = {}
     for path in paths:
         with h5py.File(path) as file:
             found |= {f"/@{name}": None for name in file.attrs}
-            file.visititems(lambda name, item: found.update(_of(f"/{name}", item)))
+            names: list[str] = []
+            file.visit(names.append)
+            for name in names:
+                found |= _of(f"/{name}", file[name])
     return found
 
 
@@ -230,7 +218,7 @@ def test_the_page_has_every_attribute_of_the_atlas(run):
 
 def test_the_page_has_the_columns_of_every_table(run):
     named = table("table")
-    found = {path.name: next(csv.reader(path.open())) for path in run.glob("*.csv")}
+    found = {path.name: next(csv.reader(path.read_text().splitlines())) for path in run.glob("*.csv")}
     assert matched(set(found), set(named)) == (set(), set())
     elements, searched = ("Co", "Ni", "O"), ["haadf", "chemical", "tv", "gamma", "eps"]
     variables = [name for name in table("atlas file") if name not in ("method_name", "element", "modality", "<axis>")]
@@ -262,5 +250,4 @@ def test_earlier_names_of_keys_are_told():
 
 
 def test_every_file_and_model_that_the_page_names_is_there():
-    named = re.findall(r"\b((?:fusedtomo|workflows|tests|configs|docs)/[\w./]*\w)", PAGE)
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in pages.files_named(PAGE) if not (pages.ROOT / name).exists()] == []

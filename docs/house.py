@@ -5,7 +5,7 @@ holds code and figure against the tables below.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,10 +146,11 @@ def _room_fault(here: str, there: str, name: str) -> str | None:
     return f"({here}) imports {name} ({there}), a room that it may not import"
 
 
-def faults(sources: dict[str, tuple[str, bool]]) -> list[str]:
-    """The faults of modules, given as name -> (source, is it a package)."""
+def faults(sources: dict[str, tuple[str, bool]], modules: Iterable[str] | None = None) -> list[str]:
+    """The faults of modules, given as name -> (source, is it a package): of all of them, or of some."""
     found = []
-    for module, (source, is_package) in sorted(sources.items()):
+    for module in sorted(sources if modules is None else modules):
+        source, is_package = sources[module]
         for imported in imports(source, module, is_package=is_package, known=set(sources)):
             message = fault(module, imported)
             if message:

@@ -68,7 +68,7 @@ def test_a_fabricated_violation_is_found(module, line, message):
     sources = our_sources()
     source, is_package = sources.get(module, ("", False))
     sources[module] = (source + "\n" + line + "\n", is_package)
-    (found,) = faults(sources)
+    (found,) = faults(sources, [module])
     assert found.startswith(module + ":")
     assert re.search(message, found)
 

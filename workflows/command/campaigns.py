@@ -37,8 +37,9 @@ def check(config: Config) -> None:
     """Validate a campaign file and say what it would run, or everything that is wrong with it."""
     from fusedtomo.toml import InvalidContent
     from workflows.campaign.config import load_campaign
+    from workflows.shipped import named_file
 
-    path = campaign_file(config)
+    path = named_file("campaigns", config)
     try:
         Console().print(f"{path}: valid. {_summary(load_campaign(path))}")
     except InvalidContent as error:

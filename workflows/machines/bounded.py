@@ -2,9 +2,27 @@
 
 import copy
 from collections.abc import Callable
-from functools import cache
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+
+    class _Provider:
+        """What the classes below take for granted of Parsl's class that they are mixed with."""
+
+        label: str
+        script_dir: str | None
+        resources: dict[str, dict[str, Any]]
+
+        def submit(self, command: str, tasks_per_node: int, job_name: str = "parsl") -> str | None:
+            """Submit a block; return its id."""
+            return None
+
+        def _status(self) -> None:
+            """Ask for the state of every block in `resources`."""
+            return
+else:
+    _Provider = object  # Parsl's class comes next, and is imported where workers are started only
 
 
 class NotSubmitted(Exception):
@@ -15,7 +33,7 @@ class _Rendered(Exception):
     """Ends a submission whose script is all that is wanted."""
 
 
-class Noted:
+class Noted(_Provider):
     """Mixed into a provider: `on_submit` is told (label, id) of every block that was submitted."""
 
     on_submit: Callable[[str, str], None] | None = None
@@ -68,11 +86,11 @@ class Bounded(Noted):
         """The script that would be submitted for a block that runs `command`."""
         written = {}
 
-        def keep(template: str, _filename: str, job_name: str, fields: dict) -> None:
+        def keep(template: str, _filename: str, job_name: str, fields: dict[str, Any]) -> None:
             written["text"] = Template(template).substitute(jobname=job_name, **fields)
             raise _Rendered
 
-        twin = copy.copy(self)
+        twin: Any = copy.copy(self)
         twin._write_submit_script, twin.tried = keep, 0
         twin.script_dir = self.script_dir or "."
         try:
@@ -82,7 +100,9 @@ class Bounded(Noted):
         raise AssertionError("the provider wrote no script")
 
 
-@cache
-def bounded(mixin: type[Noted], provider: type) -> Any:
-    """Parsl's class of providers with Bounded, or what was made of it, before it."""
+Mixin = TypeVar("Mixin", bound=Noted)
+
+
+def mixed(mixin: type[Mixin], provider: type) -> Callable[..., Mixin]:
+    """Parsl's class of providers with a class of ours before it."""
     return type(f"{mixin.__name__}{provider.__name__}", (mixin, provider), {})

@@ -2,9 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from workflows.machines.bounded import Bounded
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
 from workflows.machines.passed_on import exports
@@ -13,6 +15,10 @@ from workflows.machines.quoting import plain_path, quoted
 from workflows.machines.schedulers import node_file
 from workflows.trial.own_gpu import VENDOR
 from workflows.trial.solver_process import UnfitWorker
+
+if TYPE_CHECKING:
+    from parsl.config import Config
+    from parsl.executors import HighThroughputExecutor
 
 _RETRIES = 1
 _POOL = "python3 -m workflows.workers.pool"
@@ -29,7 +35,7 @@ def parsl_config(
     run_dir: Path,
     kinds: Sequence[str] = ("trials",),
     on_submit: Callable[[str, str], None] | None = None,
-):
+) -> "Config":
     """The parsl.Config of a machine.
 
     Args:
@@ -58,6 +64,7 @@ def block_script(machine: Machine, run_dir: Path) -> str:
     from workflows.machines.providers import provider_of
 
     provider = provider_of(machine, worker_init(machine, run_dir))
+    assert isinstance(provider, Bounded), "a machine without a scheduler has no batch script"
     provider.script_dir = str(run_dir / "000" / "submit_scripts")
     # the command's addresses and ports are known once a controller listens
     return provider.script(f"{_POOL} ...")
@@ -73,12 +80,15 @@ def _for_kind(machine: Machine, kind: str) -> Machine:
     return machine.changed(kind, **one, launcher="simple")
 
 
-def _executor(label: str, machine: Machine, run_dir: Path, on_submit: Callable[[str, str], None] | None):
+def _executor(
+    label: str, machine: Machine, run_dir: Path, on_submit: Callable[[str, str], None] | None
+) -> "HighThroughputExecutor":
     from parsl.executors import HighThroughputExecutor
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     from workflows.machines.providers import provider_of
 
+    provider: Any = provider_of(machine, worker_init(machine, run_dir), on_submit)
     drain_s = 60 * (machine.walltime_min - machine.drain_min)
     return HighThroughputExecutor(
         label=label,
@@ -95,14 +105,14 @@ def _executor(label: str, machine: Machine, run_dir: Path, on_submit: Callable[[
         if machine.provider == "local"
         else int(drain_s),  # a controller inside the job stops by itself (deadline)
         encrypted=True,
-        provider=provider_of(machine, worker_init(machine, run_dir), on_submit),
+        provider=provider,
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", _POOL),
         interchange_launch_cmd=_interchange_command(),
         block_error_handler=block_watch(machine.submissions),
     )
 
 
-def retry_cost(error: Exception, _task) -> float:
+def retry_cost(error: Exception, _task: Any) -> float:
     """What a failure costs of the budget of retries: a lost or unfit node little, anything else all of it.
 
     Nodes that are lost say nothing about the trial, so it is given back ten times. A trial that fails by itself is a
@@ -113,17 +123,17 @@ def retry_cost(error: Exception, _task) -> float:
     return 0.1 if isinstance(error, ManagerLost | WorkerLost | UnfitWorker) else _RETRIES + 1
 
 
-def block_watch(limit: int) -> Callable:
+def block_watch(limit: int) -> Callable[[Any, Mapping[str, Any]], None]:
     """Parsl's handler of block states: ends the run when no block is left and none will come.
 
     A state is no evidence by itself where a scheduler is asked: the workers that are connected are.
     """
     from parsl.jobs.states import JobState
 
-    def failed(status) -> bool:
+    def failed(status: Any) -> bool:
         return status.state in (JobState.FAILED, JobState.MISSING)
 
-    def watch(executor, states: dict) -> None:
+    def watch(executor: Any, states: Mapping[str, Any]) -> None:
         ended = [states[block] for block in sorted(states, key=int)]
         if not ended or not all(state.terminal for state in ended):
             return
@@ -136,7 +146,7 @@ def block_watch(limit: int) -> Callable:
     return watch
 
 
-def _words_of(status, number: int) -> str:
+def _words_of(status: Any, number: int) -> str:
     said = (status.stderr_summary or status.message or "").strip()
     return f"no block of workers is left ({number} started){': ' + said[-500:] if said else ''}"
 

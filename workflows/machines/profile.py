@@ -14,9 +14,9 @@ from fusedtomo.settings import Settings
 from fusedtomo.toml import read_toml, validated
 from workflows.machines.quoting import one_line, quoted_words, shell_lines
 from workflows.machines.schedulers import SCHEDULERS, Scheduler
+from workflows.machines.schedulers.scheduler import Launcher
 from workflows.shipped import CONFIGS
 
-Launcher = Literal["simple", "single-node", "srun", "mpiexec", "jsrun", "hosts"]
 MailEvent = Literal["begin", "end", "fail"]
 LOCAL = "local"  # the provider that is no batch scheduler
 

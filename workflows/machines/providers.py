@@ -1,23 +1,23 @@
 """Which Parsl provider and launcher does a machine need? Parsl's own, with submissions bounded."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from parsl.launchers import JsrunLauncher, MpiExecLauncher, SimpleLauncher, SingleNodeLauncher, SrunLauncher
 from parsl.launchers.base import Launcher
 from parsl.providers import LocalProvider
-from parsl.providers.base import ExecutionProvider
 
-from workflows.machines.bounded import Noted
+from workflows.machines.bounded import Bounded, Noted, mixed
 from workflows.machines.profile import Machine
 from workflows.machines.quoting import quoted_words
-from workflows.machines.schedulers import node_file
+from workflows.machines.schedulers import Scheduler, node_file
 from workflows.machines.schedulers.scheduler import clock
 
 _COMMAND_TIMEOUT_S = 120  # a busy scheduler takes its time
 
 
-class WatchedLocal(Noted, LocalProvider):
+class Watched(Noted):
     """Processes of this machine, whose end is noticed within a second: a look at them costs next to nothing."""
 
     status_polling_interval = 1
@@ -46,9 +46,7 @@ wait
 """
 
 
-def provider_of(
-    machine: Machine, worker_init: str, on_submit: Callable[[str, str], None] | None = None
-) -> ExecutionProvider:
+def provider_of(machine: Machine, worker_init: str, on_submit: Callable[[str, str], None] | None = None) -> Noted:
     """The provider that starts a machine's workers; `on_submit` is told (label, id) of each block that it starts."""
     common = {
         "nodes_per_block": machine.nodes_per_block,
@@ -58,15 +56,16 @@ def provider_of(
         "launcher": launcher_of(machine),
         "worker_init": worker_init,
     }
-    provider = _of_scheduler(machine, common) if machine.scheduler else WatchedLocal(**common)
+    scheduler = machine.scheduler
+    provider = _batch_jobs(scheduler, machine, common) if scheduler else mixed(Watched, LocalProvider)(**common)
     provider.on_submit = on_submit
     return provider
 
 
-def _of_scheduler(machine: Machine, common: dict) -> ExecutionProvider:
+def _batch_jobs(scheduler: Scheduler, machine: Machine, common: Mapping[str, Any]) -> Bounded:
     # Slurm and LSF count whole minutes
     batch = {"walltime": clock(math.ceil(machine.walltime_min)), "cmd_timeout": _COMMAND_TIMEOUT_S}
-    provider = machine.scheduler.provider(machine, {**common, **batch})
+    provider = scheduler.provider(machine, {**common, **batch})
     provider.limit, provider.poll_s = machine.submissions, machine.poll_s
     return provider
 

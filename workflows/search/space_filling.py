@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import qmc
 
 from workflows.campaign import STRATEGIES, Strategy
 from workflows.search.propose import Asked, Proposal, scaled
@@ -55,6 +54,8 @@ def _sobol_point(asked: Asked) -> np.ndarray:
 @lru_cache(maxsize=4096)
 def _sobol_points(dimensions: int, seed: int, count: int) -> np.ndarray:
     """The first points of a condition's sequence, kept: scrambling costs the steering loop a millisecond."""
+    from scipy.stats import qmc  # a second to import, and whoever only looks at a campaign needs it not
+
     return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random(count)
 
 

@@ -1,7 +1,7 @@
 """How are Parsl's workers started, watched and ended, so that no fault hangs a run or leaves a process behind?"""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -75,7 +75,7 @@ def handling_of(machine: Machine, folder: Path) -> Handling:
     )
 
 
-def _wait_for_worker(submit: ParslSubmit, machine: Machine, folder: Path, say) -> None:
+def _wait_for_worker(submit: ParslSubmit, machine: Machine, folder: Path, say: Callable[[str], None]) -> None:
     """Return once a worker can take a trial; one that never joins is an error, not a wait. Waiting in a queue is."""
     futures, waited = submit.prepared(), 0.0
     while not any(future.done() for future in futures):

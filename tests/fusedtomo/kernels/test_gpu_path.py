@@ -23,7 +23,7 @@ from fusedtomo.reconstruct import METHODS, reconstruct
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers import accelerated
 from tests.devices import DEVICES, device, on
-from tests.fusedtomo.kernels import fake_cupy, host_build
+from tests.fusedtomo.kernels import fake_cupy
 from tests.fusedtomo.kernels.test_cuda_kernels import CALLS, outcome
 from tests.mpi import needs_mpi, run_script
 
@@ -50,8 +50,6 @@ def gpu(request):
 @pytest.fixture
 def record():
     """What the fake GPU does."""
-    if host_build.why_not() is not None:
-        pytest.skip(host_build.why_not())
     with fake_cupy.installed() as record:
         yield record
 
@@ -227,10 +225,9 @@ if comm.rank == 0:
 
 @needs_mpi
 @pytest.mark.slow
+@pytest.mark.fake_gpu
 def test_slabs_on_gpus_have_the_bits_of_the_whole():
     """Every method on one and on three ranks, each with a fake GPU of its own, their arrays staged through the host."""
-    if host_build.why_not() is not None:
-        pytest.skip(host_build.why_not())
     one, three = (run_script(n, SLABS, str(Path(__file__).parents[3]), timeout_s=200) for n in (1, 3))
     assert (one.returncode, three.returncode) == (0, 0), three.stderr
     assert json.loads(three.stdout) == json.loads(one.stdout)

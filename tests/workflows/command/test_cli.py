@@ -64,7 +64,7 @@ def finished(tmp_path_factory):
         lines = []
         for condition in small.conditions():
             for number in range(small.evaluations(condition)):
-                lines.append(_trial(condition.key, number, 1 / (condition.chemical_tilts + number)).line())
+                lines.append(_trial(condition.key, number, 1 / (dict(condition.at)["chemical_tilts"] + number)).line())
         made.journal.write_text("\n".join(lines) + "\n")
     return folder
 
@@ -152,10 +152,8 @@ def _run_and_report(fusedtomo, folder):
     write_toml(folder / "tiny.toml", axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]}, search__strategy="sobol")
     code, said = fusedtomo("check", "tiny.toml")
     assert code == 0
-    assert (
-        "2 HAADF tilts x 1 chemical tilts; fused, Poisson + TV, Poisson: 4 conditions, 12 trials by sobol over haadf, tv"
-        in said
-    )
+    assert "2 HAADF tilts x 1 chemical tilts; fused, Poisson + TV, Poisson: 4 conditions" in said
+    assert "12 trials by sobol over haadf, tv" in said
     # a process of its own: Parsl leaves its log file open in this one
     command = [sys.executable, "-m", "workflows.command.cli", "run", "tiny.toml", "--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -288,9 +286,9 @@ def test_a_shipped_campaign_is_known_by_its_name(fusedtomo, work):
     code, said = fusedtomo("check", "quickstart")
     assert code == 0
     assert re.search(r"/configs/campaigns/quickstart.toml: valid. 'quickstart'", said)
-    assert re.search(r" quickstart: \S+/configs/campaigns/quickstart.toml ", said)  # which one is meant
     code, said = fusedtomo("submit", "quickstart", "--machine", "slurm", "--dry-run")
     assert code == 0
+    assert re.search(r" quickstart: \S+/configs/campaigns/quickstart.toml ", said)  # which one is meant
     assert re.search(r"fusedtomo run /\S+/configs/campaigns/quickstart.toml --machine slurm", said)
     shutil.copy("tiny.toml", "quickstart.toml")
     assert "quickstart.toml: valid. 'tiny'" in fusedtomo("check", "quickstart")[1]

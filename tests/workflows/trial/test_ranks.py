@@ -132,7 +132,7 @@ def test_an_error_that_one_rank_has_alone_ends_all(folder, tmp_path):
     began = time.perf_counter()
     ended = run_ranks(3, "-c", _OUT_OF_MEMORY, str(folder / "data.h5"), "--out", str(tmp_path / "out.h5"))
     assert ended.returncode == 1
-    assert time.perf_counter() - began < 30
+    assert time.perf_counter() - began < 120  # it would hang else, and a busy machine is slow
     assert ended.stderr.count("rank 1 of 3: Traceback") == 1  # although that rank is mute
     assert ended.stderr.count("MemoryError: no room") == 1
     assert list(tmp_path.iterdir()) == []
@@ -191,7 +191,7 @@ def test_a_trial_that_fails_on_a_rank_is_one_failed_line(tmp_path, failing):
     began = time.perf_counter()
     ended = run_script(3, _BROKEN.format(failing=failing), str(trial_file(tmp_path, "fused-h4-c3")))
     assert ended.returncode == 1
-    assert time.perf_counter() - began < 30
+    assert time.perf_counter() - began < 120  # it would hang else, and a busy machine is slow
     (line,) = ended.stdout.splitlines()
     result = TrialResult.from_line(line)
     assert (result.status, result.condition, result.trial, result.point) == ("failed", "fused-h4-c3", 5, POINT)

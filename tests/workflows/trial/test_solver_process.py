@@ -80,7 +80,7 @@ def test_a_trial_that_hangs_is_ended_with_its_group_and_says_where_it_hung(solve
 def test_a_process_killed_once_costs_nothing_but_time(solver):
     one = solver()
     before = later_killed(one)
-    assert one.evaluate(trial(solver__max_iterations=2000, solver__tolerance=0.0)).ok
+    assert one.evaluate(trial(solver__max_iterations=300, solver__tolerance=0.0)).ok
     assert one._child.pid != before
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from workflows.machines.bounded import Bounded, mixed
 from workflows.machines.quoting import quoted, quoted_or_none
 from workflows.machines.schedulers.scheduler import Job, Scheduler, given, hosts_in, said
 
@@ -42,13 +43,11 @@ def _mail(machine: "Machine") -> list[str]:
     ]
 
 
-def _provider(machine: "Machine", common: Mapping[str, Any]) -> Any:
+def _provider(machine: "Machine", common: Mapping[str, Any]) -> Bounded:
     from parsl.providers import LSFProvider
 
-    from workflows.machines.bounded import Bounded, bounded
-
     cores = machine.cpus_per_node or 1
-    return bounded(Bounded, LSFProvider)(
+    return mixed(Bounded, LSFProvider)(
         project=quoted_or_none(machine.account),
         queue=quoted_or_none(machine.queue),
         scheduler_options=LSF.directives(["-rn", *_mail(machine), *machine.scheduler_options]),

@@ -4,9 +4,9 @@ import copy
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from workflows.machines.bounded import Bounded, bounded
+from workflows.machines.bounded import Bounded, mixed
 from workflows.machines.quoting import quoted, quoted_or_none
 from workflows.machines.schedulers.scheduler import Job, Scheduler, clock, given, hosts_in, said, seconds
 
@@ -56,10 +56,10 @@ def _mail(machine: "Machine") -> list[str]:
     return [f"-M {quoted(machine.mail_user)}", f"-m {points}"]
 
 
-def _provider(machine: "Machine", common: Mapping[str, Any]) -> Any:
+def _provider(machine: "Machine", common: Mapping[str, Any]) -> Bounded:
     from parsl.providers import PBSProProvider
 
-    provider = bounded(AskedOneByOne, PBSProProvider)(
+    provider: Any = mixed(AskedOneByOne, PBSProProvider)(
         account=quoted_or_none(machine.account),
         queue=quoted_or_none(machine.queue),
         cpus_per_node=machine.cpus_per_node or 1,
@@ -69,7 +69,7 @@ def _provider(machine: "Machine", common: Mapping[str, Any]) -> Any:
     )
     if machine.mail_user:  # Parsl's template forbids mail
         provider.template_string = provider.template_string.replace("#PBS -m n\n", "")
-    return provider
+    return cast(Bounded, provider)
 
 
 def _current_job(environ: Mapping[str, str]) -> Job | None:

@@ -6,13 +6,16 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fusedtomo.errors import InputError
 from workflows.machines.quoting import quoted
 
 if TYPE_CHECKING:
+    from workflows.machines.bounded import Bounded
     from workflows.machines.profile import Machine
+
+Launcher = Literal["simple", "single-node", "srun", "mpiexec", "jsrun", "hosts"]
 
 _ANSWER_S = 30
 
@@ -66,11 +69,11 @@ class Scheduler:
     watch: str
     log: str
     cancel_chain: str
-    launcher: str
+    launcher: Launcher
     node_file: str
     takes: frozenset[str]
     asks: "Callable[[Machine, str], list[str]]"
-    provider: "Callable[[Machine, Mapping[str, Any]], Any]"
+    provider: "Callable[[Machine, Mapping[str, Any]], Bounded]"
     current_job: Callable[[Mapping[str, str]], Job | None]
 
     def directives(self, lines: list[str]) -> str:

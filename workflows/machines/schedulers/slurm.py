@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fusedtomo.errors import InputError
+from workflows.machines.bounded import Bounded, mixed
 from workflows.machines.quoting import quoted, quoted_or_none
 from workflows.machines.schedulers.scheduler import Job, Scheduler, given, said, seconds
 
@@ -46,14 +47,12 @@ def _mail(machine: "Machine") -> list[str]:
     return [f"--mail-user={quoted(machine.mail_user)}", f"--mail-type={','.join(machine.mail_events).upper()}"]
 
 
-def _provider(machine: "Machine", common: Mapping[str, Any]) -> Any:
+def _provider(machine: "Machine", common: Mapping[str, Any]) -> Bounded:
     from parsl.providers import SlurmProvider
-
-    from workflows.machines.bounded import Bounded, bounded
 
     # a job that lost a node would come back under its old id, and Parsl would not know it
     lines = ["--no-requeue", *_share(machine), *_mail(machine), *machine.scheduler_options]
-    return bounded(Bounded, SlurmProvider)(
+    return mixed(Bounded, SlurmProvider)(
         account=quoted_or_none(machine.account),
         partition=quoted_or_none(machine.queue),
         qos=quoted_or_none(machine.qos),

@@ -264,7 +264,7 @@ def test_the_machines_load_by_their_path(folder):
 def test_the_cluster_is_asked_for_what_its_profile_says(folder, tmp_path):
     cluster = load_machine(str(folder / "lab_cluster.toml")).changed("here", account="em")
     lines = block_script(cluster.complete(), tmp_path / "parsl").splitlines()
-    for line in ("#SBATCH --partition=tomography", "#SBATCH --account=em", "#SBATCH --time=02:00:00"):
+    for line in ("#SBATCH --partition=tomography", "#SBATCH --account=em", "#SBATCH --time=120"):
         assert line in lines
     assert "module load python" in lines
 

@@ -34,9 +34,9 @@ Angles = str | tuple[TiltDegrees, ...]
 
 
 class PixelSize(Settings):
-    """A pixel size kept in a data set."""
+    """A pixel size kept in the file."""
 
-    dataset: str = Field(description="HDF5 path of the pixel size: one number, or one equal number a tilt")
+    dataset: str = Field(description="name of the pixel size in the file: one number, or one equal number a tilt")
     nm_per_unit: float = Field(gt=0, description="nanometres in one of its units, for example 1000 for micrometres")
 
 
@@ -52,12 +52,12 @@ class Shifts(Settings):
 class ImportRecipe(Settings):
     """Where a measured HAADF and chemical tilt series are kept, and how they become a data set."""
 
-    file: FileName = Field(description="HDF5 file inside the data folder")
-    haadf: str = Field(description="HDF5 path of the HAADF stack (tilt, y, x)")
+    file: FileName = Field(description="file inside the data folder, HDF5 or .npz (fusedtomo.importing.formats)")
+    haadf: str = Field(description="name of the HAADF stack (tilt, y, x) in the file; of HDF5 the path of the data set")
     elements: dict[Symbol, str] = Field(
-        min_length=1, description="HDF5 path of the stack (tilt, y, x) of raw counts of each element"
+        min_length=1, description="name of the stack (tilt, y, x) of raw counts of each element"
     )
-    angles_deg: Angles = Field(description="HDF5 path of the tilt angles in degrees, or the angles themselves")
+    angles_deg: Angles = Field(description="name of the tilt angles in degrees, or the angles themselves")
     chemical_angles_deg: Angles | None = Field(
         None, description="the same for the chemical stacks; default: those of the HAADF stack"
     )

@@ -12,6 +12,7 @@ _CODE = re.compile(r"^```.*?^```$|^ {4}[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOT
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 _NAMED = re.compile(r"(?<![\w./-])((?:docs|tests|configs|workflows|fusedtomo|phantoms|benchmarks)/[\w/.-]*\w)")
+_PAGE = re.compile(r"(?<![\w./])docs/[\w-]+\.md")
 
 
 def anchors(text: str) -> set[str]:
@@ -58,3 +59,13 @@ def test_broken_links_are_found(tmp_path, monkeypatch):
         "[e](none.md) [f](#nowhere) [g](page.md#nowhere) `[h](none.md)`\n\n    [i](none.md)\n\n[j](never.md)\n"
     )
     assert broken(page) == ["none.md", "#nowhere", "page.md#nowhere", "never.md"]
+
+
+def test_pages_that_the_code_names_exist():
+    folders = ("fusedtomo", "phantoms", "workflows", "benchmarks", "tests", "configs", "jobscripts")
+    files = [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".toml", ".sh"}
+    ]
+    named = {(path, page) for path in files for page in _PAGE.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 10
+    assert [f"{path}: {page}" for path, page in sorted(named) if not (ROOT / page).is_file()] == []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,7 +22,8 @@ from workflows.campaign.measures import Minimise, checked_measures
 from workflows.campaign.setup import AcquisitionConfig, Setup
 from workflows.campaign.strategies import STRATEGIES
 
-SEARCHABLE = ("haadf", "chemical", "tv", "gamma", "eps")
+Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
+SEARCHABLE: tuple[Searchable, ...] = get_args(Searchable)
 MOST_AXES = 3
 _WEIGHTS = tuple(Weights.model_fields)
 _EARLIER = {"grid": "axes", "baselines": "methods"}  # names of earlier versions, still read
@@ -61,7 +62,7 @@ class Search(Settings):
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
-    space: dict[Literal[SEARCHABLE], Dimension] = Field(
+    space: dict[Searchable, Dimension] = Field(
         min_length=1, description="what is searched, and over which range"
     )
 

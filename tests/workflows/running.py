@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from tests.workflows.tiny import content
+from tests.workflows.tiny import config, content, fused
+from workflows.campaign import Trial
 from workflows.record.journal import replay
 from workflows.record.state import RUNNING, read_state
 
@@ -26,6 +28,7 @@ CHANGES = {
     "methods": ["fused", "poisson-tv"],
     "solver": {"max_iterations": 120, "tolerance": 0.0},  # long enough to be killed in the middle
 }
+ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
 SECRET = "sesame-6f3a91"  # in the environment of every run
 N_TRIALS = 4 * 4 + 2 * 3
 
@@ -34,6 +37,16 @@ def facts(path):
     """What must not depend on workers and interruptions."""
     trials = replay(path / "trials.jsonl")
     return sorted((t.condition, t.trial, t.status, sorted(t.point.items()), t.nrmse) for t in trials)
+
+
+def tiny_trial(**changes):
+    """A trial of the tiny campaign, which may be changed."""
+    return Trial(config(**changes), fused(4, 3), 5, {"haadf": 0.05, "tv": 0.7})
+
+
+def scores(result):
+    """What must not depend on where a trial ran."""
+    return replace(result, seconds=0.0, started=0.0, worker="", ranks=1)
 
 
 def write_machine(path: Path, *lines: str) -> Path:

@@ -1,6 +1,7 @@
 """A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -39,7 +40,7 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
         Heartbeat(folder.path, machine.name) as heart,
     ):
         try:
-            _steer(folder, journal, machine, console, stop, heart)
+            _Controller(folder, journal, machine, console, stop, heart).compute()
             heart.update(phase="writing the report")
             with console.status("writing the report") as status:
                 written = write_products(folder, provenance(config, machine), status.update)
@@ -50,57 +51,58 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
         return written
 
 
-def _steer(
-    folder: RunFolder, journal: Journal, machine: Machine, console: Console, stop: Stop, heart: Heartbeat
-) -> None:
-    """Run what is left to run: trials, then the reconstructions that the report shows.
+@dataclass(frozen=True)
+class _Controller:
+    """What one controller has: its run folder and journal, its machine, and whom it listens and speaks to."""
 
-    Raises:
-        Stopped: the campaign is not complete.
-    """
-    config, trials = folder.config, folder.trials()
-    finished = all(order.finished for order in orders_of(config, trials))
-    if finished and not volumes_to_make(folder):
-        return
-    _note_session(folder, machine, console)
-    ranks = ranks_by_condition(machine, config)
-    heart.update(phase="preparing the kernels")
-    with console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
-        warm_up()
-    heart.update(phase="starting workers")
-    with workers(machine, folder.path, console, ranks) as submit:
-        if not finished:
-            _search(folder, journal, trials, submit, ranks, machine, console, stop, heart)
-        heart.update(phase="reconstructing volumes")
-        with deadline(machine):
-            make_volumes(volumes_to_make(folder), submit, console, submit.broken)
+    folder: RunFolder
+    journal: Journal
+    machine: Machine
+    console: Console
+    stop: Stop
+    heart: Heartbeat
+
+    def compute(self) -> None:
+        """Have computed what is left: trials, then the reconstructions that the report shows.
+
+        Raises:
+            Stopped: the campaign is not complete.
+        """
+        trials = self.folder.trials()
+        finished = all(order.finished for order in orders_of(self.folder.config, trials))
+        if finished and not volumes_to_make(self.folder):
+            return
+        note_session(self.folder, self.machine, self.console)
+        ranks = ranks_by_condition(self.machine, self.folder.config)
+        self._prepare()
+        with workers(self.machine, self.folder.path, self.console, ranks) as submit, deadline(self.machine):
+            if not finished:
+                self._search(trials, submit, ranks)
+            self.heart.update(phase="reconstructing volumes")
+            make_volumes(volumes_to_make(self.folder), submit, self.console, submit.broken)
+
+    def _prepare(self) -> None:
+        self.heart.update(phase="preparing the kernels")
+        with self.console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
+            warm_up()
+        self.heart.update(phase="starting workers")
+
+    def _search(self, trials: list[TrialResult], submit: ParslSubmit, ranks: Mapping[str, int]) -> None:
+        """Run the trials that are left; Stopped when they are not complete."""
+        config, heart = self.folder.config, self.heart
+        n_workers = sum(n_of(self.machine, kind) for kind in kinds(ranks))
+        waiting = config.search.pending * sum(n > 1 for n in ranks.values())
+        with Dashboard(config, heart, self.console, trials=trials) as watch:
+            heart.update(phase=RUNNING)
+            steering = Steering(config, trials, self.journal, submit, n_workers, watch, submit.broken, waiting)
+            with self.stop.calling(steering.stop):
+                steering.run()
+        if steering.stopping:
+            raise Stopped
 
 
-def _search(
-    folder: RunFolder,
-    journal: Journal,
-    trials: list[TrialResult],
-    submit: ParslSubmit,
-    ranks: Mapping[str, int],
-    machine: Machine,
-    console: Console,
-    stop: Stop,
-    heart: Heartbeat,
-) -> None:
-    """Run the trials that are left; Stopped when they are not complete."""
-    config = folder.config
-    n_workers = sum(n_of(machine, kind) for kind in kinds(ranks))
-    waiting = config.search.pending * sum(n > 1 for n in ranks.values())
-    with Dashboard(config, heart, console, trials=trials) as watch:
-        heart.update(phase=RUNNING)
-        steering = Steering(config, trials, journal, submit, n_workers, watch, submit.broken, waiting)
-        with stop.calling(steering.stop), deadline(machine):
-            steering.run()
-    if steering.stopping:
-        raise Stopped
-
-
-def _note_session(folder: RunFolder, machine: Machine, console: Console) -> None:
+def note_session(folder: RunFolder, machine: Machine, console: Console) -> None:
+    """Note in the run folder which code works in it from now on; warn where other code made a part of it."""
     changed = add_session(folder.path, provenance(folder.config, machine))
     if changed:
         console.print(

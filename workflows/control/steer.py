@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count, islice
+from typing import Any, Protocol
 
 from fusedtomo.errors import TryAgain
 from workflows.campaign import CampaignConfig, Trial
@@ -16,22 +17,35 @@ from workflows.record.journal import Journal, TrialResult
 from workflows.record.state import Progress
 from workflows.search.order import Order, orders_of
 from workflows.search.propose import Asked, Proposal, propose
-from workflows.search.space_filling import without_model
+from workflows.search.space_filling import fallback
 from workflows.trial.outcome import unfinished
 from workflows.trial.solver_process import UnfitWorker
 from workflows.workers.apps import run_proposal, run_trial
 
-Submit = Callable[..., Future]
-_TICK_S = 0.25
+Submit = Callable[..., Future[Any]]
+TICK_S = 0.25  # a controller looks after its workers so often, whatever they answer
 _WORKERS_AHEAD = 16  # for so many workers a task more is handed out, so that none waits for the controller
 
 
 class WorkersLost(TryAgain):
     """No worker can answer any more."""
 
+    def __init__(self, reason: str):
+        super().__init__(f"all workers are lost ({reason}); nothing else is: run the same command again")
+
 
 class _Abandoned(Exception):
     """What still runs will not end, and need not: the campaign was told to stop."""
+
+
+class Watch(Protocol):
+    """Who is told how the campaign goes."""
+
+    def record(self, result: TrialResult) -> None:
+        """A result that the disk has."""
+
+    def tick(self, progress: Progress) -> None:
+        """How busy the workers are; several times a second."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class _Task:
 
     order: Order
     argument: Asked | Trial
-    future: Future
+    future: Future[Any]
     started: float
 
 
@@ -69,7 +83,7 @@ class Steering:
         journal: Journal,
         submit: Submit,
         workers: int,
-        watch,
+        watch: Watch,
         broken: Callable[[], str] = lambda: "",
         waiting: int = 0,
     ):
@@ -80,7 +94,7 @@ class Steering:
         self._ready: list[tuple[int, int, Order]] = []  # a heap: the fewest trials first, then who came first
         self._arrivals = count()
         self._ended: queue.SimpleQueue[_Task] = queue.SimpleQueue()
-        self._running: dict[Future, float] = {}  # when each was handed out, the earliest first
+        self._running: dict[Future[Any], float] = {}  # when each was handed out, the earliest first
         self._busy_s, self._began = 0.0, time.monotonic()
         self.stopping, self._end_at = False, math.inf
 
@@ -123,13 +137,13 @@ class Steering:
             order.waiting = True
             self._start(order, run_proposal, asked)
         else:
-            self._evaluate(order, propose(asked))
+            self._evaluate(order, _proposed(asked))
 
     def _evaluate(self, order: Order, proposal: Proposal) -> None:
         self._start(order, run_trial, order.proposed(proposal))
         self._offer(order)
 
-    def _start(self, order: Order, function, argument: Asked | Trial) -> None:
+    def _start(self, order: Order, function: Callable[..., Any], argument: Asked | Trial) -> None:
         future = self._submit(function, argument)
         task = _Task(order, argument, future, time.monotonic())
         self._running[future] = task.started
@@ -139,7 +153,7 @@ class Steering:
         """Whatever has ended; at most a tick passes."""
         ended = []
         try:
-            ended.append(self._ended.get(timeout=_TICK_S))
+            ended.append(self._ended.get(timeout=TICK_S))
             while True:
                 ended.append(self._ended.get_nowait())
         except queue.Empty:
@@ -149,7 +163,7 @@ class Steering:
         if reason := self._broken():
             if self.stopping:  # a batch system's SIGTERM goes to all of a job's processes, workers included
                 raise _Abandoned
-            raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
+            raise WorkersLost(reason)
 
     def _check_fitness(self, failed: list[_Task]) -> None:
         """What a worker could not even begin, several times, is no failure of a trial."""
@@ -171,17 +185,23 @@ class Steering:
             del self._running[task.future]
         for task in tasks:
             if isinstance(task.argument, Asked):
-                self._take_proposal(task)
-        self._take_results([task for task in tasks if isinstance(task.argument, Trial)])
+                self._take_proposal(task, task.argument)
+        self._take_results(
+            [
+                (task.order, task.order.completed(task.argument, _result(task, task.argument)))
+                for task in tasks
+                if isinstance(task.argument, Trial)
+            ]
+        )
 
-    def _take_proposal(self, task: _Task) -> None:
-        proposal = _outcome(task, _fall_back)
+    def _take_proposal(self, task: _Task, asked: Asked) -> None:
+        error = task.future.exception()
+        proposal: Proposal = fallback(asked, error) if error else task.future.result()
         self._busy_s += proposal.seconds
         if not self.stopping:  # a resume proposes the same point again
             self._evaluate(task.order, proposal)
 
-    def _take_results(self, tasks: list[_Task]) -> None:
-        results = [(task.order, task.order.completed(task.argument, _outcome(task, _lost))) for task in tasks]
+    def _take_results(self, results: list[tuple[Order, TrialResult]]) -> None:
         self._journal.append(*(result for _, result in results))
         for order, result in results:  # only what the disk has is known to anyone
             self._busy_s += result.seconds
@@ -198,19 +218,19 @@ class Steering:
         return Progress(self._workers, len(running), busy, elapsed, max(running, default=0.0))
 
 
-def _outcome(task: _Task, otherwise):
+def _proposed(asked: Asked) -> Proposal:
+    """What a strategy proposes at once."""
+    try:
+        return propose(asked)
+    except Exception as error:
+        return fallback(asked, error)
+
+
+def _result(task: _Task, trial: Trial) -> TrialResult:
+    """The result of a trial; that of a worker that was lost is a failure."""
     error = task.future.exception()
-    return otherwise(task, error) if error else task.future.result()
-
-
-def _fall_back(task: _Task, error: BaseException) -> Proposal:
-    """A proposal without the model, when the worker or the model failed: the search goes on."""
-    asked = task.argument
-    proposal = without_model(asked)
-    return replace(proposal, state={**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
-
-
-def _lost(task: _Task, error: BaseException) -> TrialResult:
-    """The result of a trial whose worker was lost."""
+    if error is None:
+        result: TrialResult = task.future.result()
+        return result
     seconds = round(time.monotonic() - task.started, 4)
-    return unfinished(task.argument, reason=f"{type(error).__name__}: {error}"[:500], seconds=seconds)
+    return unfinished(trial, reason=f"{type(error).__name__}: {error}"[:500], seconds=seconds)

@@ -3,7 +3,8 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from types import FrameType
+from typing import Any, Self
 
 # a batch system that asks to end kills half a minute later; a person and a walltime give more
 _HURRIED = (signal.SIGTERM, signal.SIGHUP)
@@ -29,7 +30,7 @@ class Stop:
         self.asked = False
         self._on_stop: Callable[[float], None] | None = None
         self._drain_s = drain_s
-        self._before: dict = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         self._before = {
@@ -39,7 +40,7 @@ class Stop:
         }
         return self
 
-    def __exit__(self, *_exception) -> None:
+    def __exit__(self, *_exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -52,7 +53,7 @@ class Stop:
         finally:
             self._on_stop = None
 
-    def _take(self, number: int, _frame) -> None:
+    def _take(self, number: int, _frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

@@ -6,14 +6,13 @@ from concurrent.futures import Future, wait
 from rich.console import Console
 
 from workflows.campaign import Trial
-from workflows.control.steer import WorkersLost
+from workflows.control.steer import TICK_S, Submit, WorkersLost
+from workflows.record.journal import TrialResult
 from workflows.workers.apps import run_trial
-
-_TICK_S = 0.25
 
 
 def make_volumes(
-    trials: Sequence[Trial], submit: Callable[..., Future], console: Console, broken: Callable[[], str] = lambda: ""
+    trials: Sequence[Trial], submit: Submit, console: Console, broken: Callable[[], str] = lambda: ""
 ) -> None:
     """Have workers compute trials again and keep what they reconstruct; a failure is told and costs a figure alone.
 
@@ -25,15 +24,16 @@ def make_volumes(
     with console.status("") as status:
         while waiting:
             status.update(f"reconstructing volumes for the report: {len(futures) - len(waiting)} of {len(futures)}")
-            ended, waiting = wait(waiting, timeout=_TICK_S)
-            if waiting and (reason := broken()):
-                raise WorkersLost(f"all workers are lost ({reason}); nothing else is: run the same command again")
+            ended, waiting = wait(waiting, timeout=TICK_S)
+            lost = [future for future in ended if future.exception()]
+            if (waiting or lost) and (reason := broken()):  # what all workers lost is no failure of a reconstruction
+                raise WorkersLost(reason)
             for future in ended:
                 if why := _failure(future):
                     _tell(console, futures[future], why)
 
 
-def _failure(future: Future) -> str:
+def _failure(future: Future[TrialResult]) -> str:
     if error := future.exception():
         return f"{type(error).__name__}: {error}"
     return future.result().reason

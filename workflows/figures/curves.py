@@ -6,25 +6,45 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from fusedtomo.methods import METHODS
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.axes import text
 from workflows.campaign.measures import label_of
-from workflows.figures.cells import SYMBOLS, subject_of, varied_parameters
-from workflows.figures.drawing import axes_of
+from workflows.figures.cells import MARKS, SYMBOLS, Scale, subject_of, title_lines, varied_parameters
+from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN
+from workflows.maps.sampling_map import METHOD, marks
+
+_WIDE_RANGE = 2.0  # curves further apart than this factor would each be flat on a linear scale
+_MARKERS = "osD^v"
+_HEIGHT_IN = 2.6
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One curve: y (point,) float64 with NaN where there is nothing; deviation the same, or None."""
+    """One curve.
+
+    Attributes:
+        label: of the legend.
+        color, marker: of the curve.
+        y: (point,) float64; NaN where there is nothing.
+        deviation: (point,) of the repeats; NaN where it is not known. None without repeats.
+        marks: (point,) what to know of each point, letters of MARKS; () for nothing.
+    """
 
     label: str
     color: str
     marker: str
     y: np.ndarray
     deviation: np.ndarray | None = None
+    marks: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The curve in words."""
+        shown = self.y[np.isfinite(self.y)]
+        return f"{self.label} from {shown[0]:.3g} to {shown[-1]:.3g}" if shown.size else f"{self.label} without a value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +54,7 @@ class CurvesInfo:
     Attributes:
         title: above them.
         x: (point,) where they are known; `ticks` what is written there.
-        x_label, x_scale: of the axis across; "linear" or "log".
+        x_label, x_scale: of the axis across.
         y_label, y_scale: of the axis upwards.
         curves: one for each method, or for each parameter.
     """
@@ -43,48 +63,66 @@ class CurvesInfo:
     x: np.ndarray
     ticks: tuple[str, ...]
     x_label: str
-    x_scale: str
+    x_scale: Scale
     y_label: str
-    y_scale: str
+    y_scale: Scale
     curves: tuple[Curve, ...]
 
-    size_in = (4.6, 3.4)
+    @property
+    def size_in(self) -> tuple[float, float]:
+        """Width and height of the figure."""
+        return SINGLE_COLUMN_IN, _HEIGHT_IN + 0.15 * len(self.notes)
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines below the figure, that say how to read it."""
+        used = {letter for curve in self.curves for marked in curve.marks for letter in marked}
+        return [words for letter, words in MARKS.items() if letter in used]
 
     @property
     def alt_text(self) -> str:
         """What is seen, in words."""
-        ends = (f"{c.label} from {c.y[0]:.3g} to {c.y[-1]:.3g}" for c in self.curves)
-        return f"{self.y_label} over {self.x_label}, {self.ticks[0]} to {self.ticks[-1]}: {'; '.join(ends)}."
+        ends = "; ".join(curve.told for curve in self.curves)
+        return f"{self.y_label} over {self.x_label}, {self.ticks[0]} to {self.ticks[-1]}: {ends}."
 
 
 def curves_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
     """The error of every method over the campaign's only axis."""
-    deviation = sampling.get("error_deviation")
-    curves = tuple(
-        Curve(
-            METHODS[name].label,
-            METHODS[name].color,
-            METHODS[name].marker,
-            sampling.error.sel(method_name=name).values,
-            None if deviation is None else deviation.sel(method_name=name).values,
-        )
-        for name in config.methods
-    )
-    return CurvesInfo(subject_of(config), *_across(config), label_of(config.search.minimise), "linear", curves)
+    curves = tuple(_error_curve(sampling, name) for name in config.methods)
+    scale = _scale_of([curve.y for curve in curves])
+    return CurvesInfo(subject_of(config), *_across(config), label_of(config.search.minimise), scale, curves)
 
 
-def weights_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
-    """The parameters of the first method over the campaign's only axis."""
-    own = sampling.isel(method_name=0)
-    colors, markers = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"), "osD^v"
-    curves = tuple(
-        Curve(SYMBOLS[name], color, marker, own[name].values)
-        for name, color, marker in zip(varied_parameters(sampling), colors, markers, strict=False)
-    )
-    return CurvesInfo(METHODS[config.methods[0]].label, *_across(config), "best weights", "log", curves)
+def _error_curve(sampling: xr.Dataset, method: str) -> Curve:
+    look, own = METHODS[method], sampling.sel({METHOD: method})
+    deviation = own.error_deviation.values if "error_deviation" in own else None
+    marked = tuple(marks(*pair) for pair in zip(own.at_cap.values, own.on_bound.values, strict=True))
+    return Curve(look.label, look.color, look.marker, own.error.values, deviation, marked)
 
 
-def _across(config: CampaignConfig) -> tuple[np.ndarray, tuple[str, ...], str, str]:
+def _scale_of(values: list[np.ndarray]) -> Scale:
+    shown = np.concatenate(values)
+    shown = shown[np.isfinite(shown)]
+    wide = shown.size and shown.min() > 0 and shown.max() > _WIDE_RANGE * shown.min()
+    return "log" if wide else "linear"
+
+
+def weights_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo | None:
+    """The parameters of the first method over the campaign's only axis; None where none of them varies."""
+    method = config.methods[0]
+    own, names = sampling.sel({METHOD: method}), varied_parameters(sampling, method)
+    looks = zip(names, LINE_COLORS, _MARKERS, strict=False)
+    curves = tuple(Curve(SYMBOLS[name], color, marker, _above_0(own[name].values)) for name, color, marker in looks)
+    title = f"{METHODS[method].label}: {subject_of(config)}"
+    return CurvesInfo(title, *_across(config), "best weights", "log", curves) if curves else None
+
+
+def _above_0(values: np.ndarray) -> np.ndarray:
+    """The values, NaN where a logarithmic axis has no place for them."""
+    return np.where(values > 0, values, np.nan)
+
+
+def _across(config: CampaignConfig) -> tuple[np.ndarray, tuple[str, ...], str, Scale]:
     (name, values), *_ = config.axes.items()
     axis, ticks = AXES[name], tuple(map(text, values))
     label = axis.label if axis.unit in ("1", *axis.label.split()) else f"{axis.label} ({axis.unit})"
@@ -93,26 +131,45 @@ def _across(config: CampaignConfig) -> tuple[np.ndarray, tuple[str, ...], str, s
     return np.array(values, float), ticks, label, axis.scale
 
 
-def draw_curves(info: CurvesInfo, target: Figure | Axes) -> None:
-    """Draw them into an axes, or into a new one of a figure."""
-    ax = axes_of(target)
+def draw_curves(info: CurvesInfo, figure: Figure) -> None:
+    """Draw the curves, their legend above them, and what explains marks below."""
+    ax = figure.add_subplot()
     for curve in info.curves:
-        style = {
-            "color": curve.color,
-            "marker": curve.marker,
-            "markersize": 4.5,
-            "linewidth": 1.3,
-            "label": curve.label,
-        }
-        if curve.deviation is None:
-            ax.plot(info.x, curve.y, **style)
-        else:
-            ax.errorbar(info.x, curve.y, yerr=np.nan_to_num(curve.deviation), capsize=2.5, elinewidth=0.9, **style)
+        _draw_curve(info, curve, ax)
     ax.set(xscale=info.x_scale, yscale=info.y_scale, xlabel=info.x_label, ylabel=info.y_label)
-    ax.xaxis.set_major_locator(FixedLocator(info.x))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels(info.ticks, fontsize=8)
-    ax.set_title(info.title, fontsize=8, loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
+    _frame(info, ax)
+    if info.title:
+        figure.suptitle("\n".join(title_lines(info.title, SINGLE_COLUMN_IN)), fontsize=8)
+    if info.notes:
+        figure.supxlabel("\n".join(info.notes), fontsize=7, color="0.3")
     if info.curves:
-        ax.legend(frameon=False, fontsize=8)
+        place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 3}
+        ax.legend(**place, frameon=False, fontsize=7, columnspacing=1.2, handlelength=1.8)
+
+
+def _draw_curve(info: CurvesInfo, curve: Curve, ax: Axes) -> None:
+    ax.plot(info.x, curve.y, color=curve.color, marker=curve.marker, label=curve.label)
+    if curve.deviation is not None:
+        bars = {"yerr": curve.deviation, "ecolor": curve.color, "elinewidth": 0.9}
+        ax.errorbar(info.x, curve.y, **bars, fmt="none", capsize=2.5)
+    for x, y, marked in zip(info.x, curve.y, curve.marks, strict=False):
+        if marked and np.isfinite(y):
+            ax.annotate(marked, (x, y), (4, 3), textcoords="offset points", fontsize=7, color="0.3")
+
+
+def _frame(info: CurvesInfo, ax: Axes) -> None:
+    ax.xaxis.set_major_locator(FixedLocator(info.x.tolist()))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels(info.ticks)
+    if info.y_scale == "log":
+        ax.yaxis.set_major_locator(LogLocator(subs=_subs(ax.get_ylim())))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(FuncFormatter(lambda _value, _: ""))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.08)
+
+
+def _subs(limits: tuple[float, float]) -> tuple[float, ...]:
+    """Which multiples of powers of ten are named: fewer where the axis spans more of them."""
+    decades = np.log10(limits[1] / limits[0])
+    return (1.0, 2.0, 3.0, 5.0, 7.0) if decades < 1 else (1.0, 3.0) if decades < 2.5 else (1.0,)

@@ -5,10 +5,12 @@ layout.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -18,13 +20,19 @@ from fusedtomo.settings import Weights
 from fusedtomo.tilts import FusedDataset
 from workflows.campaign import AXES, Value
 from workflows.campaign.config import SEARCHABLE
+from workflows.maps.sampling_map import METHOD, axes_of
+
+T = TypeVar("T")
 
 FORMAT = "fusedtomo atlas"
 FORMAT_VERSION = 2
 WEIGHTS = tuple(Weights.model_fields)
 HAADF = "HAADF"
+_AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
 # the SNR differs by more than this factor: the weights were searched for other data
 _SNR_FACTOR = 2.0
+# between categories, far more than between any values of an axis: an empty cell is filled from its own category first
+_APART = 1e6
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,6 @@ def conditions_of(
     return found
 
 
-def axes_of(atlas: xr.Dataset) -> tuple[str, ...]:
-    """The axes of an atlas or map, in its order."""
-    return tuple(str(name) for name in atlas.error.dims if name != "method_name")
-
-
 def weights_for(
     atlas: xr.Dataset, at: Mapping[str, Value], chemical_snr: float | None = None, method: str = "fused"
 ) -> AtlasLookup:
@@ -69,15 +72,15 @@ def weights_for(
     Args:
         atlas: as `read_atlas` gives it.
         at: a value of every axis.
-        chemical_snr: mean SNR of the chemical maps; None when unknown. An atlas without an axis of it holds for one.
+        chemical_snr: mean SNR of the data's chemical maps, held against the cells'; None when unknown.
         method: whose weights.
 
     Raises:
         InputError: a value is out of range, or the atlas has no filled cell of the method.
     """
-    if method not in atlas.method_name:
-        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas.method_name.values)}")
-    own = atlas.sel(method_name=method)
+    if method not in atlas[METHOD]:
+        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas[METHOD].values)}")
+    own = atlas.sel({METHOD: method})
     axes = axes_of(atlas)
     values = [_checked(name, at) for name in axes]
     names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
@@ -90,8 +93,11 @@ def _checked(name: str, at: Mapping[str, Value]) -> Value:
     if name not in at:
         raise InputError(f"the atlas has the axis '{name}'; give a value of it")
     value, axis = at[name], AXES[name]
-    if axis.scale == "log" and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
-        raise InputError(f"{axis.label} is {value}; give a number above 0")
+    if axis.scale == "category":
+        return value
+    if not isinstance(value, int | float) or not math.isfinite(value) or (axis.scale == "log" and value <= 0):
+        above = " above 0" if axis.scale == "log" else ""
+        raise InputError(f"{axis.label} is {value}; give a number{above}")
     return value
 
 
@@ -108,7 +114,7 @@ def interpolate(variable: xr.DataArray, at: list[Value]) -> float:
     filled = _filled([axis for axis, _ in places], variable.values)
     positive = bool((filled > 0).all())
     found = _multilinear(np.log(filled) if positive else filled, places)
-    return float(np.exp(found)) if positive else float(found)
+    return math.exp(found) if positive else found
 
 
 def _places(variable: xr.DataArray, name: str, value: Value) -> tuple[np.ndarray, float]:
@@ -117,18 +123,18 @@ def _places(variable: xr.DataArray, name: str, value: Value) -> tuple[np.ndarray
     if axis.scale == "category":
         if value not in known.tolist():
             raise InputError(f"{axis.label} is {value}; the atlas has {', '.join(map(str, known.tolist()))}")
-        return np.arange(len(known), dtype=float), float(known.tolist().index(value))
+        return _APART * np.arange(len(known)), _APART * known.tolist().index(value)
     scale = np.log if axis.scale == "log" else np.asarray
     return scale(known.astype(float)), float(scale(float(value)))
 
 
-def _multilinear(values: np.ndarray, places: list[tuple[np.ndarray, float]]) -> np.ndarray:
+def _multilinear(values: np.ndarray, places: list[tuple[np.ndarray, float]]) -> float:
     for axis, position in places:
         index = float(np.interp(position, axis, np.arange(len(axis))))  # fractional, and clamped at the ends
         low = int(index)
         high = min(low + 1, len(axis) - 1)
         values = values[low] + (index - low) * (values[high] - values[low])
-    return values
+    return float(values)
 
 
 def _filled(axes: list[np.ndarray], grid: np.ndarray) -> np.ndarray:
@@ -142,31 +148,32 @@ def _filled(axes: list[np.ndarray], grid: np.ndarray) -> np.ndarray:
 
 def _outside(own: xr.Dataset, name: str, value: Value) -> str:
     known, axis = own[name].values, AXES[name]
-    if axis.scale == "category" or known[0] <= value <= known[-1]:
+    if axis.scale == "category" or known[0] <= float(value) <= known[-1]:
         return ""
     return f"{axis.said(value)} lies outside the atlas ({known[0]:g} to {known[-1]:g}): its edge is used"
 
 
-def chemical_snr_of(atlas: xr.Dataset) -> float:
-    """Mean SNR reached by the chemical maps over elements and cells; NaN when the atlas has none."""
-    values = atlas.snr.sel(modality=[name for name in atlas.modality.values if name != HAADF]).values
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else math.nan
+def chemical_snr_of(atlas: xr.Dataset) -> tuple[float, float]:
+    """Lowest and highest SNR of the chemical maps over the cells, mean over the elements; NaN when it has none."""
+    snr = atlas.snr.sel(modality=[name for name in atlas.modality.values if name != HAADF])
+    means = (snr.sum("modality") / snr.count("modality").where(lambda count: count > 0)).values
+    known = means[np.isfinite(means)]
+    return (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
 
 
 def _other_snr(own: xr.Dataset, data_snr: float | None) -> str:
-    atlas_snr = chemical_snr_of(own)
-    if data_snr is None or math.isnan(atlas_snr):
+    low, high = chemical_snr_of(own)
+    if data_snr is None or math.isnan(low):
         return ""
     if not (math.isfinite(data_snr) and data_snr > 0):
-        raise InputError(
-            f"chemical SNR is {data_snr}; give the mean SNR of the chemical maps, above 0, or leave it out"
-        )
-    if 1 / _SNR_FACTOR <= data_snr / atlas_snr <= _SNR_FACTOR:
+        cure = "give the mean SNR of the chemical maps, above 0, or leave it out"
+        raise InputError(f"chemical SNR is {data_snr}; {cure}")
+    if low / _SNR_FACTOR <= data_snr <= high * _SNR_FACTOR:
         return ""
+    told = f"{low:.3g}" if high < 1.05 * low else f"{low:.3g} to {high:.3g}"
     return (
-        f"the data's chemical SNR {data_snr:.3g} differs more than {_SNR_FACTOR:g}-fold from the atlas's "
-        f"{atlas_snr:.3g}: search the weights at this SNR, or check them before use"
+        f"the data's chemical SNR {data_snr:.3g} differs more than {_SNR_FACTOR:g}-fold from the atlas's {told}: "
+        f"search the weights at this SNR, or check them before use"
     )
 
 
@@ -192,26 +199,50 @@ def read_atlas(path: str | Path) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the atlas.h5 of a finished campaign")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as atlas:
-            loaded = atlas.load()
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as HDF5 ({reason}); write it again from its journal") from None
-    _check(path, loaded)
+    _check_kind(path, _whole(path, _attributes))
+    return _whole(path, _loaded)
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    with h5py.File(path) as file:
+        return dict(file.attrs)
+
+
+def _loaded(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as atlas:
+        loaded = atlas.load()
+    _check(loaded)
     return loaded
 
 
-def _check(path: Path, atlas: xr.Dataset) -> None:
-    again = "write it again: `fusedtomo report RUN`, with its run folder"
-    if atlas.attrs.get("format") != FORMAT:
+def _whole(path: Path, read: Callable[[Path], T]) -> T:
+    """What is read from a file; InputError for whatever goes wrong, as a torn file may be anything."""
+    try:
+        return read(path)
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a whole {FORMAT}: {reason}; {_AGAIN}") from None
+
+
+def _check_kind(path: Path, facts: Mapping[str, object]) -> None:
+    if facts.get("format") != FORMAT:
         raise InputError(f"{path}: not a {FORMAT} (no attribute format = '{FORMAT}'); give the atlas.h5 of a campaign")
-    if (version := atlas.attrs.get("format_version")) != FORMAT_VERSION:
-        raise InputError(f"{path}: of format version {version}, this code reads {FORMAT_VERSION}; {again}")
+    if (version := facts.get("format_version")) != FORMAT_VERSION:
+        raise InputError(f"{path}: of format version {version}, this code reads {FORMAT_VERSION}; {_AGAIN}")
+
+
+def _check(atlas: xr.Dataset) -> None:
+    """Raise ValueError for what is missing, or is no number over method and axes."""
     for name in ("error", "nrmse", "snr", *WEIGHTS):
         if name not in atlas:
-            raise InputError(f"{path}: not a whole {FORMAT}, '{name}' is missing; {again}")
-        if atlas[name].dtype.kind != "f" or "method_name" not in atlas[name].dims:
-            raise InputError(f"{path}: '{name}' holds no numbers over method and axes; {again}")
+            raise ValueError(f"'{name}' is missing")
+        if atlas[name].dtype.kind != "f" or METHOD not in atlas[name].dims:
+            raise ValueError(f"'{name}' holds no numbers over method and axes")
+    for name in (METHOD, *axes_of(atlas)):
+        if name not in atlas.coords:
+            raise ValueError(f"the values of '{name}' are missing")
     for name in axes_of(atlas):
-        AXES[name].checked(atlas[name].values.tolist() if name in atlas.coords else [])
+        AXES[name].checked(atlas[name].values.tolist())
+    for name in WEIGHTS:
+        if atlas[name].dims != atlas.error.dims:
+            raise ValueError(f"'{name}' has other dimensions than 'error'")

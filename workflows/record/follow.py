@@ -14,7 +14,8 @@ class Follower:
         self._forget()
 
     def _forget(self) -> None:
-        self._offset, self._lines, self._inode = 0, 0, None
+        self._offset, self._lines = 0, 0
+        self._inode: int | None = None
 
     def read(self) -> tuple[list[TrialResult], bool]:
         """The trials since the last call, and whether they are the first: of another file under the name, say.

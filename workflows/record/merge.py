@@ -91,7 +91,7 @@ def _group(trial: TrialResult) -> str:
 
 def _agree(groups: Sequence[Group]) -> bool:
     """Whether every trial that several runs have ended alike in all of them; where and how fast does not matter."""
-    ended: dict[int, tuple] = {}
+    ended: dict[int, tuple[object, ...]] = {}
     return all(
         ended.setdefault(number, _outcome(trial)) == _outcome(trial)
         for group in groups
@@ -99,7 +99,7 @@ def _agree(groups: Sequence[Group]) -> bool:
     )
 
 
-def _outcome(trial: TrialResult) -> tuple:
+def _outcome(trial: TrialResult) -> tuple[object, ...]:
     return trial.condition, trial.status, trial.point, trial.fidelity, trial.start, trial.nrmse
 
 

@@ -58,12 +58,17 @@ class RunFolder:
             self.check_campaign()
             self._keep_campaign()
         except BaseException:
-            os.close(self._lock)
+            self._unlock()
             raise
         return self
 
-    def __exit__(self, *_exception) -> None:
-        os.close(self._lock)
+    def __exit__(self, *_exception: object) -> None:
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
 
     def _make(self) -> None:
         try:
@@ -84,7 +89,7 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._lock)
+            self._unlock()
             raise TryAgain(
                 f"{self.path}: another run is working in this folder; wait for it (fusedtomo status {self.path}), "
                 f"or give another --out"

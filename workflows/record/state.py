@@ -101,7 +101,7 @@ class Heartbeat:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def update(self, **changes) -> None:
+    def update(self, **changes: object) -> None:
         """Change fields of the state; written within two seconds."""
         self._state = self._state.model_copy(update=changes)
 
@@ -123,7 +123,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, _type, error, _traceback) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None:
             self.update(phase=f"ended with an error ({str(error)[:300] or type(error).__name__})")
         self.update(over=True)

@@ -1,8 +1,8 @@
 """How many trials ended, failed and why, at what cost? Counted one trial at a time, never from the whole journal."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -25,7 +25,9 @@ class Tally:
         self.config = config
         self.due = {condition.key: config.evaluations(condition) for condition in config.conditions()}
         self._method = {condition.key: condition.method for condition in config.conditions()}
-        self._shared = STRATEGIES[config.search.strategy].sees == "campaign"
+        self._shared = _chosen_among(config)
+        self._shared_total = sum(self.due[key] for key in self._shared)
+        self._ordered = 0  # trials of the strategy that sees the campaign, whatever their condition
         self.total = sum(self.due.values())
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -34,8 +36,8 @@ class Tally:
         self._marks: dict[str, bool] = {}  # whether the best trial stopped at its cap, or lies on a bound
         self._spaces = {condition.key: config.space(condition) for condition in config.conditions()}
         self.lowest: str | None = None
-        self.hours: Counter[str] = Counter()  # of devices, by kind
-        self._seconds: Counter[str] = Counter()  # of workers, by condition, by method and of all
+        self.hours: defaultdict[str, float] = defaultdict(float)  # of devices, by kind
+        self._seconds: defaultdict[str, float] = defaultdict(float)  # of workers, by condition, by method and of all
         self._ended: Counter[str] = Counter()
         for trial in trials:
             self.record(trial)
@@ -44,6 +46,7 @@ class Tally:
         """Count one trial; one of a condition that the campaign does not have counts for its cost alone."""
         key = trial.condition
         self.hours[trial.device] += device_hours(trial)
+        self._ordered += trial.order is not None
         if key not in self.due:
             return
         self.done[key] += 1
@@ -72,16 +75,28 @@ class Tally:
     @property
     def missing(self) -> int:
         """Trials that are still to be done."""
-        if self._shared:
-            return max(0, self.total - self.trials)
-        return sum(max(0, due - self.done[key]) for key, due in self.due.items())
+        return sum(self._missing.values())
+
+    @property
+    def _missing(self) -> dict[str, int]:
+        """Trials to be done of every condition, and under "all" those whose condition a strategy will choose."""
+        own = {key: max(0, due - self.done[key]) for key, due in self.due.items() if key not in self._shared}
+        return {**own, _ALL: self._to_choose}
+
+    @property
+    def _to_choose(self) -> int:
+        return max(0, self._shared_total - self._ordered)
 
     @property
     def cells_done(self) -> int:
-        """Conditions whose every trial ended; where the strategy chooses them, those that have a result."""
-        if self._shared:
-            return len(self.due) if self.complete else len(self.errors)
-        return sum(self.done[key] >= due for key, due in self.due.items())
+        """Conditions to which no trial will be added."""
+        return sum(self._is_done(key) for key in self.due)
+
+    def _is_done(self, key: str) -> bool:
+        """Whether a condition's every trial ended; a strategy that chooses conditions may come back until its end."""
+        if key in self._shared:
+            return not self._to_choose
+        return self.done[key] >= self.due[key]
 
     @property
     def complete(self) -> bool:
@@ -92,7 +107,7 @@ class Tally:
         """The standing of a cell, over all of its repeats."""
         keys = [one.key for one in self.config.repeated(cell)]
         errors = [self.errors[key] for key in keys if key in self.errors]
-        done = self.complete if self._shared else all(self.done[key] >= self.due[key] for key in keys)
+        done = all(map(self._is_done, keys))
         marked = any(self._marks.get(key, False) for key in keys)
         return Cell(fmean(errors) if errors else None, any(self.done[key] for key in keys), done, marked)
 
@@ -106,10 +121,7 @@ class Tally:
             return 0.0
         if not self._ended[_ALL]:
             return None
-        if self._shared:
-            return self.missing * self._mean_s(_ALL)
-        missing = {key: due - self.done[key] for key, due in self.due.items() if due > self.done[key]}
-        return float(sum(count * self._mean_s(key) for key, count in missing.items()))
+        return float(sum(count * self._mean_s(key) for key, count in self._missing.items() if count))
 
     def _mean_s(self, key: str) -> float:
         group = next(group for group in self._groups(key) if self._ended[group])
@@ -140,6 +152,13 @@ class Cell:
     marked: bool
 
 
+def _chosen_among(config: CampaignConfig) -> frozenset[str]:
+    """The conditions among which the strategy chooses; none for one that sees its condition alone."""
+    if STRATEGIES[config.search.strategy].sees == "condition":
+        return frozenset()
+    return frozenset(condition.key for condition in config.conditions() if config.space(condition))
+
+
 def device_hours(trial: TrialResult) -> float:
     """Hours of devices that a trial took: of as many as it had ranks."""
     return trial.seconds * trial.ranks / 3600
@@ -155,7 +174,7 @@ def printable(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t ")
 
 
-def hours_text(hours: Counter[str]) -> str:
+def hours_text(hours: Mapping[str, float]) -> str:
     """Hours by kind of device, such as ``12.5 GPU hours``; a CPU hour is one of a worker with its threads."""
     names = {"gpu": "GPU hours", "cpu": "CPU worker hours"}
     return ", ".join(f"{hours[kind]:.3g} {names.get(kind, kind)}" for kind in sorted(hours, reverse=True)) or "nothing"

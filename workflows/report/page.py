@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from fusedtomo.files import replacing
 from fusedtomo.methods import METHODS
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.config import sizes_of, sizes_text
 from workflows.campaign.measures import label_of
-from workflows.maps.sampling_map import improvement, lowest
+from workflows.maps.sampling_map import METHOD, improvement, lowest
 from workflows.record.journal import CAP, TrialResult, by_condition, on_bound
 from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, reason_of
 from workflows.report.findings import Findings
@@ -125,9 +127,9 @@ def _lowest(findings: Findings) -> dict[str, str]:
     if not cells:
         return {f"lowest {measure}": "no cell has a successful trial"}
     at = dict(zip(config.axes, cells[0], strict=True))
-    value = findings.map.error.sel(method_name=config.methods[0], **at).item()
+    value = findings.map.error.sel({METHOD: config.methods[0], **at}).item()
     place = f"{value:.3f} at {', '.join(AXES[name].said(found) for name, found in at.items())}"
-    if not config.repeats:
+    if len(config.repeated(config.cell(config.methods[0], cells[0]))) < 2:
         return {f"lowest {measure}": f"{place} (one seed: its noise is not known)"}
     if len(cells) > 1:
         return {f"lowest {measure}": f"{place}; within the noise of {len(cells) - 1} more cells"}
@@ -135,8 +137,8 @@ def _lowest(findings: Findings) -> dict[str, str]:
 
 
 def _marked(findings: Findings) -> str:
-    own = findings.map.sel(method_name=findings.config.methods[0])
-    cells = own.error.size
+    own = findings.map.sel({METHOD: findings.config.methods[0]})
+    cells = int(np.isfinite(own.error).sum())
     return f"{int(own.at_cap.sum())} of {cells} at the cap of iterations, {int(own.on_bound.sum())} on a bound"
 
 
@@ -194,15 +196,18 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
 
 
 def _pairs(pairs: Mapping[str, object]) -> str:
     return _table(("name", "value"), pairs.items()) if pairs else ""
 
 
-_BEST = ("condition", "trials", "failed", "NRMSE", "RMSE", "stoichiometry error", "NRMSE by element")
-_BEST += ("weights", "searched", "iterations", "stopped", "marks", "s")
+_MEASURED = ("NRMSE", "RMSE", "stoichiometry error", "NRMSE by element")
+_MADE = ("weights", "searched", "iterations", "stopped", "marks", "s")
+_BEST = ("condition", "trials", "failed", *_MEASURED, *_MADE)
 
 
 def _best_table(findings: Findings) -> str:
@@ -210,7 +215,7 @@ def _best_table(findings: Findings) -> str:
     for condition, trial in findings.winners.items():
         own = groups.get(condition.key, [])
         counts = (condition.key, len(own), sum(not one.ok for one in own))
-        marked = bool(trial) and on_bound(trial, findings.config.space(condition))
+        marked = trial is not None and on_bound(trial, findings.config.space(condition))
         cells = _best_cells(trial, marked) if trial else ("–",) * (len(_BEST) - len(counts))
         rows.append((*counts, *cells))
     return _table(_BEST, rows)

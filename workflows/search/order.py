@@ -5,12 +5,14 @@ points of those between. So the map does not depend on the number of workers, wh
 resume proposes the same.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from workflows.campaign import STRATEGIES, CampaignConfig, Condition, Dimension, Trial, seed_of
+from workflows.campaign.measures import Minimise
 from workflows.record.journal import TrialResult, by_condition
 from workflows.search.propose import Asked, Known, Proposal
 
@@ -123,7 +125,7 @@ class _Numbered:
         """The point of a proposed trial."""
         return self.results[t].point if t in self.results else self.proposals[t].point
 
-    def state(self, t: int) -> dict:
+    def state(self, t: int) -> dict[str, Any]:
         """What the proposal of a trial left; {} before the first."""
         if t < 0:
             return {}
@@ -159,13 +161,13 @@ class ConditionOrder(_Numbered):
     def ask(self) -> Asked:
         """Everything that the next proposal depends on."""
         minimised = self.config.search.minimise
-        known = [self.results[k] for k in self.known]
+        known = [self.results[k] for k in self.known if self.results[k].whole]
         return Asked(
             search=self.config.search,
             space=self.space,
             trial=self.asked,
             trials=self.total,
-            told=[(result.point, result.error(minimised)) for result in known if result.whole],
+            told=[(result.point, error) for result in known if (error := _error(result, minimised)) is not None],
             pending=[self.point(k) for k in self.under_way],
             state=self.state(self.asked - 1),
             seed=self.seed,
@@ -261,8 +263,14 @@ class CampaignOrder(_Numbered):
             proposal = self.proposals[t]
             return Known(condition, proposal.point, proposal.fidelity, None, under_way)
         result = self.results[t]
-        error = result.error(self.config.search.minimise) if result.ok and not under_way else None
+        error = None if under_way else _error(result, self.config.search.minimise)
         return Known(condition, result.point, result.fidelity, error, under_way)
+
+
+def _error(result: TrialResult, minimised: Minimise) -> float | None:
+    """What came out; None for a failure, and where a trial has not what is minimised."""
+    error = result.error(minimised) if result.ok else math.nan
+    return None if math.isnan(error) else error
 
 
 def _with_proposal(result: TrialResult, proposal: Proposal) -> TrialResult:

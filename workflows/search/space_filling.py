@@ -16,10 +16,13 @@ def sobol(asked: Asked) -> Proposal:
     return Proposal(scaled(asked.space, _sobol_point(asked)), dict(asked.state))
 
 
-def without_model(asked: Asked) -> Proposal:
-    """A point for any strategy whose model fails: of a Sobol sequence, the conditions taken in turn."""
-    if not asked.conditions:
-        return sobol(asked)
+def fallback(asked: Asked, error: BaseException) -> Proposal:
+    """A point in place of a strategy's, which failed: of a Sobol sequence, the conditions taken in turn."""
+    proposal = _in_turn(asked) if asked.conditions else sobol(asked)
+    return replace(proposal, state={**asked.state, "fallback": f"{type(error).__name__}: {error}"[:300]})
+
+
+def _in_turn(asked: Asked) -> Proposal:
     condition, space = list(asked.conditions.items())[asked.trial % len(asked.conditions)]
     return replace(sobol(replace(asked, space=space)), condition=condition)
 
@@ -37,7 +40,7 @@ def edge_of(trials: int, dimensions: int) -> int:
 
 def full_grid(budget: int, dimensions: int) -> int:
     """Trials of the largest full grid within a budget."""
-    return edge_of(budget, dimensions) ** dimensions
+    return int(edge_of(budget, dimensions) ** dimensions)
 
 
 def _grid_point(asked: Asked) -> np.ndarray:
@@ -48,7 +51,8 @@ def _grid_point(asked: Asked) -> np.ndarray:
 
 def _sobol_point(asked: Asked) -> np.ndarray:
     at_least = max(asked.trial + 1, _SOBOL_BLOCK)
-    return _sobol_points(len(asked.space), asked.seed, 1 << (at_least - 1).bit_length())[asked.trial]
+    point: np.ndarray = _sobol_points(len(asked.space), asked.seed, 1 << (at_least - 1).bit_length())[asked.trial]
+    return point
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +60,8 @@ def _sobol_points(dimensions: int, seed: int, count: int) -> np.ndarray:
     """The first points of a condition's sequence, kept: scrambling costs the steering loop a millisecond."""
     from scipy.stats import qmc  # a second to import, and whoever only looks at a campaign needs it not
 
-    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random(count)
+    points: np.ndarray = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random(count)
+    return points
 
 
 STRATEGIES.register(Strategy("sobol", sobol))

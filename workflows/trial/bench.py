@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from workflows.campaign import CampaignConfig, Condition
 
+T = TypeVar("T")
 _DATA, _STARTS = 4, 2  # data sets and initial volumes kept: a worker turns to another condition after every trial
 
 
@@ -49,8 +50,8 @@ class Bench:
 
     def __init__(self, spec: PhantomSpec, grid: str, place: Placement):
         self._spec, self._bins, self._place = spec, 2 if grid == "fine" else 1, place
-        self._data: dict[Hashable, Any] = {}
-        self._starts: dict[Hashable, Any] = {}
+        self._data: dict[Hashable, FusedDataset] = {}
+        self._starts: dict[Hashable, Array] = {}
 
     @cached_property
     def _phantom(self) -> ChemicalVolume:
@@ -92,7 +93,7 @@ def _settings_of_start(settings: SolverSettings) -> SolverSettings:
     return SolverSettings(eps=settings.eps, depth=settings.depth, initial_iterations=settings.initial_iterations)
 
 
-def _kept(kept: dict[Hashable, Any], key: Hashable, most: int, make: Callable[[], Any]) -> Any:
+def _kept(kept: dict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:
     """The value of a key, made when it is not kept; the one that was not used for longest goes."""
     kept[key] = kept.pop(key) if key in kept else make()
     if len(kept) > most:

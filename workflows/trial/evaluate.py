@@ -67,6 +67,7 @@ def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
 
 
 def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
+    _check_fidelity(trial, place)
     task = _task(trial, place)
     dataset, result = task[0], _solved(task, place)
     if result.stopped == "not finite":
@@ -91,7 +92,17 @@ def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
     }
 
 
-def _task(trial: Trial, place: Placement) -> tuple[FusedDataset, str, Weights, SolverSettings, Array]:
+def _check_fidelity(trial: Trial, place: Placement) -> None:
+    if not 0 < trial.fidelity <= 1:
+        raise ValueError(f"fidelity {trial.fidelity} is not in (0, 1]")
+    if trial.fidelity < 1 and place.comm.size > 1:
+        raise ValueError(f"fidelity {trial.fidelity} on {place.comm.size} ranks: one rank has no slab in the middle")
+
+
+Task = tuple[FusedDataset, str, Weights, SolverSettings, Array]
+
+
+def _task(trial: Trial, place: Placement) -> Task:
     """What `solve` takes: data set, method, weights, settings, initial volume."""
     config, condition = trial.config, trial.condition
     weights, settings = config.parameters(condition, trial.point)
@@ -103,9 +114,9 @@ def _task(trial: Trial, place: Placement) -> tuple[FusedDataset, str, Weights, S
     return slab_of(bench.data(acquisition), trial.fidelity), condition.method, weights, settings, start
 
 
-def _solved(task: tuple[FusedDataset, str, Weights, SolverSettings, Array], place: Placement) -> Solution:
-    *problem, start = task
-    return solve(*problem, initial=start, place=place)
+def _solved(task: Task, place: Placement) -> Solution:
+    dataset, method, weights, settings, start = task
+    return solve(dataset, method, weights, settings, initial=start, place=place)
 
 
 @lru_cache(maxsize=1)
@@ -121,17 +132,23 @@ def _solution(
 
 
 def _truth(trial: Trial, dataset: FusedDataset, place: Placement) -> ChemicalVolume:
-    truth = bench_of(trial.config, trial.condition, place).truth_there.only(dataset.elements)
+    bench = bench_of(trial.config, trial.condition, place)
     if trial.fidelity == 1:
-        return truth
-    return replace(truth, data=truth.data[..., columns_of(truth.shape[-1], trial.fidelity)])
+        return bench.truth_there.only(dataset.elements)
+    truth = bench.truth.only(dataset.elements)
+    return replace(truth, data=place.put(truth.data[..., columns_of(truth.shape[-1], trial.fidelity)]))
 
 
 def _keep(trial: Trial, estimate: ChemicalVolume, result: Solution, place: Placement) -> None:
     """Write the reconstruction, with the trial that it is of."""
     volume = replace(estimate, data=to_host(estimate.data))
-    of = {"condition": trial.condition.key, "trial": trial.number, "point": json.dumps(trial.point)}
-    facts = {**of, "fingerprint": trial.config.fingerprint(), "stopped": result.stopped}
+    facts: dict[str, str | float | int] = {
+        "condition": trial.condition.key,
+        "trial": trial.number,
+        "point": json.dumps(trial.point),
+        "fingerprint": trial.config.fingerprint(),
+        "stopped": result.stopped,
+    }
     Path(trial.keep).parent.mkdir(parents=True, exist_ok=True)
     write_reconstruction(trial.keep, volume, result.history, facts, overwrite=True, comm=place.comm)
 
@@ -143,7 +160,7 @@ def _reason(error: Exception) -> str:
 
 def main(path: str) -> None:
     """Evaluate the trial of a JSON file and print its journal line."""
-    comm = SERIAL
+    comm: Comm = SERIAL
     try:
         comm = world()
         with guarded(comm):

@@ -88,7 +88,8 @@ def _attempt(trial: Trial, how: Handling, log: Path | None) -> TrialResult | str
             return failure(trial, f"time limit of {how.limit_s:g} s reached", how, _worker())
         finally:
             end_group(process, _GRACE_S)
-            process.stdout.close()
+            if process.stdout:
+                process.stdout.close()
     return _result(said) or f"{how.mpi_launch.split()[0]} {ending(process.returncode)}"
 
 

@@ -9,12 +9,16 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from workflows.trial.solver_process import log_of
 from workflows.trial.tether import tether
 
+if TYPE_CHECKING:
+    from fusedtomo.placement import Device  # imported when the log is open, so that the log has what fails
 
-def main(parent: int, descriptor: int, device: str, memory_gb: float, folder: str) -> None:
+
+def main(parent: int, descriptor: int, device: "Device", memory_gb: float, folder: str) -> None:
     """Say that this process is ready, then answer each trial with its result until the pipe's other end is closed."""
     tether(parent)
     _log_to(log_of(folder, os.getpid()))
@@ -54,4 +58,4 @@ def _be_the_first_to_go() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5])
+    main(int(sys.argv[1]), int(sys.argv[2]), cast("Device", sys.argv[3]), float(sys.argv[4]), sys.argv[5])

@@ -67,8 +67,9 @@ class SolverProcess:
 
     def __init__(self, how: Handling):
         self.how = how
-        self._child: subprocess.Popen | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
+        self._pid = self._log_start = 0
 
     def evaluate(self, trial: Trial) -> TrialResult:
         """Return the trial's result; whatever the trial does to its process is a failed result with its reason.
@@ -100,10 +101,10 @@ class SolverProcess:
         if self._child is not None and self._child.poll() is None:
             return
         self.end()
-        self._launch()
+        _, pipe = self._launch()
         try:
-            if self._pipe.poll(_START_S):
-                self._pipe.recv()
+            if pipe.poll(_START_S):
+                pipe.recv()
                 return
             why = f"did not start within {_START_S:g} s"
         except (EOFError, OSError):
@@ -115,8 +116,9 @@ class SolverProcess:
         """End the child and everything that it started."""
         if self._child is not None:
             end_group(self._child)
+        if self._pipe is not None:
             self._pipe.close()
-            self._child = self._pipe = None
+        self._child = self._pipe = None
 
     @property
     def worker(self) -> str:
@@ -131,19 +133,26 @@ class SolverProcess:
     def _attempt(self, trial: Trial) -> TrialResult | str:
         """A result, or how the child was killed."""
         self.start()
+        child, pipe = self._running()
         self._log_start = size_of(self.log)
         try:
-            self._pipe.send(trial)
-            if self._pipe.poll(self.how.limit_s):
-                return self._pipe.recv()
+            pipe.send(trial)
+            if pipe.poll(self.how.limit_s):
+                result: TrialResult = pipe.recv()
+                return result
         except (EOFError, OSError):
             return self._ending()
-        self._child.send_signal(signal.SIGUSR1)
+        child.send_signal(signal.SIGUSR1)
         time.sleep(_TRACEBACK_S)
         self.end()
         return failure(trial, f"time limit of {self.how.limit_s:g} s reached", self.how, self.worker)
 
-    def _launch(self) -> None:
+    def _running(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        assert self._child is not None  # between start and end
+        assert self._pipe is not None
+        return self._child, self._pipe
+
+    def _launch(self) -> tuple[subprocess.Popen[bytes], Connection]:
         environment = {**own_gpu(os.environ), **temporary_folder(self.how.scratch)}
         self._pipe, theirs = Pipe()
         arguments = [os.getpid(), theirs.fileno(), self.how.device, self.how.memory_gb, self.how.folder]
@@ -156,15 +165,17 @@ class SolverProcess:
                 start_new_session=True,
             )
         self._pid, self._log_start = self._child.pid, 0
+        return self._running()
 
     def _ending(self) -> str:
         """How the child ended, as a reason; it is gone then."""
-        code = self._child.wait()
+        child, _ = self._running()
+        code = child.wait()
         self.end()
         return ending(code)
 
 
-def end_group(process: subprocess.Popen, grace_s: float = 0.0) -> None:
+def end_group(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
     """End a process and all of its group; with a grace, ask first."""
     with suppress(ProcessLookupError):
         if grace_s:

@@ -44,8 +44,21 @@ def map_rows(layout: Layout) -> int:
 
 
 def other_lines(layout: Layout) -> int:
-    """Lines that everything else takes: a heading and an axis each panel, a line each method below."""
-    return sum(3 + sum(not block.is_map for block in panel.blocks) for panel in layout.panels)
+    """Lines that everything else takes: titles, headings, axes, the methods below and the legend."""
+    return 1 + sum(_lines_beside(panel) for panel in layout.panels)
+
+
+def _lines_beside(panel: Panel) -> int:
+    maps = sum(block.is_map for block in panel.blocks)
+    below = len(panel.blocks) - maps
+    return bool(panel.title) + 2 + (maps if maps > 1 else 0) + below + bool(maps and below)
+
+
+def _alike(one: Block, other: Block) -> bool:
+    """Whether two methods share colours: those with the HAADF term, whose errors are far lower, never with others."""
+    a, b = METHODS[one.method], METHODS[other.method]
+    same = a.terms == b.terms if one.is_map else a.uses("haadf") == b.uses("haadf")
+    return one.is_map == other.is_map and same
 
 
 class _Drawing:
@@ -59,8 +72,7 @@ class _Drawing:
         words += [row.label for block in blocks for row in block.rows]
         self.label_width = max(_LABEL_WIDTH, *map(len, words))
         self.cell_width = _CELL_WIDTHS[-1] if self.dense else self._fitting(width)
-        self.maps = self._limits(block for block in blocks if block.is_map)
-        self.others = self._limits(block for block in blocks if not block.is_map)
+        self.limits = {id(block): self._limits_of(one for one in blocks if _alike(one, block)) for block in blocks}
 
     def drawn(self) -> RenderableType:
         """All panels."""
@@ -75,32 +87,32 @@ class _Drawing:
     def _panel(self, panel: Panel) -> list[Text]:
         title = [Text(panel.title, style="bold")] if panel.title else []
         above = [line for block in panel.blocks if block.is_map for line in self._block(block)]
-        below = [self._row(b.rows[0].label, b.rows[0].cells, self.others) for b in panel.blocks if not b.is_map]
-        return [*title, self._heading(), *above, *([Text()] if above and below else []), *below, self._axis()]
+        below = [self._row(b.rows[0], self.limits[id(b)]) for b in panel.blocks if not b.is_map]
+        return [*title, self._heading(panel), *above, *([Text()] if above and below else []), *below, self._axis()]
 
-    def _heading(self) -> Text:
+    def _heading(self, panel: Panel) -> Text:
         up = self.layout.upwards.label if self.layout.upwards else ""
-        low, high = self.maps
+        low, high = self.limits[id(panel.blocks[0])]
         scale = f", dark {low:.3f} to bright {high:.3f}" if self.dense else ""
         said = f"lowest {label_of(self.tally.config.search.minimise)} of every cell{scale}"
         return Text(f"{up:>{self.label_width}}  {said}", style="dim")
 
     def _block(self, block: Block) -> list[Text]:
-        downwards = block.rows[::-1]
-        several = sum(one.is_map for panel in self.layout.panels for one in panel.blocks) > len(self.layout.panels)
+        downwards, limits = block.rows[::-1], self.limits[id(block)]
+        several = sum(one.is_map for one in self.layout.panels[0].blocks) > 1
         title = [Text(METHODS[block.method].label)] if several else []
         if not self.dense:
-            return [*title, *(self._row(row.label, row.cells, self.maps) for row in downwards)]
+            return [*title, *(self._row(row, limits) for row in downwards)]
         pairs = [downwards[first : first + 2] for first in range(0, len(downwards), 2)]
-        return [*title, *map(self._two_rows, pairs)]
+        return [*title, *(self._two_rows(pair, limits) for pair in pairs)]
 
-    def _row(self, label: str, cells: tuple[Condition, ...], limits: Limits) -> Text:
-        return self._labelled(label, (self._cell(self.tally.cell(cell), limits) for cell in cells))
+    def _row(self, row: Row, limits: Limits) -> Text:
+        return self._labelled(row.label, (self._cell(self.tally.cell(cell), limits) for cell in row.cells))
 
-    def _two_rows(self, pair: tuple[Row, ...]) -> Text:
+    def _two_rows(self, pair: tuple[Row, ...], limits: Limits) -> Text:
         """Two rows, one above the other, or one alone: the upper half of a character has a colour of its own."""
-        columns = zip(*(row.cells for row in pair), strict=True)
-        return self._labelled(", ".join(row.label for row in pair), (self._half_blocks(column) for column in columns))
+        blocks = (self._half_blocks(column, limits) for column in zip(*(row.cells for row in pair), strict=True))
+        return self._labelled(", ".join(row.label for row in pair), blocks)
 
     def _labelled(self, label: str, blocks: Iterable[tuple[str, Style | str]]) -> Text:
         return Text.assemble(f"{label:>{self.label_width}} ", *blocks)
@@ -114,14 +126,14 @@ class _Drawing:
             said = f"{values[0]} to {values[-1]}" if len(values) > 1 else values[0]
         return Text(f"{self.layout.across.label:>{self.label_width}} {said}", style="dim")
 
-    def _half_blocks(self, cells: tuple[Condition, ...]) -> tuple[str, Style]:
-        upper, *lower = (self._paint(self.tally.cell(cell)) for cell in cells)
+    def _half_blocks(self, cells: tuple[Condition, ...], limits: Limits) -> tuple[str, Style]:
+        upper, *lower = (self._paint(self.tally.cell(cell), limits) for cell in cells)
         return "▀" * self.cell_width, Style(color=upper, bgcolor=lower[0] if lower else None)
 
-    def _paint(self, cell: Cell) -> str:
+    def _paint(self, cell: Cell, limits: Limits) -> str:
         if cell.error is None:
             return "red" if cell.begun else "grey23"
-        return "rgb({},{},{})".format(*_color(_fraction(cell.error, self.maps)))
+        return "rgb({},{},{})".format(*_color(_fraction(cell.error, limits)))
 
     def _cell(self, cell: Cell, limits: Limits) -> tuple[str, Style | str]:
         """The text of a cell and its style: waiting, only failures so far, or its lowest error."""
@@ -138,7 +150,7 @@ class _Drawing:
         fitting = (cell for cell in _CELL_WIDTHS if self.label_width + 1 + columns * cell <= width)
         return next(fitting, _CELL_WIDTHS[-1])
 
-    def _limits(self, blocks: Iterable[Block]) -> Limits:
+    def _limits_of(self, blocks: Iterable[Block]) -> Limits:
         """Lowest and highest error of some blocks."""
         cells = (self.tally.cell(cell).error for block in blocks for row in block.rows for cell in row.cells)
         errors = [error for error in cells if error is not None]
@@ -167,5 +179,6 @@ def _fit(text: str, width: int) -> str:
 def _color(fraction: float) -> tuple[int, int, int]:
     position = fraction * (len(_VIRIDIS) - 1)
     index = min(int(position), len(_VIRIDIS) - 2)
-    pairs = zip(_VIRIDIS[index], _VIRIDIS[index + 1], strict=True)
-    return tuple(round(a + (position - index) * (b - a)) for a, b in pairs)
+    part = position - index
+    red, green, blue = (round(a + part * (b - a)) for a, b in zip(_VIRIDIS[index], _VIRIDIS[index + 1], strict=True))
+    return red, green, blue

@@ -4,7 +4,7 @@ import logging
 import os
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from types import MappingProxyType
@@ -34,7 +34,7 @@ class _Solver:
 def run_trial(trial: Trial, how: Handling) -> TrialResult:
     """Evaluate a trial; what the journal could not take, such as a NaN, is an error."""
     try:
-        result = evaluate_on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
+        result = _on_ranks(trial, how) if how.ranks > 1 else _solver(how).evaluate(trial)
     except UnfitWorker:
         time.sleep(_UNFIT_S)
         raise
@@ -52,14 +52,24 @@ def prepare_worker(how: Handling) -> float:
     return time.perf_counter() - began
 
 
+def _on_ranks(trial: Trial, how: Handling) -> TrialResult:
+    _end_solver()  # that of a trial of a slab holds memory, of a GPU too, which the ranks need
+    return evaluate_on_ranks(trial, how)
+
+
 def _solver(how: Handling) -> SolverProcess:
     if "PARSL_WORKER_RANK" in os.environ:
         tether(os.getppid())  # a worker of a pool that was killed would compute its trial to the end
     if _Solver.process is None or _Solver.process.how != how:
-        if _Solver.process is not None:
-            _Solver.process.end()
+        _end_solver()
         _Solver.process = SolverProcess(how)
     return _Solver.process
+
+
+def _end_solver() -> None:
+    if _Solver.process is not None:
+        _Solver.process.end()
+    _Solver.process = None
 
 
 def run_proposal(asked: Asked) -> Proposal:
@@ -91,7 +101,7 @@ class ParslSubmit:
     controller for each. So the arguments travel as bytes, and its log keeps what concerns blocks and workers.
     """
 
-    def __init__(self, kernel, how: Handling, ranks: Mapping[str, int] = MappingProxyType({})):
+    def __init__(self, kernel: Any, how: Handling, ranks: Mapping[str, int] = MappingProxyType({})):
         from parsl.app.app import python_app
 
         self._how, self._ranks, self._heard = how, ranks, time.monotonic()
@@ -100,15 +110,15 @@ class ParslSubmit:
         for name, level in _PARSL_LOGS.items():
             logging.getLogger(name).setLevel(level)
 
-    def __call__(self, function, *arguments) -> Future:
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
-        label = next(iter(self._calls))
+        label = next(iter(self._calls))  # ALONE where there are such workers: others may do the same
         if function is run_trial:
             how = replace(self._how, ranks=self._ranks_of(arguments[0]))
             arguments = (*arguments, how)
             label = ON_RANKS if how.ranks > 1 else label
         self._heard = time.monotonic()
-        future = self._calls[label](pickle.dumps((function, arguments)))
+        future: Future[Any] = self._calls[label](pickle.dumps((function, arguments)))
         future.add_done_callback(self._hear)
         return future
 
@@ -116,10 +126,10 @@ class ParslSubmit:
         """MPI ranks of a trial; a slab of the problem fits one process."""
         return self._ranks.get(trial.condition.key, 1) if trial.fidelity == 1 else 1
 
-    def _hear(self, _future: Future) -> None:
+    def _hear(self, _future: Future[Any]) -> None:
         self._heard = time.monotonic()
 
-    def prepared(self) -> list[Future]:
+    def prepared(self) -> list[Future[float]]:
         """A worker of each kind made ready."""
         most = max(self._ranks.values(), default=1)
         hows = {ALONE: replace(self._how, ranks=1), ON_RANKS: replace(self._how, ranks=most)}

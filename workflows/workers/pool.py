@@ -9,15 +9,16 @@ while it waits takes the lock with it, and no other gets a task again. Here they
 import runpy
 from multiprocessing.queues import Queue
 from queue import Empty
+from typing import Any
 
 
-class PatientQueue(Queue):
+class PatientQueue(Queue):  # type: ignore[type-arg]  # it is generic in its stubs alone
     """A queue whose readers hold its lock for the moment of reading alone."""
 
-    def get(self, block: bool = True, timeout: float | None = None):
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As of any queue."""
         while True:
-            if block and not self._poll(timeout):
+            if block and not self._poll(timeout):  # type: ignore[attr-defined]  # of multiprocessing, not of its stubs
                 raise Empty
             try:
                 return super().get(block=False)
@@ -30,7 +31,7 @@ def main() -> None:
     """Become Parsl's pool."""
     from parsl.multiprocessing import SpawnContext
 
-    SpawnContext.Queue = lambda: PatientQueue(0, ctx=SpawnContext)
+    setattr(SpawnContext, "Queue", lambda: PatientQueue(0, ctx=SpawnContext))  # noqa: B010  # it has another type
     runpy.run_module("parsl.executors.high_throughput.process_worker_pool", run_name="__main__", alter_sys=True)
 
 

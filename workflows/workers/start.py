@@ -25,7 +25,8 @@ def workers(
     """Parsl with its workers, ready; ended with everything that it started, whatever happens inside.
 
     Args:
-        machine, folder: what is started, for which run folder.
+        machine: what is started.
+        folder: the run folder that it is started for.
         console: told what happens.
         ranks: MPI ranks of the trials of a condition, by its key; 1 for others.
     """

@@ -9,14 +9,15 @@ from rich.console import Console
 from fusedtomo.errors import InputError
 from tests.workflows.stubs import Inline, facts, run, stub_model, stub_trial
 from tests.workflows.tiny import REMOVED, baseline, config, fused
-from workflows.campaign import CampaignConfig, load_campaign
+from workflows.campaign import CampaignConfig, Trial, load_campaign
 from workflows.control import run as running
 from workflows.control import steer
 from workflows.control.steer import WorkersLost
 from workflows.machines import Machine
+from workflows.record.merge import merge
 from workflows.record.sessions import SESSIONS, add_session, codes, read_sessions
-from workflows.search import propose as search
-from workflows.trial.evaluate import Trial, evaluate
+from workflows.search import gp_hedge as search
+from workflows.trial.evaluate import evaluate
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ class TestBudget:
 
 
 @pytest.mark.usefixtures("stubs")
-class TestGrid:
+class TestAxes:
     def test_a_larger_grid_reuses_all_that_is_there(self, tmp_path):
         first = run(tmp_path / "grown", config())
         larger = config(axes={"haadf_tilts": [2, 3, 4], "chemical_tilts": [2, 3, 6]})
@@ -110,7 +111,7 @@ def test_a_cell_has_the_same_result_on_any_grid():
         assert replace(here, seconds=0, started=0) == replace(there, seconds=0, started=0)
 
 
-FREE = {"name", "report", "grid", "baselines", "search.evaluations", "search.baseline_evaluations"}
+FREE = {"name", "report", "axes", "repeats", "methods", "search.evaluations", "search.baseline_evaluations"}
 
 
 def leaves(table, prefix=""):
@@ -129,9 +130,8 @@ def other_value(value):
         return not value
     if isinstance(value, int | float):
         return value + 1
-    if value == {}:
-        return {"Co": 2.0}
-    return 1 if value is None else f"{value}x"
+    known = {"gp_hedge": "sobol", "{}": {"Co": 2.0}, "()": ("Co",), "None": 1}
+    return known.get(str(value), f"{value}x")
 
 
 @pytest.mark.parametrize("name", list(leaves(config().model_dump(mode="json"))))
@@ -190,6 +190,70 @@ def test_a_run_that_died_goes_on_on_the_same_map_any_number_of_times(tmp_path):
     assert facts(finished) == facts(run(tmp_path / "whole", config(search__evaluations=6)))
 
 
+# what the version before axes wrote for config(axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]}), and a few trials
+OLD_CAMPAIGN = """{
+  "name": "tiny", "seed": 3,
+  "phantom": {"name": "conio_nanotube", "size": 16, "seed": 1, "field_of_view_nm": null},
+  "acquisition": {"min_deg": -70.0, "max_deg": 70.0, "haadf": {"snr": 100.0, "dose_counts": null},
+    "chemical": {"snr": 3.0, "dose_counts": null}, "gamma": 2.0, "background_fraction": 0.15, "grid": "same"},
+  "grid": {"haadf_tilts": [2, 4], "chemical_tilts": [3]},
+  "solver": {"gamma": null, "eps": null, "max_iterations": 2, "tolerance": 0.001, "tv_iterations": null,
+    "tv": "isotropic", "chemical_term": "poisson", "chemical_by_element": {}, "tv_by_element": {}, "mask": "none",
+    "depth": null, "initial_iterations": 5},
+  "weights": {"haadf": 0.1, "chemical": 1.0, "tv": 1.0},
+  "search": {"strategy": "gp_hedge", "evaluations": 4, "baseline_evaluations": 3, "initial_points": 2, "pending": 1,
+    "warm_start": false, "space": {"haadf": {"low": 0.001, "high": 1.0, "scale": "log"},
+      "tv": {"low": 0.1, "high": 5.0, "scale": "log"}}},
+  "baselines": ["poisson-tv", "poisson"],
+  "report": {"slices": [], "landscapes": []}
+}
+"""
+_OLD_LINE = (
+    '{{"condition": "{}", "trial": 0, "status": "ok", "point": {}, "start": null, "weights": {{}}, "nrmse": {}, '
+    '"nrmse_by_element": {{}}, "rmse_by_element": {{}}, "stoichiometry_error": null, "iterations": 0, "stopped": "", '
+    '"snr": {{}}, "reason": "", "stderr": "", "seconds": 0.001, "started": 0.0, "worker": "", "device": "cpu", '
+    '"ranks": 1, "search": {{}}, "proposal_s": 0.0}}\n'
+)
+OLD_TRIALS = [
+    _OLD_LINE.format("poisson-tv-c3", '{"tv": 1.4059577958489908}', 0.7102700406155726),
+    _OLD_LINE.format("poisson-c3", "{}", 0.39044515274963487),
+    _OLD_LINE.format("fused-h2-c3", '{"haadf": 0.9821847140331347, "tv": 1.2247149132429094}', 0.6833959052105634),
+]
+
+
+@pytest.mark.usefixtures("stubs")
+class TestOldRun:
+    now = config(axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
+
+    @pytest.fixture
+    def old(self, tmp_path):
+        (tmp_path / "old").mkdir()
+        (tmp_path / "old" / "campaign.json").write_text(OLD_CAMPAIGN)
+        (tmp_path / "old" / "trials.jsonl").write_text("".join(OLD_TRIALS))
+        return tmp_path / "old"
+
+    def test_it_is_of_the_same_campaign(self, old):
+        read = running.RunFolder.read(old).config
+        assert read == self.now
+        assert read.fingerprint() == self.now.fingerprint()
+        assert load_campaign(old / "campaign.json") == self.now
+
+    def test_it_goes_on_and_ends_like_a_run_of_today(self, old, tmp_path):
+        worker = Inline()
+        resumed = run(old, self.now, worker)
+        assert begun(worker) & {("poisson-tv-c3", 0), ("poisson-c3", 0), ("fused-h2-c3", 0)} == set()
+        assert facts(resumed) == facts(run(tmp_path / "fresh", self.now))
+        assert (old / "trials.jsonl").read_text().startswith("".join(OLD_TRIALS))
+        assert {(trial.fidelity, trial.order) for trial in resumed} == {(1.0, None)}
+
+    def test_it_grows_and_is_merged_with_a_run_of_today(self, old, tmp_path):
+        run(tmp_path / "new", config(axes={"haadf_tilts": [6], "chemical_tilts": [3]}))
+        merge(Console(quiet=True), [old, tmp_path / "new"], tmp_path / "both")
+        whole = running.RunFolder.read(tmp_path / "both").config
+        assert whole.axes["haadf_tilts"] == (2, 4, 6)
+        assert facts(run(tmp_path / "both", whole)) == facts(run(tmp_path / "fresh", whole))
+
+
 CODE = {"fusedtomo": "0.1.0", "commit": "abc", "numpy": "2.3", "created": "today", "configuration": "{}"}
 
 
@@ -223,7 +287,7 @@ class TestSessions:
         with running.RunFolder(tmp_path, config()) as folder:
             add_session(tmp_path, {**CODE, "machine": "m"})
             monkeypatch.setattr(running, "provenance", lambda *_: {**CODE, "commit": commit})
-            running._note_session(folder, Machine(name="m"), Console(soft_wrap=True))
+            running.note_session(folder, Machine(name="m"), Console(soft_wrap=True))
         said = capsys.readouterr().out
         assert (said == "") == (commit == "abc")
         if said:

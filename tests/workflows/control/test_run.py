@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 
 from tests.workflows.running import CHANGES, COMMAND, N_TRIALS, SECRET, facts, family, finish, start, wait_for_trials
-from tests.workflows.tiny import config
+from tests.workflows.tiny import config, content, write_toml
 from workflows.control import run
 from workflows.machines import Machine
 from workflows.record.journal import replay
@@ -47,6 +47,47 @@ def test_a_finished_run_starts_no_workers(undisturbed, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "workers", None)
     written = run.run_campaign(config(**CHANGES), Machine(name="m"), copy, Console(quiet=True))
     assert written == copy / "report.html"
+
+
+_PLUGIN = """
+from dataclasses import replace
+from fusedtomo.methods import METHODS
+from workflows.campaign import STRATEGIES, Strategy
+from workflows.search.propose import Proposal
+
+def middle(asked):
+    condition, space = list(asked.conditions.items())[-1 - asked.trial % len(asked.conditions)]
+    point = {name: (each.low * each.high) ** 0.5 for name, each in space.items()}
+    return Proposal(point, {}, 0.5**asked.trial, condition)
+
+METHODS.register(replace(METHODS["fused"], name="mine", label="mine"))
+STRATEGIES.register(Strategy("middle", middle, sees="campaign", needs_model=lambda asked: True))
+"""
+
+
+def test_plug_ins_reach_the_workers_of_a_run_and_volumes_are_theirs(tmp_path, monkeypatch):
+    """A method, and a strategy that sees the campaign and makes cheap trials: both are known in all processes."""
+    (tmp_path / "plug").mkdir()
+    (tmp_path / "plug" / "my_plug_in.py").write_text(_PLUGIN)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'plug'}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("FUSEDTOMO_PLUGINS", "my_plug_in")
+    search = {**content()["search"], "strategy": "middle", "evaluations": 1, "minimise": "rmse"}
+    changes = {
+        "methods": ["mine"],
+        "axes": {"chemical_tilts": [2, 3]},
+        "acquisition__haadf__tilts": 4,
+        "search": search,
+    }
+    process = start(write_toml(tmp_path / "mine.toml", **changes), tmp_path / "run", "--workers", 1)
+    code, said = finish(process)
+    assert code == 0, said
+    trials = replay(tmp_path / "run" / "trials.jsonl")
+    assert [(trial.condition, trial.order, trial.status, trial.fidelity) for trial in trials] == [
+        ("mine-c3", 0, "ok", 1.0),
+        ("mine-c2", 1, "ok", 0.5),
+    ]
+    assert not any("fallback" in trial.search for trial in trials)
+    assert [path.name for path in (tmp_path / "run" / "volumes").iterdir()] == ["mine-c3.h5"]  # of the whole trial
 
 
 def test_a_worker_that_never_joins_is_an_error_with_its_last_words(tmp_path, campaign):

@@ -5,74 +5,29 @@ import os
 import random
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
 from fusedtomo.errors import InputError
-from tests.workflows.stubs import facts, stub_model, stub_trial
+from tests.workflows.stubs import Pool, Watch, eight, facts, steered, stub_model, stub_trial
 from tests.workflows.tiny import config
 from workflows.campaign import Trial
 from workflows.control import steer
-from workflows.control.steer import Campaign
+from workflows.control.steer import Steering
 from workflows.record.journal import Journal, by_condition, replay
-from workflows.search import propose as search
+from workflows.search import gp_hedge as search
+from workflows.search.order import ConditionOrder
 from workflows.search.propose import Asked
 from workflows.trial.solver_process import Handling
 from workflows.workers import apps
-
-
-class Watch:
-    """Keeps what the loop tells."""
-
-    def __init__(self, on_record=lambda result: None):
-        self.progress, self.on_record = [], on_record
-
-    def record(self, result):
-        self.on_record(result)
-
-    def tick(self, progress):
-        self.progress.append(progress)
-
-
-class Pool:
-    """Workers that take a random while."""
-
-    def __init__(self, workers, seed=0, longest_s=0.004):
-        self._pool, self._random, self._longest_s = ThreadPoolExecutor(workers), random.Random(seed), longest_s
-        self.submitted = []
-
-    def __call__(self, function, argument) -> Future:
-        self.submitted.append(argument)
-        wait_s = self._random.uniform(0, self._longest_s)
-
-        def work():
-            time.sleep(wait_s)
-            return function(argument)
-
-        return self._pool.submit(work)
 
 
 @pytest.fixture(autouse=True)
 def _stubs(monkeypatch):
     monkeypatch.setattr(steer, "run_trial", stub_trial)
     monkeypatch.setattr(search, "_gaussian_process", stub_model)
-
-
-def steered(path, campaign_config, *, workers=2, pool=None, watch=None):
-    """Run a campaign on the journal at `path`; return its trials."""
-    with Journal(path) as journal:
-        pool = pool or Pool(workers)
-        campaign = Campaign(campaign_config, replay(path), journal, pool, workers, watch or Watch())
-        if watch is not None:
-            watch.campaign = campaign
-        campaign.run()
-    return replay(path)
-
-
-def tiny(pending=1, **changes):
-    return config(search__pending=pending, search__evaluations=8, search__baseline_evaluations=4, **changes)
 
 
 @pytest.fixture
@@ -83,7 +38,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("pending", [1, 3])
 def test_the_trials_are_the_same_on_1_2_and_8_workers(tmp_path, pending):
     found = [
-        facts(steered(tmp_path / f"{workers}-{seed}", tiny(pending), pool=Pool(workers, seed), workers=workers))
+        facts(steered(tmp_path / f"{workers}-{seed}", eight(pending), pool=Pool(workers, seed), workers=workers))
         for workers, seed in [(1, 0), (2, 1), (8, 2), (8, 3)]
     ]
     assert len(found[0]) == 4 * 8 + 2 * 4 + 2
@@ -94,7 +49,7 @@ def test_the_trials_are_the_same_on_1_2_and_8_workers(tmp_path, pending):
 def test_warm_trials_start_from_their_first_one_on_any_number_of_workers(tmp_path, pending):
     for workers in (1, 5):
         pool = Pool(workers, workers)
-        trials = steered(tmp_path / f"{workers}", tiny(pending, search__warm_start=True), pool=pool, workers=workers)
+        trials = steered(tmp_path / f"{workers}", eight(pending, search__warm_start=True), pool=pool, workers=workers)
         first = {trial.condition: trial for trial in trials if trial.trial == 0}
         starts = {
             (trial.condition.key, trial.number): trial.start for trial in pool.submitted if hasattr(trial, "start")
@@ -107,7 +62,7 @@ def test_warm_trials_start_from_their_first_one_on_any_number_of_workers(tmp_pat
 
 def test_without_warm_starts_all_start_alike(path):
     pool = Pool(2)
-    steered(path, tiny(), pool=pool)
+    steered(path, eight(), pool=pool)
     assert {trial.start for trial in pool.submitted if hasattr(trial, "start")} == {None}
 
 
@@ -122,8 +77,8 @@ def test_the_real_model_gives_the_same_trials_on_1_and_3_workers(tmp_path, monke
 
 
 def test_every_trial_of_every_condition_is_journalled_once(path):
-    trials = steered(path, tiny(2))
-    expected = {(c.key, t) for c in tiny().conditions() for t in range(tiny().evaluations(c))}
+    trials = steered(path, eight(2))
+    expected = {(c.key, t) for c in eight().conditions() for t in range(eight().evaluations(c))}
     assert {(t.condition, t.trial) for t in trials} == expected
     assert len(trials) == len(expected)
 
@@ -142,7 +97,7 @@ def test_pending_is_how_many_trials_of_a_condition_may_run_at_once(path):
         return stub_trial(trial)
 
     steer.run_trial = counted
-    steered(path, tiny(3, axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused"]), workers=6)
+    steered(path, eight(3, axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused"]), workers=6)
     assert most == {"fused-h4-c3": 3}
 
 
@@ -154,7 +109,7 @@ def test_a_point_in_flight_is_told_as_pending_and_never_as_a_result(path):
         return stub_model(question)
 
     search._gaussian_process = recorded
-    trials = by_condition(steered(path, tiny(3)))
+    trials = by_condition(steered(path, eight(3)))
     assert asked
     for question in asked:
         assert len(question.pending) == min(2, question.trial)
@@ -167,7 +122,7 @@ def test_a_point_in_flight_is_told_as_pending_and_never_as_a_result(path):
 def test_failures_never_reach_the_model(path):
     asked = []
     search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
-    trials = steered(path, tiny())
+    trials = steered(path, eight())
     failures = [json.dumps(trial.point) for trial in trials if not trial.ok]
     assert failures
     told = [(json.dumps(point), value) for question in asked for point, value in question.told]
@@ -181,7 +136,7 @@ def test_a_lost_worker_is_a_failed_line_with_its_reason_and_the_rest_goes_on(pat
         return stub_trial(trial)
 
     steer.run_trial = lose_one
-    trials = steered(path, tiny())
+    trials = steered(path, eight())
     lost = next(t for t in trials if (t.condition, t.trial) == ("fused-h4-c3", 1))
     assert (lost.status, lost.nrmse) == ("failed", None)
     assert lost.reason.startswith("RuntimeError: worker lost: é")
@@ -199,7 +154,7 @@ def test_a_proposal_that_is_no_number_is_replaced_and_said(path, where, number):
         return proposal
 
     search._gaussian_process = spoilt
-    trials = steered(path, tiny())
+    trials = steered(path, eight())
     assert len(trials) == 42
     assert any("JSON compliant" in trial.search.get("fallback", "") for trial in trials)
 
@@ -215,7 +170,7 @@ def test_a_result_that_is_no_number_is_a_failed_trial_that_no_model_sees(path, m
     search._gaussian_process = lambda question: asked.append(question) or stub_model(question)
     monkeypatch.setattr(apps, "_solver", lambda _: Solver())
     monkeypatch.setattr(steer, "run_trial", lambda trial: apps.run_trial(trial, Handling()))
-    trials = steered(path, tiny())
+    trials = steered(path, eight())
     failed = [trial for trial in trials if "JSON compliant" in trial.reason]
     assert failed
     assert {(trial.status, trial.nrmse, trial.trial) for trial in failed} == {("failed", None, 3)}
@@ -227,7 +182,7 @@ def test_a_proposal_that_fails_is_replaced_and_said(path):
         raise FloatingPointError("singular")
 
     search._gaussian_process = no_model
-    trials = steered(path, tiny())
+    trials = steered(path, eight())
     assert len(trials) == 42
     replaced = [t for t in trials if "fallback" in t.search]
     assert {t.search["fallback"] for t in replaced} == {"FloatingPointError: singular"}
@@ -237,7 +192,7 @@ def test_a_proposal_that_fails_is_replaced_and_said(path):
 
 @pytest.mark.parametrize("pending", [1, 3])
 def test_resuming_from_any_part_of_a_journal_ends_with_the_same_trials(tmp_path, pending):
-    small = tiny(pending, axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
+    small = eight(pending, axes={"haadf_tilts": [2, 4], "chemical_tilts": [3]})
     lines = [t.line() for t in steered(tmp_path / "whole", small, workers=3)]
     whole = facts(replay(tmp_path / "whole"))
     random_ = random.Random(pending)
@@ -254,20 +209,20 @@ def test_resuming_from_any_part_of_a_journal_ends_with_the_same_trials(tmp_path,
 
 
 def test_a_finished_journal_starts_nothing(path):
-    steered(path, tiny())
+    steered(path, eight())
     before, pool = path.read_bytes(), Pool(1)
-    steered(path, tiny(), pool=pool)
+    steered(path, eight(), pool=pool)
     assert pool.submitted == []
     assert path.read_bytes() == before
 
 
 def test_a_trial_that_the_journal_lost_in_the_middle_costs_one_proposal(path):
-    steered(path, tiny(methods=["fused"]))
+    steered(path, eight(methods=["fused"]))
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"condition": "fused-h4-c3", "trial": 5,' not in line))
     assert len(replay(path)) == len(lines) - 1
     pool = Pool(1)
-    steered(path, tiny(methods=["fused"]), pool=pool)
+    steered(path, eight(methods=["fused"]), pool=pool)
     assert [type(argument) for argument in pool.submitted] == [Asked, Trial]
 
 
@@ -285,28 +240,28 @@ def test_stopping_ends_early_with_everything_journalled_and_a_resume_ends_the_sa
 
     def stop_after_nine(result):
         recorded.append(result)
-        watch.campaign.stopping = len(recorded) >= 9
+        watch.steering.stopping = len(recorded) >= 9
 
     watch = Watch(stop_after_nine)
     pool = Pool(2)
-    stopped = steered(tmp_path / "stopped", tiny(), watch=watch, pool=pool)
+    stopped = steered(tmp_path / "stopped", eight(), watch=watch, pool=pool)
     assert 9 <= len(stopped) <= 9 + 2  # those that were running, and one handed out ahead
     assert facts(stopped) == facts(recorded)
     begun = [argument for argument in pool.submitted if isinstance(argument, Trial)]
     assert len(begun) == len(stopped)
-    assert facts(steered(tmp_path / "stopped", tiny())) == facts(steered(tmp_path / "whole", tiny()))
+    assert facts(steered(tmp_path / "stopped", eight())) == facts(steered(tmp_path / "whole", eight()))
 
 
 def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
     stop = Watch()
 
     def model(question):
-        stop.campaign.stopping = True
+        stop.steering.stopping = True
         return stub_model(question)
 
     search._gaussian_process = model
     pool = Pool(1)
-    stopped = steered(path, tiny(methods=["fused"]), watch=stop, pool=pool, workers=1)
+    stopped = steered(path, eight(methods=["fused"]), watch=stop, pool=pool, workers=1)
     modelled = [argument for argument in pool.submitted if isinstance(argument, Asked)]
     assert modelled
     # the first proposal of a model is that of trial 2; none of them was begun
@@ -314,8 +269,8 @@ def test_a_proposal_that_ends_after_the_stop_starts_no_trial(path):
 
 
 def test_the_map_fills_evenly(path):
-    trials = steered(path, tiny(methods=["fused"]), pool=Pool(1, longest_s=0), workers=1)
-    done = dict.fromkeys((c.key for c in tiny(methods=["fused"]).conditions()), 0)
+    trials = steered(path, eight(methods=["fused"]), pool=Pool(1, longest_s=0), workers=1)
+    done = dict.fromkeys((c.key for c in eight(methods=["fused"]).conditions()), 0)
     for trial in trials:
         done[trial.condition] += 1
         assert max(done.values()) - min(done.values()) <= 2  # 1, and the one handed out ahead
@@ -323,7 +278,7 @@ def test_the_map_fills_evenly(path):
 
 def test_no_worker_waits_while_there_is_work(path):
     pool, watch = Pool(3), Watch()
-    steered(path, tiny(), pool=pool, watch=watch, workers=3)
+    steered(path, eight(), pool=pool, watch=watch, workers=3)
     assert all(progress.running <= 3 for progress in watch.progress)
     assert all(0 <= progress.busy_seconds <= 3 * progress.elapsed_s for progress in watch.progress)
     assert max(progress.running for progress in watch.progress) == 3
@@ -343,9 +298,9 @@ def test_a_model_that_takes_long_holds_up_its_own_condition_alone(path):
             others_done.set()
 
     watch = Watch(count)
-    slow_one = steer.Sequence(tiny(), tiny().conditions()[-1])
+    slow_one = ConditionOrder(eight(), eight().conditions()[-1])
     search._gaussian_process = slow
-    trials = steered(path, tiny(), watch=watch)
+    trials = steered(path, eight(), watch=watch)
     assert len(trials) == 42
     assert others_done.is_set()
     assert not any("fallback" in trial.search for trial in trials)
@@ -354,7 +309,7 @@ def test_a_model_that_takes_long_holds_up_its_own_condition_alone(path):
 def test_the_model_is_fitted_by_workers_alone(path):
     threads = set()
     search._gaussian_process = lambda question: threads.add(threading.current_thread()) or stub_model(question)
-    steered(path, tiny())
+    steered(path, eight())
     assert threads
     assert threading.main_thread() not in threads
 
@@ -365,7 +320,7 @@ def test_the_time_of_the_model_is_in_the_journal(path):
         return stub_model(question)
 
     search._gaussian_process = slow
-    for trial in steered(path, tiny(methods=["fused"])):
+    for trial in steered(path, eight(methods=["fused"])):
         modelled = "memory" in trial.search and trial.search["memory"] > 0 and trial.trial >= 2
         assert (trial.proposal_s >= 0.02) == modelled
 
@@ -408,7 +363,7 @@ def test_results_that_came_together_reach_the_disk_together_and_are_told_after_t
     search._gaussian_process = asks_only_what_is_durable
     pool = AtOnce(lambda future, function, argument: future.set_result(function(argument)))
     with Journal(path) as journal:
-        Campaign(tiny(), [], journal, pool, 5, Watch(told), pool.broken).run()
+        Steering(eight(), [], journal, pool, 5, Watch(told), pool.broken).run()
     trials = replay(path)
     assert len(trials) == 42
     assert not any("fallback" in trial.search for trial in trials)
@@ -431,20 +386,20 @@ def test_what_was_answered_before_all_workers_were_lost_is_kept(path):
         return "killed" if lost else pool.broken()
 
     with Journal(path) as journal:
-        campaign = Campaign(tiny(), [], journal, pool, 5, Watch(), broken)
+        steering = Steering(eight(), [], journal, pool, 5, Watch(), broken)
         with pytest.raises(steer.WorkersLost):
-            campaign.run()
+            steering.run()
     assert [(trial.condition, trial.trial, trial.ok) for trial in replay(path)] == [
         (trial.condition.key, trial.number, stub_trial(trial).ok) for trial in answered
     ]
-    assert facts(steered(path, tiny())) == facts(steered(path.with_name("whole"), tiny()))
+    assert facts(steered(path, eight())) == facts(steered(path.with_name("whole"), eight()))
 
 
 def test_workers_that_are_told_to_stop_with_the_campaign_are_not_lost(path):
     """A batch system's SIGTERM goes to every process of a job; what ran is abandoned, as at the end of the drain."""
 
     def answer(future, function, argument):
-        if campaign.stopping:
+        if steering.stopping:
             future.set_exception(RuntimeError("ManagerLost"))
         else:
             future.set_result(function(argument))
@@ -452,17 +407,33 @@ def test_workers_that_are_told_to_stop_with_the_campaign_are_not_lost(path):
     def broken():
         pool.broken()
         if pool.rounds == 2:
-            campaign.stop(60)
+            steering.stop(60)
         pool.rounds += 1
-        return "Parsl's interchange ended with -15" if campaign.stopping else ""
+        return "Parsl's interchange ended with -15" if steering.stopping else ""
 
     pool = AtOnce(answer)
     pool.rounds = 0
     with Journal(path) as journal:
-        campaign = Campaign(tiny(), [], journal, pool, 5, Watch(), broken)
-        campaign.run()
+        steering = Steering(eight(), [], journal, pool, 5, Watch(), broken)
+        steering.run()
     assert 0 < len(replay(path)) < 42
     assert not any("ManagerLost" in trial.reason for trial in replay(path))
+
+
+def test_what_does_not_end_in_time_is_abandoned_and_not_recorded(path):
+    """As at the end of the drain; a resume computes it."""
+
+    class Endless(Pool):
+        def __call__(self, function, argument):
+            future = super().__call__(function, argument)
+            return Future() if len(self.submitted) > 2 else future
+
+    watch = Watch(lambda _: watch.steering.stop(0.3))
+    began = time.monotonic()
+    recorded = steered(path, eight(), watch=watch, pool=Endless(2))
+    assert 0.3 <= time.monotonic() - began < 20
+    assert 1 <= len(recorded) <= 2
+    assert facts(steered(path, eight())) == facts(steered(path.with_name("whole"), eight()))
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["tasks fail", "nothing answers"])
@@ -486,12 +457,12 @@ def test_the_loss_of_all_workers_ends_the_run_without_a_failed_line(path, silent
             return future
 
     with Journal(path) as journal:
-        campaign = Campaign(tiny(), [], journal, Losing(2), 2, Watch(), lambda: "".join(lost[:1]))
+        steering = Steering(eight(), [], journal, Losing(2), 2, Watch(), lambda: "".join(lost[:1]))
         with pytest.raises(InputError, match=r"all workers are lost \(killed\); .* run the same command again"):
-            campaign.run()
+            steering.run()
     assert len(replay(path)) <= 5
     assert not any("ManagerLost" in trial.reason for trial in replay(path))
-    assert facts(steered(path, tiny())) == facts(steered(path.with_name("whole"), tiny()))
+    assert facts(steered(path, eight())) == facts(steered(path.with_name("whole"), eight()))
 
 
 def test_a_journal_that_cannot_be_written_ends_the_campaign(path, monkeypatch):
@@ -500,4 +471,4 @@ def test_a_journal_that_cannot_be_written_ends_the_campaign(path, monkeypatch):
 
     monkeypatch.setattr(Journal, "append", full)
     with pytest.raises(InputError, match="No space left"):
-        steered(path, tiny())
+        steered(path, eight())

@@ -290,7 +290,25 @@ def test_a_fit_machine_is_ready_and_nothing_is_left(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml", "scratch"]
 
 
-@pytest.mark.slow
+def test_the_last_words_of_workers_that_cannot_be_started_are_a_line(tmp_path, monkeypatch):
+    @contextmanager
+    def refused(*_):
+        raise InputError("no worker joined within 9 s (machine 'mine'); its last words: no module")
+        yield
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(examination, "workers", refused)
+    monkeypatch.setattr(here, "checks", lambda machine: [])
+    (tmp_path / "mine.toml").write_text('name = "mine"\nworkers = 1\n')
+    console = Console(file=io.StringIO(), width=200)
+    assert not examination.examine(console, "mine.toml")
+    assert "failed   workers: no worker joined within 9 s" in console.file.getvalue()
+    assert "its last words: no module" in console.file.getvalue()
+    assert console.file.getvalue().splitlines()[-1] == "not ready: see above"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.nightly
 def test_workers_that_never_join_are_a_line_with_their_last_words(tmp_path):
     done = examined(
         tmp_path, 'name = "mine"\nworkers = 1\nstart_timeout_s = 9\nworker_init = "echo no module >&2; exit 3"\n'

@@ -18,7 +18,7 @@ from workflows.record.merge import merge
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import codes, write_sessions
 from workflows.record.state import Heartbeat
-from workflows.search import propose as search
+from workflows.search import gp_hedge as search
 
 LEFT = config(axes={"haadf_tilts": [2], "chemical_tilts": [2, 3]}, methods=["fused", "poisson"])
 RIGHT = config(
@@ -68,13 +68,12 @@ def test_two_halves_of_a_map_are_the_whole_map(tmp_path, capsys):
     assert (tmp_path / "whole" / "trials.jsonl").read_bytes() == before
 
 
-def test_grids_baselines_budgets_and_reports_are_united(tmp_path, capsys):
+def test_axes_methods_budgets_and_reports_are_united(tmp_path, capsys):
     left, right = run(tmp_path / "left", LEFT), run(tmp_path / "right", RIGHT)
     trials, said = merged(capsys, tmp_path / "left", tmp_path / "right", out=tmp_path / "both")
     whole = RunFolder.read(tmp_path / "both").config
-    assert whole.grid.haadf_tilts == (2, 4)
-    assert whole.grid.chemical_tilts == (2, 3, 5)
-    assert whole.baselines == ("poisson", "poisson-tv")
+    assert whole.axes == {"haadf_tilts": (2, 4), "chemical_tilts": (2, 3, 5)}
+    assert whole.methods == ("fused", "poisson", "poisson-tv")
     assert (whole.search.evaluations, whole.search.baseline_evaluations) == (6, 3)
     assert whole.report.slices == ((4, 5),)
     assert whole.name == "tiny"
@@ -160,7 +159,7 @@ def test_runs_of_other_campaigns_are_refused_with_the_difference(tmp_path):
     for words in (
         f"search.space.tv.high is 5.0 in {tmp_path / 'a'} and 7.0 in {tmp_path / 'b'}; seed is 3 in",
         "results would mix",
-        "Merge runs that differ in grid",
+        "Merge runs that differ in the values of axes, methods, budgets",
     ):
         assert words in str(refused.value)
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]

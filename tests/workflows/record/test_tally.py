@@ -5,13 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tests.workflows.values import campaign, trial
-from tests.workflows.watch.test_live import TRIALS
 from workflows.record.tally import Tally, hours_text
+
+TRIALS = [
+    trial("fused-h5-c3", 0, 0.7),
+    trial("fused-h5-c3", 1, 0.5),
+    trial("fused-h20-c9", 0, None),
+    trial("poisson-c3", 0, 0.9),
+]
 
 
 def test_trials_off_the_grid_count_for_their_cost_alone():
     tally = Tally(campaign(), [*TRIALS, trial("fused-h99-c3", 0, 0.01)])
-    assert (tally.trials, tally.total, tally.failed.total(), tally.best) == (4, 33, 1, "fused-h5-c3")
+    assert (tally.trials, tally.total, tally.failed.total(), tally.lowest) == (4, 33, 1, "fused-h5-c3")
     assert tally.reasons == {"MemoryError: <b>": 1}
     assert tally.hours["cpu"] == pytest.approx(5 * 36 / 3600)
 

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +16,11 @@ from fusedtomo.simulate import simulate
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests.mpi import needs_mpi, run_ranks, run_script
-from tests.workflows.tiny import config, fused, write_toml
+from tests.workflows.running import scores
+from tests.workflows.tiny import baseline, config, fused, write_toml
+from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
-from workflows.trial.evaluate import Trial, evaluate
+from workflows.trial.evaluate import evaluate
 
 NX = 17
 POINT = {"haadf": 0.05, "tv": 0.7}
@@ -56,6 +57,7 @@ def reconstructed(n, data, out, *options):
     ended = command(n, "reconstruct", data, "--out", out, "--iterations", 4, *options)
     assert ended.returncode == 0, ended.stderr
     said = [line for line in ended.stderr.splitlines() if " ranks with " not in line]
+    assert ended.stderr.count(f"{n} ranks with ") == (n > 1)  # the slabs are named once
     return [path.read_bytes() for path in (out, out.with_suffix(".slices.png"), out.with_suffix(".cost.png"))], said
 
 
@@ -64,7 +66,7 @@ def reconstructed(n, data, out, *options):
 @pytest.mark.parametrize(
     ("data", "options", "n"),
     [
-        ("data.h5", ["--compare"], 3),
+        pytest.param("data.h5", ["--compare"], 3, marks=pytest.mark.nightly),
         ("measured.h5", ["--depth", "6", "--mask", "mask.h5", "--initial", "initial.h5"], 2),
     ],
 )
@@ -80,21 +82,24 @@ def test_files_and_pictures_are_those_of_one_rank_byte_by_byte(folder, tmp_path,
 
 
 @needs_mpi
-def test_the_slabs_are_named_once(folder, tmp_path):
-    ended = command(3, "reconstruct", folder / "data.h5", "--out", tmp_path / "o.h5", "--iterations", 1, "--no-picture")
-    assert ended.stderr.count("3 ranks with 6, 6, 5 columns of x") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["o.h5"]
-
-
-@needs_mpi
 @pytest.mark.parametrize(
     ("n", "words", "told"),
     [
         (3, ["reconstruct", "spoilt.h5"], "spoilt.h5: data set '/haadf/counts' holds NaN"),  # the last rank's columns
         (2, ["reconstruct", "data.h5", "--out", "data.h5"], "data.h5 exists; pass --overwrite"),
-        (2, ["reconstruct", "data.h5", "--method", "fusd"], "there is no method 'fusd'; did you mean"),
-        (2, ["reconstruct", "data.h5", "--bad"], "No such option: --bad"),
-        (2, ["phantom", "list"], "2 ranks were started, but only `reconstruct` uses more than one"),
+        pytest.param(
+            2,
+            ["reconstruct", "data.h5", "--method", "fusd"],
+            "there is no method 'fusd'; did you mean",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(2, ["reconstruct", "data.h5", "--bad"], "No such option: --bad", marks=pytest.mark.nightly),
+        pytest.param(
+            2,
+            ["phantom", "list"],
+            "2 ranks were started, but only `reconstruct` uses more than one",
+            marks=pytest.mark.nightly,
+        ),
         (3, ["reconstruct", "narrow.h5"], "narrow.h5: 3 ranks but the volume has 2 columns (x); start at most 2 ranks"),
     ],
     ids=["spoilt", "exists", "method", "option", "command", "columns"],
@@ -141,38 +146,45 @@ def test_an_error_that_one_rank_has_alone_ends_all(folder, tmp_path):
 # -------------------------------------------------------------------------------- trials
 
 
-def trial_file(folder: Path, condition: str, **changes) -> Path:
+def trial_file(folder: Path, condition: str, start=None, keep="", **changes) -> Path:
     """A trial as JSON, and its campaign beside it."""
-    more = {"start": changes.pop("start")} if "start" in changes else {}
+    more = {"start": start, "keep": str(keep), "point": POINT}
     campaign = write_toml(folder / "tiny.toml", **changes)
     path = folder / "trial.json"
-    path.write_text(json.dumps({"campaign": str(campaign), "condition": condition, "trial": 5, "point": POINT, **more}))
+    path.write_text(json.dumps({"campaign": str(campaign), "condition": condition, "trial": 5, **more}))
     return path
-
-
-def scores(line: str) -> TrialResult:
-    """What must not depend on when and where a trial ran."""
-    return replace(TrialResult.from_line(line), seconds=0.0, started=0.0, worker="", ranks=1)
 
 
 @needs_mpi
 @pytest.mark.parametrize(
     ("condition", "changes"),
     [
-        ("fused-h4-c3", {"acquisition__grid": "fine", "phantom__size": 18}),
-        ("poisson-tv-c3", {}),
-        ("fused-h4-c3", {"start": {"haadf": 0.1, "tv": 1.0}}),
+        (fused(4, 3), {"acquisition__grid": "fine", "phantom__size": 18, "start": {"haadf": 0.1, "tv": 1.0}}),
+        pytest.param(baseline("poisson-tv", 3), {}, marks=pytest.mark.nightly),
     ],
-    ids=["fine", "baseline", "warm"],
+    ids=["fine and warm", "baseline"],
 )
-def test_a_trial_has_the_scores_of_one_rank_bit_by_bit(tmp_path, condition, changes):
-    path = trial_file(tmp_path, condition, **changes)
-    lines = [run_ranks(n, "-m", "workflows.trial.evaluate", str(path)).stdout for n in (1, 4)]
-    assert [line.count("\n") for line in lines] == [1, 1]
-    one, four = map(scores, lines)
+def test_a_trial_has_the_scores_and_the_volume_of_one_rank_bit_by_bit(tmp_path, condition, changes):
+    path = trial_file(tmp_path, condition.key, keep=tmp_path / "of-ranks.h5", **changes)
+    ended = run_ranks(3, "-m", "workflows.trial.evaluate", str(path))
+    assert ended.stdout.count("\n") == 1, ended.stderr
+    three, start = TrialResult.from_line(ended.stdout), changes.pop("start", None)
+    alone = Trial(config(**changes), condition, 5, POINT, start, keep=str(tmp_path / "alone.h5"))
+    one = evaluate(alone)
     assert one.ok, one.reason
-    assert [TrialResult.from_line(line).ranks for line in lines] == [1, 4]
-    assert four == one
+    assert (one.ranks, three.ranks) == (1, 3)
+    assert scores(three) == scores(one)
+    assert (tmp_path / "of-ranks.h5").read_bytes() == (tmp_path / "alone.h5").read_bytes()
+
+
+@needs_mpi
+def test_ranks_have_no_slab_in_the_middle_and_say_so(tmp_path):
+    path = trial_file(tmp_path, "fused-h4-c3")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fidelity": 0.5}))
+    ended = run_ranks(2, "-m", "workflows.trial.evaluate", str(path))
+    result = TrialResult.from_line(ended.stdout.splitlines()[0])
+    assert (ended.returncode, result.status, result.fidelity) == (1, "failed", 0.5)
+    assert "fidelity 0.5 on 2 ranks" in result.reason
 
 
 _BROKEN = """
@@ -186,7 +198,7 @@ evaluate.main(sys.argv[1])
 
 
 @needs_mpi
-@pytest.mark.parametrize("failing", ["comm.rank == 1", "True"])
+@pytest.mark.parametrize("failing", ["comm.rank == 1", pytest.param("True", marks=pytest.mark.nightly)])
 def test_a_trial_that_fails_on_a_rank_is_one_failed_line(tmp_path, failing):
     began = time.perf_counter()
     ended = run_script(3, _BROKEN.format(failing=failing), str(trial_file(tmp_path, "fused-h4-c3")))

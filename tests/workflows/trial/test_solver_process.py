@@ -12,21 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.workflows.tiny import config, fused
-from workflows.trial.evaluate import Trial, evaluate
+from tests.workflows.running import ENDLESS, scores
+from tests.workflows.running import tiny_trial as trial
+from workflows.trial.evaluate import evaluate
 from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker, ending, last_lines, temporary_folder
-
-POINT = {"haadf": 0.05, "tv": 0.7}
-ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
-
-
-def trial(**changes):
-    return Trial(config(**changes), fused(4, 3), 5, dict(POINT))
-
-
-def scores(result):
-    """What must not depend on where a trial ran."""
-    return replace(result, seconds=0.0, started=0.0, worker="")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +69,7 @@ def test_a_trial_that_hangs_is_ended_with_its_group_and_says_where_it_hung(solve
 def test_a_process_killed_once_costs_nothing_but_time(solver):
     one = solver()
     before = later_killed(one)
-    assert one.evaluate(trial(solver__max_iterations=300, solver__tolerance=0.0)).ok
+    assert one.evaluate(trial(solver__max_iterations=200, solver__tolerance=0.0)).ok
     assert one._child.pid != before
 
 
@@ -149,12 +138,12 @@ def test_a_process_that_cannot_start_is_no_failure_of_a_trial(tmp_path, monkeypa
 
 _WORKER = """
 import sys
-from tests.workflows.trial.test_solver_process import ENDLESS, trial
+from tests.workflows.running import ENDLESS, tiny_trial
 from workflows.trial.solver_process import Handling, SolverProcess
 solver = SolverProcess(Handling())
 solver.start()
 print(solver._child.pid, flush=True)
-solver.evaluate(trial(**ENDLESS))
+solver.evaluate(tiny_trial(**ENDLESS))
 """
 
 

@@ -6,16 +6,10 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from tests.workflows.values import campaign, trial
+from tests.workflows.values import TRIALS, campaign, everything, trial
 from workflows.record.state import Heartbeat, Progress
 from workflows.watch.live import Dashboard
 
-TRIALS = [
-    trial("poisson-c3", 0, 1.6),
-    trial("fused-h5-c3", 0, 0.5),
-    trial("fused-h5-c3", 1, 0.342),
-    trial("fused-h5-c9", 0, None),
-]
 BUSY = Progress(workers=4, running=4, busy_seconds=37.2, elapsed_s=10.0)
 
 
@@ -48,7 +42,7 @@ def test_line_without_a_terminal(tmp_path):
         for one in TRIALS[:3]:
             board.record(one)
         board.tick(BUSY)
-    said = "trials 3/33  best NRMSE 0.342 (fused-h5-c3)  utilisation 93 %  failed 0  left 1m 40s"
+    said = "trials 3/33  lowest NRMSE 0.342 (fused-h5-c3)  utilisation 93 %  failed 0  left 1m 40s"
     assert lines(console) == [said]
 
 
@@ -92,8 +86,7 @@ def test_time_left_counts_this_session_s_pace_only(tmp_path):
 
 
 def test_nothing_is_left_of_a_complete_map(tmp_path):
-    everything = [trial(c.key, i, 0.5) for c in campaign().conditions() for i in range(campaign().evaluations(c))]
-    assert left_s(dashboard(plain_console(), tmp_path, trials=everything)) == 0
+    assert left_s(dashboard(plain_console(), tmp_path, trials=everything(campaign()))) == 0
 
 
 def test_terminal_shows_map_counts_and_time(tmp_path):
@@ -118,7 +111,7 @@ def test_dumb_terminals_get_lines(tmp_path):
     console = plain_console(force_terminal=True, _environ={"TERM": "dumb"})
     with dashboard(console, tmp_path) as board:
         board.tick(BUSY)
-    assert lines(console)[0].startswith("trials 0/33  best NRMSE none yet")
+    assert lines(console)[0].startswith("trials 0/33  lowest NRMSE none yet")
 
 
 def test_the_last_state_is_drawn_when_the_run_breaks_off(tmp_path):

@@ -1,12 +1,12 @@
 """The panel and the line: who works on the run, how long it takes, what it cost, what failed."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from tests.workflows.values import campaign, trial
-from tests.workflows.watch.test_heatmap import shown
-from tests.workflows.watch.test_live import TRIALS
+from tests.workflows.values import TRIALS, campaign, everything, over, trial
+from tests.workflows.watch.rendering import shown
 from workflows.record.journal import TrialResult
 from workflows.record.state import Progress, State
 from workflows.record.tally import Tally
@@ -15,7 +15,7 @@ from workflows.watch.panel import clock, duration, line, panel
 NOW = 1.7e9
 BUSY = Progress(workers=4, running=3, busy_seconds=37.2, elapsed_s=10.0, longest_s=90.0)
 RUNNING = State(phase="running", controller="n17:42", machine="laptop", progress=BUSY, left_s=100.0, written=NOW - 3)
-EVERYTHING = [trial(c.key, i, 0.5) for c in campaign().conditions() for i in range(campaign().evaluations(c))]
+EVERYTHING = everything(campaign())
 
 
 def said(state, trials=TRIALS, width=100):
@@ -27,7 +27,7 @@ def test_a_running_campaign():
     for words in (
         "tiny  running on laptop (n17:42)",
         "4/33, 1 failed, 3 running",
-        "1/12 done, best NRMSE 0.342 (fused-h5-c3)",
+        "1/12 done, lowest NRMSE 0.342 (fused-h5-c3)",
         "4, utilisation 93 %, the longest task runs for 1m 30s",
         f"in 1m 37s, at {clock(NOW + 97)}; running for 10s",
         "0.04 CPU worker hours at 64³; paper: 1078 GPU hours at 256³",
@@ -75,7 +75,7 @@ def test_clocks_that_differ_are_no_age():
 @pytest.mark.parametrize("journal", [[], [trial("fused-h5-c3", 0, None)], TRIALS])
 def test_something_is_shown_whatever_the_journal_holds(axes, journal):
     text = shown(panel(Tally(campaign(*axes), journal), RUNNING, NOW, 80))
-    assert "best NRMSE" in text
+    assert "lowest NRMSE" in text
     struck = {c.key for c in campaign(*axes).conditions()} & {one.condition for one in journal if not one.ok}
     assert ("MemoryError: <b>" in text) is bool(struck)
 
@@ -99,7 +99,7 @@ def test_a_large_map_fits_a_terminal(height):
 
 def test_a_line_of_a_log():
     tally = Tally(campaign(), TRIALS)
-    facts = "trials 4/33  best NRMSE 0.342 (fused-h5-c3)  utilisation 93 %  failed 1"
+    facts = "trials 4/33  lowest NRMSE 0.342 (fused-h5-c3)  utilisation 93 %  failed 1"
     now = time.strftime("%H:%M:%S", time.localtime(NOW))
     assert line(tally, RUNNING, NOW) == f"{now}  {facts}  left 1m 37s"
     starting = line(tally, RUNNING.model_copy(update={"phase": "starting workers"}), NOW)
@@ -117,3 +117,17 @@ def test_durations(seconds, text):
 def test_a_time_of_another_day_has_its_date():
     assert clock(NOW) == time.strftime("%a %d %b %H:%M", time.localtime(NOW))
     assert clock(time.time()) == time.strftime("%H:%M")
+
+
+@pytest.mark.parametrize("height", [24, 40])
+def test_a_map_of_three_axes_fits_a_terminal(height):
+    config = over({"haadf_tilts": list(range(5, 17)), "chemical_tilts": [3, 9], "unmapped": ["none"]})
+    for trials in ([], everything(config)):
+        said = shown(panel(Tally(config, trials), RUNNING, NOW, 80, 3, height), 80).splitlines()
+        assert len(said) <= height
+        assert "without maps: none" in said
+
+
+def test_the_hours_are_those_of_the_report_whatever_shared_a_trial():
+    on_gpus = replace(trial("fused-h5-c3", 0, 0.5), device="gpu", ranks=4, seconds=3600.0)
+    assert "4 GPU hours, 0.04 CPU worker hours at 64³" in said(RUNNING, [on_gpus, *TRIALS])

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from tests.workflows.values import campaign, trial
+from tests.workflows.values import campaign, everything
 from workflows.record.journal import Journal
 from workflows.record.runfolder import RunFolder
 from workflows.record.state import Progress, State
@@ -16,7 +16,7 @@ from workflows.watch import status as module
 from workflows.watch.status import Watched, status, watch
 
 NOW = 1.7e9
-EVERYTHING = [trial(c.key, i, 0.5) for c in campaign().conditions() for i in range(campaign().evaluations(c))]
+EVERYTHING = everything(campaign())
 
 
 @pytest.fixture

@@ -62,9 +62,7 @@ class Search(Settings):
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
-    space: dict[Searchable, Dimension] = Field(
-        min_length=1, description="what is searched, and over which range"
-    )
+    space: dict[Searchable, Dimension] = Field(min_length=1, description="what is searched, and over which range")
 
     @field_validator("strategy")
     @classmethod

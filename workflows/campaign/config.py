@@ -44,6 +44,8 @@ class Dimension(Settings):
 
     def place(self, value: float) -> float:
         """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
+        if self.scale == "log" and value <= 0:
+            return -math.inf
         scale = math.log if self.scale == "log" else float
         low, high = scale(self.low), scale(self.high)
         return (scale(value) - low) / (high - low)

@@ -77,6 +77,12 @@ class Search(Settings):
         return checked_measures(wanted)
 
     @model_validator(mode="after")
+    def _warm_start_has_a_first_trial(self) -> Self:
+        if self.warm_start and STRATEGIES[self.strategy].sees == "campaign":
+            raise ValueError(f"warm_start needs a search in each condition, but '{self.strategy}' sees the campaign")
+        return self
+
+    @model_validator(mode="after")
     def _gamma_in_range(self) -> Self:
         gamma = self.space.get("gamma")
         if gamma and not (gamma.low >= 1.0 and gamma.high <= 2.0):
@@ -241,10 +247,12 @@ class CampaignConfig(Settings):
         The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
         (Where a strategy lays its points by the budget, the budget counts.)
         """
-        laid_by_budget = STRATEGIES[self.search.strategy].laid_by_budget
-        budgets = set() if laid_by_budget else {"evaluations", "baseline_evaluations"}
+        strategy = STRATEGIES[self.search.strategy]
+        unused = {"pending" if strategy.sees == "campaign" else "lag"}
+        if not strategy.laid_by_budget:
+            unused |= {"evaluations", "baseline_evaluations"}
         alone = {"name", "report", "axes", "repeats", "methods"}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": budgets})
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": unused})
 
     def fingerprint(self) -> str:
         """A hash of `decisive`."""

@@ -63,9 +63,10 @@ class Axis:
 
     def _checked(self, value: Any) -> Value:
         try:
-            return TypeAdapter(self.type).validate_python(value)
+            checked: Value = TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
             raise ValueError(f"{self.name} = {value!r}: {plain(error)}") from None
+        return checked
 
     def said(self, value: Value) -> str:
         """The value in words, such as "47 HAADF tilts"."""
@@ -118,8 +119,8 @@ def _of_maps(value_of: Callable[[TiltSeries], float | None]) -> Callable[[FusedD
     """The mean over the elements' series; None where one does not tell."""
 
     def measured(dataset: FusedDataset) -> float | None:
-        values = [value_of(series) for series in dataset.chemical]
-        return None if None in values else sum(values) / len(values)
+        values = [value for series in dataset.chemical if (value := value_of(series)) is not None]
+        return sum(values) / len(values) if len(values) == len(dataset.chemical) else None
 
     return measured
 

@@ -66,19 +66,18 @@ class Layout:
 def layout_of(config: CampaignConfig) -> Layout:
     """Lay out the cells of a campaign."""
     names = list(config.axes)
-    up, across, *third = names if len(names) > 1 else [None, *names]
-    values = config.axes[third[0]] if third else (None,)
-    panels = [_panel(config, up, across, third[0] if third else None, value) for value in values]
-    return Layout(AXES[across], config.axes[across], AXES[up] if up else None, tuple(panels))
+    up, across = (None, names[0]) if len(names) == 1 else names[:2]
+    fixed: list[dict[str, Value]] = [{name: value} for name in names[2:] for value in config.axes[name]] or [{}]
+    panels = tuple(_panel(config, up, across, at) for at in fixed)
+    return Layout(AXES[across], config.axes[across], AXES[up] if up else None, panels)
 
 
-def _panel(config: CampaignConfig, up: str | None, across: str, third: str | None, value: Value | None) -> Panel:
-    title = AXES[third].said(value) if third and value is not None else ""
-    fixed = {third: value} if third else {}
+def _panel(config: CampaignConfig, up: str | None, across: str, fixed: dict[str, Value]) -> Panel:
+    title = ", ".join(AXES[name].said(value) for name, value in fixed.items())
     return Panel(title, tuple(_block(config, method, up, across, fixed) for method in config.methods))
 
 
-def _block(config: CampaignConfig, method: str, up: str | None, across: str, fixed: dict) -> Block:
+def _block(config: CampaignConfig, method: str, up: str | None, across: str, fixed: dict[str, Value]) -> Block:
     def row(label: str, at: dict[str, Value]) -> Row:
         points = ({**fixed, **at, across: value} for value in config.axes[across])
         return Row(label, tuple(config.cell(method, tuple(point[name] for name in config.axes)) for point in points))

@@ -62,7 +62,7 @@ def conditions_of(
 
 
 def weights_for(
-    atlas: xr.Dataset, at: Mapping[str, Value], chemical_snr: float | None = None, method: str = "fused"
+    atlas: xr.Dataset, at: Mapping[str, Value], maps_snr: float | None = None, method: str = "fused"
 ) -> AtlasLookup:
     """Return the atlas's weights (and gamma, eps when searched) for data under given conditions.
 
@@ -72,7 +72,7 @@ def weights_for(
     Args:
         atlas: as `read_atlas` gives it.
         at: a value of every axis.
-        chemical_snr: mean SNR of the data's chemical maps, held against the cells'; None when unknown.
+        maps_snr: mean SNR of the data's chemical maps, held against the cells'; None when unknown.
         method: whose weights.
 
     Raises:
@@ -85,7 +85,7 @@ def weights_for(
     values = [_checked(name, at) for name in axes]
     names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
     weights = {name: _value(own[name], name, values) for name in dict.fromkeys(names)}
-    warnings = [*(_outside(own, n, v) for n, v in zip(axes, values, strict=True)), _other_snr(own, chemical_snr)]
+    warnings = [*(_outside(own, n, v) for n, v in zip(axes, values, strict=True)), _other_snr(own, maps_snr)]
     return AtlasLookup(weights, "; ".join(filter(None, warnings)))
 
 

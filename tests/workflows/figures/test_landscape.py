@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from fusedtomo.errors import InputError
-from tests.workflows.values import SPACE, campaign, trial
-from workflows.figures.drawing import png_bytes, to_figure
+from tests.workflows.values import SPACE, campaign, cheap, trial
+from workflows.figures.drawing import to_figure
 from workflows.figures.landscape import draw_landscape, landscape_info
 
-CELL = fused(5, 3)
+CELL = campaign().cell("fused", (5, 3))
 GAMMA = {"gamma": {"low": 1.0, "high": 2.0, "scale": "linear"}}
 
 
@@ -23,8 +24,16 @@ def bowl(key, count, dims=("haadf", "tv")):
 
 
 def drawn(info):
-    content = png_bytes(to_figure(draw_landscape, info))
-    return content.startswith(b"\x89PNG") and len(content) > 2000
+    """The axes of the landscape, and whether all letters are those of print."""
+    figure = to_figure(draw_landscape, info)
+    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()}
+    assert all(7 <= size <= 9 for size in sizes), sizes
+    return figure.axes[0]
+
+
+def lines(axes):
+    """(points) of what is drawn, by its name in the legend."""
+    return {line.get_label(): line.get_xydata() for line in axes.lines}
 
 
 def test_surface_finds_the_minimum_of_a_bowl():
@@ -35,7 +44,16 @@ def test_surface_finds_the_minimum_of_a_bowl():
     row, column = np.unravel_index(info.surface.argmin(), info.surface.shape)
     assert info.grid[0][column] == pytest.approx(0.1, rel=0.5)
     assert info.grid[1][row] == pytest.approx(1.0, rel=0.5)
-    assert drawn(info)
+    axes = drawn(info)
+    np.testing.assert_allclose(lines(axes)["tried"], info.points)
+    np.testing.assert_allclose(lines(axes)["lowest"], [info.best])
+    assert (axes.get_xlim(), axes.get_ylim()) == ((1e-3, 10.0), (1e-2, 100.0))
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    bar = axes.figure.axes[1]
+    assert bar.get_ylim() == pytest.approx((info.errors.min(), info.errors.max()))
+    assert bar.get_ylabel() == info.label == r"$\langle$NRMSE$\rangle$"
+    contours = axes.collections[0]
+    assert contours.get_array().size >= 20
 
 
 def test_points_are_those_of_the_condition_and_the_best_is_marked():
@@ -45,7 +63,10 @@ def test_points_are_those_of_the_condition_and_the_best_is_marked():
     winner = min(trials[:6], key=lambda one: one.nrmse)
     np.testing.assert_allclose(info.best, [winner.point["haadf"], winner.point["tv"]])
     np.testing.assert_allclose(info.failed, [[2.0, 3.0]])
-    assert drawn(info)
+    axes = drawn(info)
+    np.testing.assert_allclose(lines(axes)["failed"], [[2.0, 3.0]])
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["tried", "failed", "lowest"]
 
 
 def test_of_three_parameters_the_two_that_matter_are_drawn():
@@ -54,16 +75,22 @@ def test_of_three_parameters_the_two_that_matter_are_drawn():
     info = landscape_info(campaign(space={**GAMMA, **SPACE}), trials, CELL)
     assert [axis.name for axis in info.axes] == ["haadf", "tv"]
     assert list(info.others) == ["gamma"]
-    assert drawn(info)
+    title = drawn(info).get_title("left")
+    assert title.startswith("fused, 5 HAADF tilts, 3 chemical tilts\nnanocubes, 64³")
+    assert title.endswith(rf"at $\gamma$ = {info.others['gamma']:.2g}")
 
 
 def test_one_searched_parameter_is_a_curve():
-    condition = baseline("poisson-tv", 3)
+    condition = campaign().cell("poisson-tv", (5, 3))
     info = landscape_info(campaign(), list(bowl(condition.key, 8, ("tv",))), condition)
     assert [axis.name for axis in info.axes] == ["tv"]
     assert info.surface.shape == info.deviation.shape == info.grid[0].shape
     assert info.title == "Poisson + TV, 3 chemical tilts"
-    assert drawn(info)
+    axes = drawn(info)
+    np.testing.assert_allclose(lines(axes)["tried"], np.column_stack([info.points[:, 0], info.errors]))
+    assert any(np.array_equal(line, np.column_stack([info.grid[0], info.surface])) for line in lines(axes).values())
+    assert len(axes.collections) == 1  # the deviation
+    assert axes.get_ylabel() == info.label
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -72,15 +99,32 @@ def test_few_points_have_no_surface(count):
     assert info.surface is None
     assert len(info.points) == count
     assert (info.best is None) is (count == 0)
-    assert drawn(info)
+    axes = drawn(info)
+    dots = [collection.get_offsets() for collection in axes.collections]
+    assert [len(one) for one in dots] == ([count] if count else [])
+    assert [text.get_text() for text in axes.texts] == ([] if count else ["no successful trial"])
 
 
 def test_equal_scores_and_only_failures_are_drawn():
     equal = [trial(CELL.key, i, 0.5, haadf=0.1 * (i + 1), tv=1.0 + i) for i in range(6)]
-    assert drawn(landscape_info(campaign(), equal, CELL))
-    assert drawn(landscape_info(campaign(), [trial(CELL.key, 0, None, haadf=0.1, tv=1.0)], CELL))
+    assert len(lines(drawn(landscape_info(campaign(), equal, CELL)))["tried"]) == 6
+    axes = drawn(landscape_info(campaign(), [trial(CELL.key, 0, None, haadf=0.1, tv=1.0)], CELL))
+    np.testing.assert_allclose(lines(axes)["failed"], [[0.1, 1.0]])
+
+
+def test_trials_of_a_part_of_the_problem_are_left_out():
+    trials = [*bowl(CELL.key, 5), *(cheap(CELL.key, 5 + i, 0.01, haadf=0.1 + i, tv=1.0) for i in range(3))]
+    info = landscape_info(campaign(), trials, CELL)
+    assert len(info.points) == len(info.errors) == 5
+    assert info.errors.min() > 0.01
+
+
+def test_a_trial_without_what_is_minimised_is_left_out():
+    config = campaign(search={"space": SPACE, "minimise": "rmse"})
+    info = landscape_info(config, list(bowl(CELL.key, 5)), CELL)
+    assert (len(info.points), info.best, info.surface) == (0, None, None)
 
 
 def test_a_method_without_search_is_refused():
     with pytest.raises(InputError, match="'poisson-c3' has no searched parameter"):
-        landscape_info(campaign(), [], baseline("poisson", 3))
+        landscape_info(campaign(), [], campaign().cell("poisson", (5, 3)))

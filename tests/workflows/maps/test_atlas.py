@@ -53,7 +53,7 @@ def test_searched_solver_settings_are_parameters_too():
 def test_weights_of_a_cell_and_between_cells():
     atlas = built(filled())
     assert weights_for(atlas, at(20, 9)).weights == pytest.approx({"haadf": 0.2, "chemical": 1.0, "tv": 30 / 9})
-    between = weights_for(atlas, at(10, 5), chemical_snr=3.0)
+    between = weights_for(atlas, at(10, 5), maps_snr=3.0)
     assert between.weights == pytest.approx({"haadf": 0.1, "chemical": 1.0, "tv": 6.0})
     assert between.warning == ""
 

@@ -11,7 +11,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tests.workflows.values import campaign, cheap, everything, over, trial
-from workflows.campaign import STRATEGIES  # noqa: F401  the built-in strategies are registered by it
 from workflows.figures.drawing import png_bytes
 from workflows.record.journal import CAP, Journal
 from workflows.record.runfolder import RunFolder
@@ -205,6 +204,11 @@ CAMPAIGNS = {
 FIGURES = ("sampling_map", "atlas")
 
 
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
 def varied(config):
     """All trials of a campaign, each with its own weights and result."""
     return [
@@ -223,26 +227,23 @@ def test_products_of_one_two_and_three_axes(name, folder_of):
         assert f"drawing: {figure}" in said
         assert (folder.path / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
         assert "<svg" in (folder.path / f"{figure}.svg").read_text()
-        rows = list(csv.DictReader((folder.path / f"{figure}.csv").open()))
+        rows = rows_of(folder.path / f"{figure}.csv")
         assert len(rows) == len(config.methods) * len(list(config.cells("fused")))
         assert set(rows[0]) >= {"method", *config.axes}
     with xr.open_dataset(folder.path / "atlas.h5", engine="h5netcdf") as atlas:
         assert atlas.error.dims == ("method_name", *config.axes)
         assert atlas.attrs["machine"] == "laptop"
-        table = list(csv.DictReader((folder.path / "sampling_map.csv").open()))
+        table = rows_of(folder.path / "sampling_map.csv")
         assert float(table[0]["error"]) == pytest.approx(float(atlas.error.values.ravel()[0]))
     _, text = read(report)
     assert "Sampling map" in text
     assert ("Means over 2 values of noise seed" in text) is (name == "repeats")
     assert "the reconstructions of" in text  # slices and cost wait for the workers
-    landscape = (
-        folder.path
-        / f"landscape-{config.cell('fused', Findings(folder).cells(())[0].at and tuple(v for _, v in Findings(folder).cells(())[0].at)).key}.csv"
-    )
-    assert landscape.is_file()
+    (cell,) = Findings(folder).cells(())
+    assert (folder.path / f"landscape-{cell.key}.csv").is_file()
 
 
-def test_nothing_is_drawn_twice_as_a_constant_atlas(folder_of):
+def test_an_atlas_that_is_the_same_in_all_cells_is_left_out(folder_of):
     folder = folder_of([trial("fused-h5-c3", 0, 0.5), trial("fused-h20-c3", 0, 0.4)])
     report = write_products(folder, {})
     assert not (folder.path / "atlas.png").exists()

@@ -151,7 +151,15 @@ class CampaignConfig(Settings):
     def _axes_there(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        return {name: AXES[name].checked(values) for name, values in content.items()}
+        checked, faults = {}, []
+        for name, values in content.items():
+            try:
+                checked[name] = AXES[name].checked(values)
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise ValueError("; ".join(faults))
+        return checked
 
     @model_validator(mode="after")
     def _axes_fit(self) -> Self:

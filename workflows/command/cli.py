@@ -51,7 +51,7 @@ def _main() -> int:
 
 
 def _ranks():
-    """The ranks that mpiexec started; all but the first are mute, but for the error that one of them has alone."""
+    """The ranks that mpiexec started. All but the first are mute; an error that a single rank has is still told."""
     from fusedtomo.parallel import world
 
     comm = world()

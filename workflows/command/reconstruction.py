@@ -99,7 +99,7 @@ def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
     """Weights from the atlas, where one is given, and from the options, which win."""
-    content = {} if request.atlas is None else _from_atlas(say, request.atlas, dataset)
+    content = {} if request.atlas is None else _from_atlas(say, request, request.atlas, dataset)
     weights = validated(Weights, {**content, **request.weights}, "weights")
     _tell_weights(say, request, weights)
     return weights
@@ -116,13 +116,13 @@ def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights
         say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
 
 
-def _from_atlas(say: Console, path: Path, dataset: FusedDataset) -> dict[str, float]:
+def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, dataset: FusedDataset) -> dict[str, float]:
     from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
 
     known = [series.snr for series in dataset.chemical if series.snr]
     snr = sum(known) / len(known) if known else None
     atlas = read_atlas(path)
-    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr)
+    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, request.method)
     if lookup.warning:
         say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
     return {name: lookup.weights[name] for name in WEIGHTS}

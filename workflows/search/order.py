@@ -1,8 +1,8 @@
 """Which trial comes next, and what may its proposal know? Fixed by its number alone, never by timing.
 
-Trial t is proposed once trials 0 to t - lag are done and t - 1 is proposed; it knows the results of the former and the
-points of those between. So the map does not depend on the number of workers, whatever order results come in, and a
-resume proposes the same.
+Trial t is proposed once trials 0 to t - lag are done and trial t - 1 is proposed. The proposal knows the results of
+trials 0 to t - lag. Of the trials after these it knows the points alone. So the map does not depend on the number of
+workers, whatever order results come in, and a resume proposes the same.
 """
 
 import math

@@ -22,7 +22,16 @@ _CONTENT = {
         "space": {"haadf": {"low": 1e-3, "high": 1.0}, "tv": {"low": 0.1, "high": 5.0}},
     },
 }
-REMOVED = object()
+
+
+class _Removed:
+    """Takes a key out; its name is the same in every process, for the ids of tests."""
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED = _Removed()
 
 
 def fused(haadf_tilts: int, chemical_tilts: int) -> Condition:

@@ -13,8 +13,9 @@ from fusedtomo.methods import METHODS
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.axes import text
 from workflows.campaign.measures import label_of
-from workflows.figures.cells import MARKS, SYMBOLS, Scale, subject_of, title_lines, varied_parameters
+from workflows.figures.cells import SYMBOLS, subject_of, varied_parameters
 from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN
+from workflows.figures.heat_map import MARKS, Scale, title_lines
 from workflows.maps.sampling_map import METHOD, marks
 
 _WIDE_RANGE = 2.0  # curves further apart than this factor would each be flat on a linear scale

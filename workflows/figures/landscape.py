@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from fusedtomo.errors import InputError
 from workflows.campaign import CampaignConfig, Condition, Dimension
 from workflows.campaign.measures import symbol_of
-from workflows.figures.cells import COLORS, SYMBOLS, color_limits, subject_of, title_lines
+from workflows.figures.cells import SYMBOLS, subject_of
 from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
+from workflows.figures.heat_map import COLORS, color_limits, title_lines
 from workflows.record.journal import TrialResult, best, by_condition
 
 # fewer points say nothing about a surface: they are drawn alone

@@ -10,17 +10,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
-from workflows.figures.cells import (
-    BELOW_COLORS,
-    COLORS,
-    MARKS,
-    atlas_info,
-    color_limits,
-    draw_heat_maps,
-    sampling_map_info,
-    subject_of,
-)
+from workflows.figures.cells import atlas_info, sampling_map_info, subject_of
 from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
+from workflows.figures.heat_map import BELOW_COLORS, COLORS, MARKS, color_limits, draw_heat_maps
 from workflows.maps.sampling_map import sampling_map
 from workflows.record.journal import CAP
 

@@ -61,10 +61,8 @@ class TotalVariation:
             self._allocate(noisy)
         done = 0
         while True:
-            for _ in range(self._inner):
-                self._ascend(noisy, inverse, weight)
+            value, gap, moved = self._iterated(noisy, inverse, weight, out)
             done += self._inner
-            value, gap, moved = self._finish(noisy, inverse, weight, out)
             if self._iterations or not gap > allowed_gap or done >= _MOST:
                 break
             self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
@@ -83,20 +81,28 @@ class TotalVariation:
         self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
         self._spare = kernels(like).tv.spare(self._dual)
 
-    def _ascend(self, noisy: Array, inverse: Array, weight: np.ndarray) -> None:
-        tv = kernels(noisy).tv
-        self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
-        self._halo.exchange(self._dual)
-
-    def _finish(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float, float]:
-        """Write the prox of the dual as it is; return its weighted TV, its gap, its distance."""
+    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float, float]:
+        """Iterate, write the prox of the dual as it then is, and return its weighted TV, its gap, its distance."""
         target = self._halo.room_for(out)
-        total, paired, moved = kernels(noisy).tv.finish(noisy, inverse, weight, self._dual, target, self.anisotropic)
+        total, paired, moved = self._ascended(noisy, inverse, weight, target)
         if target is not out:
             out[:] = target[self._halo.own]
         sums = self._summed(np.stack([total, total - paired, moved]))
         value, gap = sums[:2] @ self.weights.astype(np.float64)
         return float(value), float(gap), float(sums[2].sum())
+
+    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[np.ndarray, ...]:
+        """Iterate and finish; the column sums of `finish`. Slabs show each other their borders after every iteration."""
+        tv, done = kernels(noisy).tv, 0
+        if self.place.comm.size > 1:
+            for _ in range(self._inner):
+                self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
+                self._halo.exchange(self._dual)
+            done = self._inner
+        self._dual, self._spare, columns = tv.prox(
+            noisy, inverse, weight, self._dual, self._spare, out, self._inner - done, self.anisotropic
+        )
+        return columns
 
     def _summed(self, columns: np.ndarray) -> np.ndarray:
         """Column sums (sum, channel, x) over all ranks' own columns: (sum, channel)."""

@@ -16,6 +16,7 @@ import numpy as np
 
 OPTIONS = ("--std=c++14",)
 _FOLDER = Path(__file__).parent
+_HEADERS = {"tv": ("tv.cuh",), "tv_prox": ("tv.cuh",)}  # beside common.cuh
 _LARGEST_GRID = (2**31 - 1, 65535, 65535)  # CUDA's limits
 
 
@@ -78,8 +79,9 @@ def width(nx: int) -> int:
 
 @cache
 def source_text(source: str) -> str:
-    """What is compiled: common.cuh in front of the .cu file, as CuPy's cache of binaries does not follow #include."""
-    return "\n".join((_FOLDER / name).read_text() for name in ("common.cuh", f"{source}.cu"))
+    """What is compiled: its headers in front of the .cu file, as CuPy's cache of binaries does not follow #include."""
+    names = ("common.cuh", *_HEADERS.get(source, ()), f"{source}.cu")
+    return "\n".join((_FOLDER / name).read_text() for name in names)
 
 
 def check(name: str, grid: Sequence[int], args: Sequence[Any]) -> None:

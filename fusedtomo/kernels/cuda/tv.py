@@ -1,9 +1,10 @@
-"""GPU kernels of total variation; arguments as in `fusedtomo.kernels.numba.tv`, the sources in tv.cu.
+"""GPU kernels of total variation; arguments as in `fusedtomo.kernels.numba.tv`, the sources in tv.cu and tv_prox.cu.
 
 Volumes are float32 (channel, z, y, x), dual fields float32 or float16 (channel, 3, z, y, x), weights float32 host
 arrays (channel,); `anisotropic` sums the absolute values of a gradient's components instead of its norm.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ _TILE = (
 )  # threads along x and y of a block: small ones, as many as a multiprocessor holds, wait for each other least
 _WIDEST = 2  # voxels along x of a thread
 _BLOCKS = {1: 8, 2: 5}  # on a multiprocessor, by the voxels of a thread
+_PROX_TILE, _MARGIN = (16, 32), 5  # threads of a block of tv_prox.cu, and voxels of its tile that are not its own
+_FEWEST = 100  # of those blocks, one a multiprocessor: with fewer, small blocks that read more are faster
 
 
 def total_variation(volume: Any, anisotropic: bool) -> np.ndarray:
@@ -57,14 +60,61 @@ def finish(
     return variation, pairing, moved
 
 
+def prox(
+    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, iterations: int, anisotropic: bool
+) -> tuple[Any, Any, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns, with their bits.
+
+    Where they fill a device, the last two ascents and `finish` are one pass.
+    """
+    fused = 2 if iterations >= 2 and prod(_tiles(noisy.shape)) >= _FEWEST else 0
+    for _ in range(iterations - fused):
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    if not fused:
+        return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
+    return spare, dual, _ascend_twice_and_finish(noisy, inverse, weight, dual, spare, out, anisotropic)
+
+
+def _ascend_twice_and_finish(
+    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, anisotropic: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    partial = _partial(noisy.shape, 3)
+    sizes = map(np.int32, (*noisy.shape[1:], _PLANES, _march(noisy.shape[1]), anisotropic))
+    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, out, partial, *sizes)
+    defines = (f"WIDTH={_width(noisy.shape)}", f"TILE_X={_PROX_TILE[0]}", f"TILE_Y={_PROX_TILE[1]}")
+    launch.launch("tv_prox", "prox", _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
+    variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
+    return variation, pairing, moved
+
+
+def _tiles(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The blocks of tv_prox.cu: by what is a tile's own along x and y, and by marches along z."""
+    n_channels, nz, ny, nx = shape
+    width = _width(shape)
+    own = (_PROX_TILE[0] * width - _MARGIN) // width * width, _PROX_TILE[1] - _MARGIN
+    return launch.blocks(nx, own[0]), launch.blocks(ny, own[1]), launch.blocks(nz, _march(nz)) * n_channels
+
+
+def _march(nz: int) -> int:
+    """Planes that a block of tv_prox.cu is for; it makes five more."""
+    return 2 * _PLANES if nz > 2 * _PLANES else _PLANES
+
+
 def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any = None) -> None:
     n_channels, nz, ny, nx = shape
-    width = 1 if dual is None else min(launch.width(nx), _WIDEST)
+    width = 1 if dual is None else _width(shape)
     across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
     defines = (f"WIDTH={width}", f"TILE_X={_TILE[0]}", f"TILE_Y={_TILE[1]}", f"BLOCKS={_BLOCKS[width]}")
-    if dual is not None and dual.dtype == np.float16:
-        defines += ("FUSEDTOMO_HALF_DUALS",)
-    launch.launch("tv", name, (*across, launch.blocks(nz, _PLANES) * n_channels), _TILE, args, defines)
+    grid = (*across, launch.blocks(nz, _PLANES) * n_channels)
+    launch.launch("tv", name, grid, _TILE, args, defines + _halves(dual))
+
+
+def _width(shape: tuple[int, ...]) -> int:
+    return min(launch.width(shape[3]), _WIDEST)
+
+
+def _halves(dual: Any) -> tuple[str, ...]:
+    return ("FUSEDTOMO_HALF_DUALS",) if dual is not None and dual.dtype == np.float16 else ()
 
 
 def _sizes(shape: tuple[int, ...], anisotropic: bool) -> tuple[np.int32, ...]:

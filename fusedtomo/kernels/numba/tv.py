@@ -219,6 +219,13 @@ def finish(noisy, inverse, weight, dual, out, anisotropic):
     return fold(total), fold(paired), fold(moved)
 
 
+def prox(noisy, inverse, weight, dual, spare, out, iterations, anisotropic):
+    """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns."""
+    for _ in range(iterations):
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
+
+
 @njit(parallel=True, cache=True, nogil=True)
 def _total_variation(volume, anisotropic, total):
     n_channels, nz, ny, nx = volume.shape

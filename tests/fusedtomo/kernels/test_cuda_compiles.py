@@ -30,6 +30,9 @@ VARIANTS = [
     ("tv", ("WIDTH=1", "BLOCKS=8")),
     ("tv", ("WIDTH=2", "BLOCKS=5")),
     ("tv", ("WIDTH=2", "BLOCKS=5", "FUSEDTOMO_HALF_DUALS")),
+    ("tv_prox", ("WIDTH=1",)),
+    ("tv_prox", ("WIDTH=2",)),
+    ("tv_prox", ("WIDTH=2", "FUSEDTOMO_HALF_DUALS")),
     ("sums", ("WIDTH=1",)),
     ("sums", ("WIDTH=4",)),
 ]

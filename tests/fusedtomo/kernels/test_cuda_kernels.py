@@ -277,6 +277,39 @@ def test_finish(on_host, rng, shape, anisotropic):
     assert_close(pairing, terms.sum(axis=(1, 2)), 1e-5 * max(1, np.abs(terms).sum() / np.abs(terms.sum((1, 2))).max()))
 
 
+# as SHAPES, and: several tiles along x and y, columns in pairs, several marches along z, and chunks of their sums
+PROX_SHAPES = [*SHAPES, (2, 70, 30, 13), (1, 33, 5, 96), (1, 131, 3, 4), (2, 3, 60, 54)]
+
+
+@pytest.mark.parametrize("shape", PROX_SHAPES)
+@pytest.mark.parametrize("anisotropic", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_prox_in_one_pass_has_the_bits_of_its_steps(on_host, monkeypatch, rng, shape, anisotropic, dtype):
+    noisy, inverse, weight, dual = denoising(rng, shape, dtype)
+    weight[-1] *= len(weight) == 1  # else a channel without weight
+    results = []
+    for fewest in (10**9, 1):
+        monkeypatch.setattr(tv, "_FEWEST", fewest)
+        given, spare, out = dual.copy(), np.full_like(dual, np.nan), np.full_like(noisy, np.nan)
+        ascended, _, columns = tv.prox(noisy, inverse, weight, given, spare, out, 2, anisotropic)
+        results.append([ascended, out, *columns])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 2, 3, 5])
+def test_a_prox_makes_as_many_iterations_as_it_is_asked_for(on_host, monkeypatch, rng, iterations):
+    monkeypatch.setattr(tv, "_FEWEST", 1)
+    noisy, inverse, weight, dual = denoising(rng, (1, 6, 7, 8))
+    expected, out = dual, np.empty_like(noisy)
+    for _ in range(iterations):
+        expected = ascended(noisy, inverse, weight, expected, False)
+    found, other, _ = tv.prox(noisy, inverse, weight, dual.copy(), tv.spare(dual), out, iterations, False)
+    assert_close(found, expected)
+    assert_close(out, primal(noisy, inverse, weight, expected))
+    assert other is not found
+
+
 @pytest.mark.parametrize("anisotropic", [False, True])
 def test_the_duality_gap_closes(on_host, rng, anisotropic):
     noisy, inverse, weight, dual = denoising(rng, (2, 5, 6, 7))
@@ -373,6 +406,7 @@ def test_slabs_of_projections_and_duals_have_the_bits_of_the_whole(on_host, rng)
 
 def test_the_order_of_threads_does_not_matter(monkeypatch, rng):
     """Run from the last thread to the first, all kernels give the same bits: no thread reads what another writes."""
+    monkeypatch.setattr(tv, "_FEWEST", 1)
     arguments = {name: make(rng) for name, make in CALLS.items()}
     forwards, backwards = {}, {}
     for results, reverse in ((forwards, False), (backwards, True)):
@@ -411,6 +445,11 @@ def _finish_arguments(rng, anisotropic):
     return noisy, inverse, weight, dual, np.zeros_like(noisy), anisotropic
 
 
+def _prox_arguments(rng, anisotropic):
+    noisy, inverse, weight, dual = denoising(rng, (2, 9, 6, 7))
+    return noisy, inverse, weight, dual, None, np.zeros_like(noisy), 2, anisotropic
+
+
 def _pullback_arguments(rng, add):
     volume, zeta = uniform(rng, 3, 5, 6, 7), 1 + uniform(rng, 3)
     return volume, zeta, 1.6, uniform(rng, 5, 6, 7) - 0.5, 1e-2, uniform(rng, 3, 5, 6, 7), add
@@ -441,6 +480,8 @@ CALLS = {
     "tv.ascend, anisotropic": lambda rng: _ascent_arguments(rng, True),
     "tv.finish": lambda rng: _finish_arguments(rng, False),
     "tv.finish, anisotropic": lambda rng: _finish_arguments(rng, True),
+    "tv.prox": lambda rng: _prox_arguments(rng, False),
+    "tv.prox, anisotropic": lambda rng: _prox_arguments(rng, True),
     "sums.dot": lambda rng: _descent_arguments(rng)[:2],
     "sums.totals": lambda rng: _descent_arguments(rng)[:1],
     "sums.squared_change": lambda rng: _descent_arguments(rng)[:2],
@@ -455,12 +496,14 @@ def outcome(package, call, args):
     """Copies of all arrays that a call is given or returns: compares what it writes, and what it should leave alone."""
     module, name = call.split(",")[0].split(".")
     args = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
-    if name == "ascend":
+    if name in ("ascend", "prox"):
         args[4] = package.tv.spare(args[3])
     returned = getattr(getattr(package, module), name)(*args)
     given = [arg for arg in args if isinstance(arg, np.ndarray)]
     if name == "ascend":  # which of its two arrays is the new dual is the implementation's choice
         return [returned[0], *given[:3]]
+    if name == "prox":
+        return [returned[0], *returned[2], *given[:3], args[5]]
     returned = returned if isinstance(returned, tuple) else (returned,)
     return [value for value in returned if value is not None] + given
 

@@ -36,8 +36,8 @@ def kernels(array: Array) -> ModuleType:
 
 
 def to_host(array: Array) -> np.ndarray:
-    """The array as NumPy's."""
-    return array.get() if on_gpu(array) else array
+    """The array as NumPy's, once it is there."""
+    return array.get() if hasattr(array, "get") else array
 
 
 def dot(a: Array, b: Array, comm: Comm = SERIAL) -> float:
@@ -50,9 +50,9 @@ def relative_change(new: Array, old: Array, comm: Comm = SERIAL) -> float:
     return relative(kernels(new).sums.squared_change(new, old), comm)
 
 
-def relative(columns: tuple[np.ndarray, np.ndarray], comm: Comm = SERIAL) -> float:
-    """The square root of one sum over another, both as columns (x,)."""
-    change, square = comm.total(np.stack(columns))
+def relative(columns: np.ndarray, comm: Comm = SERIAL) -> float:
+    """The square root of one sum over another, both as columns (2, x)."""
+    change, square = comm.total(columns)
     return float(np.sqrt(change / max(square, 1e-30)))
 
 

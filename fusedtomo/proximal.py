@@ -1,5 +1,7 @@
 """Total variation and its proximal operator with non-negativity, in a diagonal metric."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
@@ -51,24 +53,24 @@ class TotalVariation:
         Returns the two terms of that sum at `out`, the TV first. Without a fixed number of iterations the inner loop
         goes on until the duality gap, by which the cost of `out` may exceed the least one, is at most `allowed_gap`.
         """
+        return self.begin_prox(noisy, inverse, step, out, allowed_gap=allowed_gap)()
+
+    def begin_prox(
+        self, noisy: Array, inverse: Array, step: float, out: Array, *, allowed_gap: float = 0.0
+    ) -> Callable[[], tuple[float, float]]:
+        """`prox`, whose terms the returned function gives: it waits, so that a GPU can be given more before."""
         if not self._active:
             array_module(noisy).maximum(noisy, np.float32(0), out=out)
             columns = kernels(noisy).sums.distance(out, noisy, inverse)
-            return 0.0, float(self.place.comm.total(columns)) / (2 * step)
+            return lambda: (0.0, float(self.place.comm.total(columns)) / (2 * step))
         weight = np.float32(step) * self.weights
         noisy, inverse = self._halo.extended(noisy, inverse)
         if self._dual is None:
             self._allocate(noisy)
-        done = 0
-        while True:
-            value, gap, moved = self._iterated(noisy, inverse, weight, out)
-            done += self._inner
-            if self._iterations or not gap > allowed_gap or done >= _MOST:
-                break
-            self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
-        if not self._iterations and gap < 0.5 * allowed_gap:
-            self._inner = max(_FEWEST, self._inner * 3 // 4)
-        return value, moved / (2 * step)
+        columns = self._iterated(noisy, inverse, weight, out)
+        if not self._iterations:
+            columns = self._closed(columns, noisy, inverse, weight, out, allowed_gap)
+        return lambda: self._terms(columns, step)
 
     def forget(self) -> None:
         """Drop the kept dual field: the next call of `prox` starts as the first one did."""
@@ -81,18 +83,38 @@ class TotalVariation:
         self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
         self._spare = kernels(like).tv.spare(self._dual)
 
-    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float, float]:
-        """Iterate, write the prox of the dual as it then is, and return its weighted TV, its gap, its distance."""
-        target = self._halo.room_for(out)
-        total, paired, moved = self._ascended(noisy, inverse, weight, target)
-        if target is not out:
-            out[:] = target[self._halo.own]
+    def _closed(self, columns: Array, noisy: Array, inverse: Array, weight: np.ndarray, out: Array, allowed_gap: float):
+        """Iterate on until the gap is at most the allowed one, and note how many iterations to begin with next time."""
+        done, gap = self._inner, self._sums(columns)[1]
+        while gap > allowed_gap and done < _MOST:
+            self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
+            columns = self._iterated(noisy, inverse, weight, out)
+            done, gap = done + self._inner, self._sums(columns)[1]
+        if gap < 0.5 * allowed_gap:
+            self._inner = max(_FEWEST, self._inner * 3 // 4)
+        return columns
+
+    def _terms(self, columns: Array, step: float) -> tuple[float, float]:
+        value, _, moved = self._sums(columns)
+        return value, moved / (2 * step)
+
+    def _sums(self, columns: Array) -> tuple[float, float, float]:
+        """From the column sums of `finish`: the weighted TV, the gap, the distance."""
+        total, paired, moved = columns
         sums = self._summed(np.stack([total, total - paired, moved]))
         value, gap = sums[:2] @ self.weights.astype(np.float64)
         return float(value), float(gap), float(sums[2].sum())
 
-    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[np.ndarray, ...]:
-        """Iterate and finish; the column sums of `finish`. Slabs show each other their borders after every iteration."""
+    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Array:
+        """Iterate, and write the prox of the dual as it then is; the column sums of `finish`."""
+        target = self._halo.room_for(out)
+        columns = self._ascended(noisy, inverse, weight, target)
+        if target is not out:
+            out[:] = target[self._halo.own]
+        return columns
+
+    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Array:
+        """Iterate and finish. Slabs show each other their borders after every iteration."""
         tv, done = kernels(noisy).tv, 0
         if self.place.comm.size > 1:
             for _ in range(self._inner):

@@ -6,6 +6,7 @@ import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.operators.zcontrast import ZContrast
 
 
 class Projector:
@@ -50,6 +51,20 @@ class Projector:
         joseph = self._kernels or kernels(source).joseph
         joseph.adjoint(source, self._cos, self._sin, target, add)
         return out
+
+    def adjoint_pullback(
+        self, stack: Array, contrast: ZContrast, volume: Array, scratch: Array, out: Array, *, add: bool = False
+    ) -> None:
+        """`contrast.pullback` at `volume` of the back-projection of stack (tilt, y, x), into out (element, z, y, x).
+
+        What is back-projected may lie in scratch (z, y, x) meanwhile. With `add` the result is added to what `out`
+        holds.
+        """
+        if self._kernels:
+            contrast.pullback(volume, self.adjoint(stack, scratch), out, add=add)
+        else:
+            own, zeta, gamma = kernels(stack).joseph, contrast.zeta, contrast.gamma
+            own.adjoint_pullback(stack, self._cos, self._sin, volume, zeta, gamma, 0.0, scratch, out, add)
 
     @property
     def _volume_rows(self) -> tuple[int, int]:

@@ -42,9 +42,14 @@ class Objective:
         """The model's projections of a volume (element, z, y, x), term by term."""
         return {name: term.loss.project(volume, out and out[name]) for name, term in self.terms.items()}
 
-    def smooth(self, projected: Mapping[str, Array]) -> dict[str, float]:
-        """The weighted smooth terms by name."""
-        return {name: term.weight * term.loss.value(projected[name]) for name, term in self.terms.items()}
+    def sums(self, projected: Mapping[str, Array]) -> dict[str, Array]:
+        """What the smooth terms are made of, by name; a GPU's are on their way, and `smooth` waits for them."""
+        return {name: term.loss.sums(projected[name]) for name, term in self.terms.items()}
+
+    def smooth(self, projected: Mapping[str, Array], sums: Mapping[str, Array] | None = None) -> dict[str, float]:
+        """The weighted smooth terms by name; sums: what `sums` made of the projections."""
+        sums = self.sums(projected) if sums is None else sums
+        return {name: term.weight * term.loss.value(projected[name], sums[name]) for name, term in self.terms.items()}
 
     def gradient(self, projected: Mapping[str, Array], volume: Array, out: Array) -> Array:
         """The gradient of the smooth part, into out (element, z, y, x)."""

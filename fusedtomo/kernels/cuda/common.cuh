@@ -16,6 +16,10 @@ __device__ __forceinline__ int64 wide_product(int a, int b)
     return product;
 }
 
+__device__ __forceinline__ int float_bits(float value) { return __float_as_int(value); }
+__device__ __forceinline__ float float_of_bits(int bits) { return __int_as_float(bits); }
+__device__ __forceinline__ float quotient(float a, float b) { return __fdividef(a, b); }  // to two units in the last place
+
 __device__ __forceinline__ float from_half(half_bits bits)
 {
     float value;

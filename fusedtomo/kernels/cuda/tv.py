@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fusedtomo.kernels.cuda import launch, sums
+from fusedtomo.kernels.cuda.launch import Pending
 
 _PLANES = 32  # voxels that a thread walks along z
 _TILE = (
@@ -22,12 +23,12 @@ _PROX_TILE, _MARGIN = (16, 32), 5  # threads of a block of tv_prox.cu, and voxel
 _FEWEST = 100  # of those blocks, one a multiprocessor: with fewer, small blocks that read more are faster
 
 
-def total_variation(volume: Any, anisotropic: bool) -> np.ndarray:
+def total_variation(volume: Any, anisotropic: bool) -> Pending:
     """Total variation by column, float64 (channel, x); zero differences at the last plane of each axis."""
     partial = _partial(volume.shape, 1)
     args = (volume, partial, *_sizes(volume.shape, anisotropic))
     _launch("total_variation", volume.shape, args)
-    return sums.fold(partial)
+    return sums.fold(partial, volume.shape[:1])
 
 
 def spare(dual: Any) -> Any:
@@ -45,24 +46,21 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
     return spare, dual
 
 
-def finish(
-    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def finish(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool) -> Pending:
     """The volume that a dual stands for, into out, and by column its total variation, its pairing with the dual, and
     its ``(out - noisy)^2 / inverse``.
 
-    All are float64 (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
+    They are float64 (3, channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
     partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
     _launch("finish", noisy.shape, args, dual)
-    variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
-    return variation, pairing, moved
+    return sums.fold(partial, (3, noisy.shape[0]))
 
 
 def prox(
     noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, iterations: int, anisotropic: bool
-) -> tuple[Any, Any, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> tuple[Any, Any, Pending]:
     """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns, with their bits.
 
     Where they fill a device, the last two ascents and `finish` are one pass.
@@ -77,14 +75,13 @@ def prox(
 
 def _ascend_twice_and_finish(
     noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, anisotropic: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Pending:
     partial = _partial(noisy.shape, 3)
     sizes = map(np.int32, (*noisy.shape[1:], _PLANES, _march(noisy.shape[1]), anisotropic))
     args = (noisy, inverse, launch.upload_floats(weight), dual, spare, out, partial, *sizes)
     defines = (f"WIDTH={_width(noisy.shape)}", f"TILE_X={_PROX_TILE[0]}", f"TILE_Y={_PROX_TILE[1]}")
     launch.launch("tv_prox", "prox", _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
-    variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
-    return variation, pairing, moved
+    return sums.fold(partial, (3, noisy.shape[0]))
 
 
 def _tiles(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ from math import ceil, floor
 import numpy as np
 from numba import get_num_threads, njit, prange
 
+from fusedtomo.kernels.numba import zcontrast
 from fusedtomo.kernels.numba.simd import PAIR_LANES, add_pairs
 
 _SLAB_BYTES = 768 * 1024  # the forward kernel's buffer; half of a second-level cache
@@ -249,3 +250,9 @@ def adjoint(stack, cos, sin, out, add):
             part = stack[channel, first : first + _GROUP]
             _load_rows(part, x0, width, c, s, z0, y0, centres, (height, length), span, buffer, corner)
             _gather_tile(c, s, buffer, corner, span, line, add or first > 0, target)
+
+
+def adjoint_pullback(stack, cos, sin, volume, zeta, gamma, floor, scratch, out, add):
+    """`adjoint` of a stack (tilt, t, x) into scratch (z, y, x), and `zcontrast.add_pullback` of that into out."""
+    adjoint(stack[None], cos, sin, scratch[None], False)
+    zcontrast.add_pullback(volume, zeta, gamma, scratch, floor, out, add)

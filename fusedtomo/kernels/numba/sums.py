@@ -100,11 +100,10 @@ def _squared_change(new, old, changes, squares):
 
 
 def squared_change(new, old):
-    """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> twice (x,) float64."""
+    """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> (2, x) float64."""
     sums = np.zeros((2, _CHUNKS, new.shape[-1]), np.float64)
     _squared_change(new.reshape(-1, new.shape[-1]), old.reshape(-1, old.shape[-1]), sums[0], sums[1])
-    change, square = fold(sums)
-    return change, square
+    return fold(sums)
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -166,5 +165,4 @@ def extrapolate(new, old, step, out):
     sums = np.zeros((2, _CHUNKS, out.shape[-1]), np.float64)
     flat = [a.reshape(-1, a.shape[-1]) for a in (new, old, out)]
     _extrapolate(*flat[:2], np.float32(step), flat[2], sums[0], sums[1])
-    change, square = fold(sums)
-    return change, square
+    return fold(sums)

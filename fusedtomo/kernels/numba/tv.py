@@ -208,7 +208,7 @@ def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved
 
 
 def finish(noisy, inverse, weight, dual, out, anisotropic):
-    """The prox that a dual stands for, into out (channel, z, y, x), and three column sums, (channel, x) float64.
+    """The prox that a dual stands for, into out (channel, z, y, x), and column sums (3, channel, x), float64.
 
     They are its total variation TV(x), the pairing ``<x, L p> = -<grad x, p>`` and ``(x - noisy)^2 / inverse``;
     weight (TV - pairing) >= 0 is the duality gap, by which the prox's cost may exceed its least.
@@ -216,7 +216,7 @@ def finish(noisy, inverse, weight, dual, out, anisotropic):
     n_channels, nz, _, nx = noisy.shape
     total, paired, moved = np.zeros((3, n_channels, -(-nz // _BAND), nx), np.float64)
     _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved)
-    return fold(total), fold(paired), fold(moved)
+    return np.stack([fold(total), fold(paired), fold(moved)])
 
 
 def prox(noisy, inverse, weight, dual, spare, out, iterations, anisotropic):

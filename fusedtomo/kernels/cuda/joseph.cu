@@ -26,14 +26,18 @@
 #define VOXELS 8  // voxels along z of a thread, adjoint
 #endif
 
-#ifndef FORWARD_BLOCKS
-#define FORWARD_BLOCKS 3  // on a multiprocessor at least, which bounds the registers of a thread
-#endif
-#ifndef ADJOINT_BLOCKS
+// Blocks on a multiprocessor at least, which bounds the registers of a thread; some GPUs' code needs a few registers more
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 1000
+#define FORWARD_BLOCKS 3
 #define ADJOINT_BLOCKS 7
+#else
+#define FORWARD_BLOCKS 2
+#define ADJOINT_BLOCKS 5
 #endif
-#ifndef PULLBACK_BLOCKS
-#define PULLBACK_BLOCKS 6
+#if !defined(__CUDA_ARCH__) || (__CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 1000)
+#define PULLBACK_BLOCKS 8
+#else
+#define PULLBACK_BLOCKS 5
 #endif
 
 #ifdef FUSEDTOMO_HALF_VOLUME

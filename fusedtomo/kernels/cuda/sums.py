@@ -1,4 +1,4 @@
-"""GPU kernels of column sums and of the solver's elementwise steps; the sources are in sums.cu.
+"""GPU kernels of column sums and of the solver's elementwise steps; the sources are in sums.cu and fold.cu.
 
 Sums come back as float64 arrays, one value for every x, that are on their way to the host: who reads them waits. They
 have the same bits in a volume and in a slab of it.
@@ -13,7 +13,9 @@ from fusedtomo.kernels.cuda import launch
 from fusedtomo.kernels.cuda.launch import Pending
 
 _BLOCK = (32, 8)
-_CHUNK = 64  # rows of a partial sum
+_CHUNK, _FEW = 64, 8  # rows of a partial sum, and where there are not so many that they would fill a device
+_MANY = 2**16  # rows
+_STEPS = 32  # rows that fold.cu adds side by side
 
 
 def dot(a: Any, b: Any) -> Pending:
@@ -74,9 +76,10 @@ def column_sums(
     rows. Returns float64 sums (*leading, x), where leading holds n_sums times groups of them.
     """
     rows, nx = prod(shape[:-1]) // groups, shape[-1]
-    partial = launch.empty((n_sums * groups, launch.blocks(rows, _CHUNK), nx), np.float64)
+    chunk = _CHUNK if rows >= _MANY else _FEW
+    partial = launch.empty((n_sums * groups, launch.blocks(rows, chunk), nx), np.float64)
     width = launch.width(nx) if source == "sums" else 1
-    sizes = map(np.int32, (rows, _CHUNK, nx))
+    sizes = map(np.int32, (rows, chunk, nx))
     grid = _grid(partial.shape[1], nx // width, groups)
     launch.launch(source, name, grid, _BLOCK, (*args, partial, *sizes), (f"WIDTH={width}",))
     return fold(partial, leading)
@@ -85,12 +88,10 @@ def column_sums(
 def fold(partial: Any, leading: tuple[int, ...]) -> Pending:
     """Sums over the middle axis in a fixed order: device float64 (groups, rows, x) -> host (*leading, x)."""
     groups, rows, nx = partial.shape
-    while rows > 1:
-        out = launch.empty((groups, launch.blocks(rows, _CHUNK), nx), np.float64)
-        sizes = map(np.int32, (rows, _CHUNK, nx))
-        launch.launch("sums", "fold", _grid(out.shape[1], nx, groups), _BLOCK, (partial, out, *sizes))
-        partial, rows = out, out.shape[1]
-    return launch.download(partial.reshape(*leading, nx))
+    out = launch.empty((*leading, nx), np.float64)
+    args = partial, out, np.int32(rows), np.int32(nx)
+    launch.launch("fold", "fold", (launch.blocks(nx, 32), groups, 1), (32, _STEPS), args)
+    return launch.download(out)
 
 
 def _grid(chunks: int, nx: int, groups: int) -> tuple[int, int, int]:

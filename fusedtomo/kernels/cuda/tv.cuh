@@ -17,9 +17,9 @@ __device__ __forceinline__ void store(half_bits *at, float value, bool short_of_
     *at = short_of_one ? to_half(value) : to_half_toward_zero(value);
 }
 
-__device__ __forceinline__ float norm(float z, float y, float x, int anisotropic)
+__device__ __forceinline__ float norm(float z, float y, float x, bool anisotropic)
 {
-    return anisotropic ? fabsf(z) + fabsf(y) + fabsf(x) : sqrtf(fmaf(z, z, fmaf(y, y, x * x)));
+    return anisotropic ? fabsf(z) + fabsf(y) + fabsf(x) : root(fmaf(z, z, fmaf(y, y, x * x)));
 }
 
 // A voxel's vector of the dual field, or of differences; as it is stored
@@ -42,13 +42,13 @@ __device__ __forceinline__ float primal(float noisy, float inverse, float weight
 // diagonal preconditioner (ICCV 2011, lemma 2); 0 where there is no weight
 __device__ __forceinline__ float dual_step(float weight, float inverse, float largest)
 {
-    return weight > 0.0f ? 1.75f / (6.0f * weight * (inverse + largest)) : 0.0f;
+    return weight > 0.0f ? quotient(1.75f, 6.0f * weight * (inverse + largest)) : 0.0f;
 }
 
 __device__ __forceinline__ float clamp(float value) { return fminf(1.0f, fmaxf(-1.0f, value)); }
 
 // p - tau slope, projected on the unit ball
-__device__ __forceinline__ Stored ascended(const Vector &p, const Vector &slope, float tau, int anisotropic)
+__device__ __forceinline__ Stored ascended(const Vector &p, const Vector &slope, float tau, bool anisotropic)
 {
     float z = fmaf(-tau, slope.z, p.z), y = fmaf(-tau, slope.y, p.y), x = fmaf(-tau, slope.x, p.x);
     const float square = fmaf(z, z, fmaf(y, y, x * x));
@@ -73,5 +73,5 @@ __device__ __forceinline__ double paired(const Vector &slope, const Vector &p)
 __device__ __forceinline__ float moved_by(float u, float noisy, float inverse)
 {
     const float move = u - noisy;
-    return move * move / inverse;
+    return quotient(move * move, inverse);
 }

@@ -21,6 +21,7 @@ _WIDEST = 2  # voxels along x of a thread
 _BLOCKS = {1: 8, 2: 5}  # on a multiprocessor, by the voxels of a thread
 _PROX_TILE, _MARGIN = (16, 32), 5  # threads of a block of tv_prox.cu, and voxels of its tile that are not its own
 _FEWEST = 100  # of those blocks, one a multiprocessor: with fewer, small blocks that read more are faster
+_MOST = 2**31  # voxels of a channel: it addresses them with 32 bits
 
 
 def total_variation(volume: Any, anisotropic: bool) -> Pending:
@@ -63,25 +64,37 @@ def prox(
 ) -> tuple[Any, Any, Pending]:
     """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns, with their bits.
 
-    Where they fill a device, the last two ascents and `finish` are one pass.
+    Where blocks fill a device, two ascents are one pass, and the last two with `finish`.
     """
-    fused = 2 if iterations >= 2 and prod(_tiles(noisy.shape)) >= _FEWEST else 0
-    for _ in range(iterations - fused):
+    worth = prod(_tiles(noisy.shape)) >= _FEWEST and prod(noisy.shape[1:]) < _MOST
+    pairs = iterations // 2 if worth else 0
+    for _ in range(iterations - 2 * pairs):
         dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
-    if not fused:
+    for _ in range(pairs - 1):
+        _launch_pair("ascend_twice", noisy, inverse, weight, dual, spare, (), anisotropic)
+        dual, spare = spare, dual
+    if not pairs:
         return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
-    return spare, dual, _ascend_twice_and_finish(noisy, inverse, weight, dual, spare, out, anisotropic)
-
-
-def _ascend_twice_and_finish(
-    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, anisotropic: bool
-) -> Pending:
     partial = _partial(noisy.shape, 3)
-    sizes = map(np.int32, (*noisy.shape[1:], _PLANES, _march(noisy.shape[1]), anisotropic))
-    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, out, partial, *sizes)
-    defines = (f"WIDTH={_width(noisy.shape)}", f"TILE_X={_PROX_TILE[0]}", f"TILE_Y={_PROX_TILE[1]}")
-    launch.launch("tv_prox", "prox", _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
-    return sums.fold(partial, (3, noisy.shape[0]))
+    _launch_pair("prox", noisy, inverse, weight, dual, spare, (out, partial), anisotropic)
+    return spare, dual, sums.fold(partial, (3, noisy.shape[0]))
+
+
+def _launch_pair(
+    name: str,
+    noisy: Any,
+    inverse: Any,
+    weight: np.ndarray,
+    dual: Any,
+    spare: Any,
+    more: tuple[Any, ...],
+    anisotropic: bool,
+) -> None:
+    """Launch a kernel of tv_prox.cu; more: what it writes beside the spare."""
+    sizes = map(np.int32, (*noisy.shape[1:], _march(noisy.shape[1]), anisotropic))
+    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, *more, *sizes)
+    defines = (f"WIDTH={_width(noisy.shape)}", f"PLANES={_PLANES}", *_tile(_PROX_TILE))
+    launch.launch("tv_prox", name, _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
 
 
 def _tiles(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -101,9 +114,13 @@ def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any 
     n_channels, nz, ny, nx = shape
     width = 1 if dual is None else _width(shape)
     across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
-    defines = (f"WIDTH={width}", f"TILE_X={_TILE[0]}", f"TILE_Y={_TILE[1]}", f"BLOCKS={_BLOCKS[width]}")
+    defines = (f"WIDTH={width}", *_tile(_TILE), f"BLOCKS={_BLOCKS[width]}")
     grid = (*across, launch.blocks(nz, _PLANES) * n_channels)
     launch.launch("tv", name, grid, _TILE, args, defines + _halves(dual))
+
+
+def _tile(tile: tuple[int, int]) -> tuple[str, str]:
+    return f"TILE_X={tile[0]}", f"TILE_Y={tile[1]}"
 
 
 def _width(shape: tuple[int, ...]) -> int:

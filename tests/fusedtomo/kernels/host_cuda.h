@@ -40,6 +40,7 @@ static inline float float_of_bits(int bits)
 }
 
 static inline float quotient(float a, float b) { return a / b; }
+static inline float root(float value) { return sqrtf(value); }
 
 static inline long long wide_product(int a, int b) { return (long long)a * b; }
 

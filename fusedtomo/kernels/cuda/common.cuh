@@ -1,7 +1,7 @@
 // In front of every source (see launch.py). Plain C++14 for NVRTC, no header; g++ compiles it too (tests, FUSEDTOMO_HOST).
 //
 // Arrays are C-contiguous with x, the tilt axis, last: neighbouring threads take neighbouring x, so that loads coalesce
-// and whatever depends on (tilt, t, z, y) alone is the same for a warp. Only total variation shares memory within a block;
+// and whatever depends on (tilt, t, z, y) alone is the same for a warp. Only total variation and fold share memory in a block;
 // no kernel uses atomics: every output belongs to one thread, which sums in a fixed order.
 
 typedef long long int64;

@@ -85,16 +85,6 @@ __device__ __forceinline__ Pack<float> to_the_right(const Sheet &sheet, const Pl
     return right;
 }
 
-// At the volume's end the voxel itself stands for the one below
-__device__ __forceinline__ Pack<float> chosen(bool first, const Pack<float> &one, const Pack<float> &other)
-{
-    Pack<float> values;
-#pragma unroll
-    for (int j = 0; j < WIDTH; ++j)
-        values.value[j] = first ? one.value[j] : other.value[j];
-    return values;
-}
-
 // Forward differences of a plane that all have shown; below: the next one, or the same at the volume's end
 __device__ __forceinline__ Field differences(const Sheet &sheet, const Place &p, const Pack<float> &here,
                                              const Pack<float> &below)
@@ -233,21 +223,29 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
             next = read(problem, i + plane, front, left);
 
         const Field dual0{loaded(raw.pz), loaded(raw.py), loaded(raw.px)};
-        const Pack<float> noisy0 = raw.noisy, before_y = chosen(front, loaded(raw.before_y), Pack<float>{});
-        const float before_x = left ? load(&raw.before_x) : 0.0f;
-        const Pack<float> inverse0 = chosen(z < nz, raw.inverse, inverse1);
-        const Pack<float> v0 = chosen(z < nz, primals(noisy0, raw.inverse, w, dual0, given.z, before_y, before_x), u0);
-        // a dual field before the first plane is and stays zero
-        const Pack<float> tau1 = dual_steps(sheets.inverse, p, inverse1, inverse0, z > start ? w : 0.0f);
-        const Field dual1 = ascended(given, differences(sheets.u0, p, u0, v0), tau1, anisotropic);
+        const Pack<float> noisy0 = raw.noisy;
+        Pack<float> inverse0 = inverse1, v0 = u0;  // at the volume's end the voxel itself stands for the one below
+        if (z < nz) {
+            Pack<float> before_y = {};
+            if (front)
+                before_y = loaded(raw.before_y);
+            inverse0 = raw.inverse;
+            v0 = primals(noisy0, inverse0, w, dual0, given.z, before_y, left ? load(&raw.before_x) : 0.0f);
+        }
+        const Pack<float> tau1 = dual_steps(sheets.inverse, p, inverse1, inverse0, w);
+        Field dual1 = {};
+        if (z > start)
+            dual1 = ascended(given, differences(sheets.u0, p, u0, v0), tau1, anisotropic);
         show(sheets.py1, p, dual1.y);
         show(sheets.px1, p, dual1.x);
         __syncthreads();
 
-        const Pack<float> front1 = seen(sheets.py1, p.front);
-        const Pack<float> made1 = primals(noisy1, inverse1, w, dual1, once.z, front1, sheets.px1.value[p.left]);
-        const Pack<float> v1 = chosen(z - 1 < nz, made1, u1);
-        const Field dual2 = ascended(once, differences(sheets.u1, p, u1, v1), tau, anisotropic);
+        Pack<float> v1 = u1;
+        if (z - 1 < nz)
+            v1 = primals(noisy1, inverse1, w, dual1, once.z, seen(sheets.py1, p.front), sheets.px1.value[p.left]);
+        Field dual2 = {};
+        if (z - 1 > start)
+            dual2 = ascended(once, differences(sheets.u1, p, u1, v1), tau, anisotropic);
         show(sheets.py2, p, dual2.y);
         show(sheets.px2, p, dual2.x);
         show(sheets.u0, p, v0);
@@ -265,9 +263,9 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
 
         show(sheets.u1, p, v1);
         if (finishes) {
-            const Pack<float> front2 = seen(sheets.py2, p.front);
-            const Pack<float> made2 = primals(noisy2, inverse2, w, dual2, twice.z, front2, sheets.px2.value[p.left]);
-            const Pack<float> v2 = chosen(z - 2 < nz, made2, u2);
+            Pack<float> v2 = u2;
+            if (z - 2 < nz)
+                v2 = primals(noisy2, inverse2, w, dual2, twice.z, seen(sheets.py2, p.front), sheets.px2.value[p.left]);
             const Field slope = differences(sheets.u2, p, u2, v2);
             if (writes) {
                 packed(target.out + done) = v2;
@@ -323,10 +321,9 @@ __device__ __forceinline__ void prox_of(const float *noisy, const float *inverse
     const Problem problem{noisy + offset, inverse + offset, p, p + voxels, p + 2 * voxels, weight[channel], nz, plane};
     const Target target{q, q + voxels, q + 2 * voxels, out + offset, partial + (int64)channel * chunks * plane + place,
                         (int64)(gridDim.z / marches) * chunks * plane};
-    for (int k = row * TILE_X + threadIdx.x; k < (TILE_Y + 1) * WIDE; k += TILE_X * TILE_Y)
-        sheets.u0.value[k] = sheets.inverse.value[k] = sheets.py1.value[k] = sheets.px1.value[k] = sheets.u1.value[k] =
-            sheets.py2.value[k] = sheets.px2.value[k] = sheets.u2.value[k] = 0.0f;
-    __syncthreads();
+    for (int k = row * TILE_X + threadIdx.x; k < WIDE; k += TILE_X * TILE_Y)
+        sheets.py1.value[NOTHING + k] = sheets.px1.value[NOTHING + k] = sheets.py2.value[NOTHING + k] =
+            sheets.px2.value[NOTHING + k] = 0.0f;
     const Place at = place_of(near_x, near_y, ny, nx);
     if (anisotropic)
         march<true, finishes>(problem, target, sheets, at, place, front, left, own, first, last);

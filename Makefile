@@ -10,13 +10,13 @@ quickstart: $(VENV)/.installed
 	@echo "The report is at $(CURDIR)/runs/quickstart/report.html"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 clean:
 	rm -rf $(VENV) build dist
@@ -27,14 +27,20 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "This Python cannot make virtual environments; on Debian: apt install python3-venv"; exit 1; }
 
+# pip is quiet for as long as it works
+SAY_PIP = @echo "Installing $(1) into $(VENV) with pip, which prints nothing meanwhile: a minute or more, once"
+
 $(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(call SAY_PIP,fusedtomo and what it needs)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml
+	$(call SAY_PIP,fusedtomo and what its tests need)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(BIN)/python pyproject.toml
+	$(call SAY_PIP,fusedtomo and what its benchmarks need)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@touch $@ $(VENV)/.installed

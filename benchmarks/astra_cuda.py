@@ -52,7 +52,9 @@ class AstraProjector(Projector):
             self._project(self._id, volume, channel.reshape(self._in_memory), _ADD if add else _SET, "BP")
         return out
 
-    def adjoint_pullback(self, stack, contrast, volume, scratch, out, *, add=False) -> None:
+    def adjoint_pullback(
+        self, stack: Any, contrast: Any, volume: Any, scratch: Any, out: Any, *, add: bool = False
+    ) -> None:
         """The two one after the other."""
         contrast.pullback(volume, self.adjoint(stack, scratch), out, add=add)
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.gpu_trials [--size 256] [--trials 6]
 
-One worker evaluates trials of three cells as a campaign's worker does (workflows/evaluate.py): what a cell's trials
-share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, a trial at the mean of those measured.
+One worker evaluates trials of three cells as a campaign's worker does (workflows/trial/evaluate.py): what a cell's
+trials share is made in its first one. A map is reckoned as 10 x 10 cells of 20 trials, each at the
+mean of those measured.
 """
 
 import argparse
@@ -15,9 +16,9 @@ from benchmarks import machine
 from benchmarks.results import Results, verdict
 from fusedtomo.placement import Placement
 from fusedtomo.settings import SolverSettings
-from workflows.campaign import CampaignConfig, Condition, load_campaign
-from workflows.evaluate import Trial, evaluate
+from workflows.campaign import CampaignConfig, Trial, load_campaign
 from workflows.machines import CONFIGS
+from workflows.trial.evaluate import evaluate
 
 CELLS, TRIALS = 100, 20  # of the map that is reckoned with: 10 x 10 cells, and the trials of each
 BAR_HOURS = 2.0
@@ -29,18 +30,16 @@ def campaign(size: int) -> CampaignConfig:
     """The quickstart's specimen, noise and tolerance at another size."""
     config = load_campaign(CONFIGS / "campaigns" / "quickstart.toml")
     phantom = config.phantom.model_copy(update={"size": size})
-    grid = config.grid.model_copy(
-        update={"haadf_tilts": tuple(h for h, _ in _TILTS), "chemical_tilts": tuple(c for _, c in _TILTS)}
-    )
+    axes = dict(zip(("haadf_tilts", "chemical_tilts"), zip(*_TILTS, strict=True), strict=True))
     solver = SolverSettings(max_iterations=100, tolerance=2e-3)
-    return config.model_copy(update={"phantom": phantom, "grid": grid, "solver": solver})
+    return config.model_copy(update={"phantom": phantom, "axes": axes, "solver": solver})
 
 
 def measure(size: int, n_trials: int, place: Placement) -> list[dict]:
     """A line for every cell."""
     config, rows = campaign(size), []
     for tilts in _TILTS:
-        condition, results = Condition("fused", *tilts), []
+        condition, results = config.cell("fused", tilts), []
         for number in range(n_trials):
             began = time.perf_counter()
             result = evaluate(Trial(config, condition, number, _POINTS[number % len(_POINTS)]), place)

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks import machine
 from workflows.campaign import CampaignConfig, Trial
-from workflows.journal import Journal, TrialResult
-from workflows.search import Asked, Proposal
-from workflows.state import Progress
-from workflows.steer import Campaign
+from workflows.control.steer import Steering
+from workflows.record.journal import Journal, TrialResult
+from workflows.record.state import Progress
+from workflows.search.propose import Asked, Proposal
 
 Spans = list[tuple[str, float, float]]  # "trial" or "proposal", begin and end in seconds
 _ELEMENTS = ("Co", "Cu", "O", "Au")
@@ -30,8 +30,8 @@ def campaign(cells_on_a_side: int, evaluations: int, pending: int) -> CampaignCo
             "name": "simulated",
             "phantom": {"name": "cuo_coo_nanocubes", "size": 64, "seed": 1},
             "acquisition": {"haadf": {"snr": 2000.0}, "chemical": {"snr": 2.5}},
-            "grid": {"haadf_tilts": tilts, "chemical_tilts": tilts},
-            "baselines": [],
+            "axes": {"haadf_tilts": tilts, "chemical_tilts": tilts},
+            "methods": ["fused"],
             "search": {"evaluations": evaluations, "pending": pending, "space": ranges},
         }
     )
@@ -60,7 +60,7 @@ class Sleepers:
         point = {name: draw.uniform(each.low, each.high) for name, each in asked.space.items()}
         candidates = [[draw.random() for _ in point] for _ in range(3)]
         state = {"gains": [draw.random() for _ in candidates], "candidates": candidates, "told": len(asked.told)}
-        return Proposal(point, state, time.perf_counter() - began)
+        return Proposal(point, state, seconds=time.perf_counter() - began)
 
     def _evaluate(self, trial: Trial) -> TrialResult:
         started, began = time.time(), time.perf_counter()
@@ -141,11 +141,11 @@ def steer(config: CampaignConfig, journal: Path, submit: Callable[..., Future], 
     """Run a campaign to its end on the workers behind `submit`."""
     recorded = Recorded(submit)
     with Journal(journal) as file:
-        steered = Campaign(config, [], file, recorded, workers, Unwatched())
+        steered = Steering(config, [], file, recorded, workers, Unwatched())
         loop, process = time.thread_time(), time.process_time()
         steered.run()
         loop, process = time.thread_time() - loop, time.process_time() - process
-    trials = sum(len(sequence.results) for sequence in steered.sequences)
+    trials = sum(kind == "trial" for kind, *_ in recorded.spans)
     return Run(workers, trials, recorded.spans, loop, process, machine.peak_memory_mib())
 
 

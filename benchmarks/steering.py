@@ -24,11 +24,11 @@ from threadpoolctl import threadpool_limits
 from benchmarks import figures, machine, simulated
 from benchmarks.results import Results, table, verdict
 from workflows.campaign import Search, Trial, load_campaign
-from workflows.journal import replay
+from workflows.control.steer import Steering
 from workflows.machines import load_machine
-from workflows.search import Asked, propose
-from workflows.steer import Campaign
-from workflows.workers import workers
+from workflows.record.journal import replay
+from workflows.search.propose import Asked, propose
+from workflows.workers.start import workers
 
 WORKERS, SIDE, EVALUATIONS, PENDING, TRIAL_S = 512, 20, 50, 2, 2.0  # 400 cells, two trials of a cell at once
 REAL_WORKERS, SLOW_DISK_S, FEW = 2, 0.05, 8
@@ -89,8 +89,8 @@ def real(folder: Path, full: bool) -> tuple[simulated.Run, float]:
     """Trials of the quickstart on two workers of Parsl; and this process's ms for a task that does nothing."""
     config = load_campaign(_CAMPAIGN)
     if not full:
-        one_row = config.grid.model_copy(update={"haadf_tilts": config.grid.haadf_tilts[:1]})
-        config = config.model_copy(update={"grid": one_row, "baselines": ()})
+        one_row = {**config.axes, "haadf_tilts": config.axes["haadf_tilts"][:1]}
+        config = config.model_copy(update={"axes": one_row, "methods": config.methods[:1]})
     profile = load_machine("laptop").with_workers(REAL_WORKERS)
     folder.mkdir()
     with workers(profile, folder, Console(quiet=True)) as submit:
@@ -106,9 +106,9 @@ def resume(journal: Path, evaluations: int) -> dict[str, float]:
     """What it takes to read a journal and be ready to go on."""
     began = time.perf_counter()
     trials = replay(journal)
-    steered = Campaign(simulated.campaign(SIDE, evaluations, PENDING), trials, None, None, WORKERS, None)
+    steered = Steering(simulated.campaign(SIDE, evaluations, PENDING), trials, None, None, WORKERS, None)
     seconds = time.perf_counter() - began
-    assert all(sequence.asked == evaluations for sequence in steered.sequences)
+    assert all(order.finished for order in steered.orders)
     size = journal.stat().st_size / 2**20
     return {"trials": len(trials), "MiB": size, "seconds": seconds, "peak MiB": machine.peak_memory_mib()}
 

@@ -1,13 +1,12 @@
 """NumPy or CuPy follows the data: the array module and the kernels of an array, and sums over all ranks."""
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
+from fusedtomo.kernels.interface import Array as Array  # from here, for all who compute
+from fusedtomo.kernels.interface import Columns, Kernels
 from fusedtomo.parallel import SERIAL, Comm
-
-Array = Any  # numpy.ndarray or cupy.ndarray
 
 
 def on_gpu(array: Array) -> bool:
@@ -20,11 +19,12 @@ def array_module(array: Array) -> ModuleType:
     if on_gpu(array):
         import cupy
 
-        return cupy
+        gpu: ModuleType = cupy
+        return gpu
     return np
 
 
-def kernels(array: Array) -> ModuleType:
+def kernels(array: Array) -> Kernels:
     """The kernels for an array: fusedtomo.kernels.numba or, of the same functions, fusedtomo.kernels.cuda."""
     if on_gpu(array):
         from fusedtomo.kernels import cuda
@@ -37,7 +37,8 @@ def kernels(array: Array) -> ModuleType:
 
 def to_host(array: Array) -> np.ndarray:
     """The array as NumPy's, once it is there."""
-    return array.get() if hasattr(array, "get") else array
+    host: np.ndarray = array.get() if hasattr(array, "get") else array
+    return host
 
 
 def dot(a: Array, b: Array, comm: Comm = SERIAL) -> float:
@@ -50,7 +51,7 @@ def relative_change(new: Array, old: Array, comm: Comm = SERIAL) -> float:
     return relative(kernels(new).sums.squared_change(new, old), comm)
 
 
-def relative(columns: np.ndarray, comm: Comm = SERIAL) -> float:
+def relative(columns: Columns, comm: Comm = SERIAL) -> float:
     """The square root of one sum over another, both as columns (2, x)."""
     change, square = comm.total(columns)
     return float(np.sqrt(change / max(square, 1e-30)))
@@ -64,7 +65,8 @@ def totals(array: Array, comm: Comm = SERIAL) -> np.ndarray:
 def means(array: Array, comm: Comm = SERIAL) -> np.ndarray:
     """The mean of every channel (channel, ..., x), in float64."""
     columns = comm.total(np.ones(array.shape[-1]))
-    return totals(array, comm) / (columns * int(np.prod(array.shape[1:-1])))
+    mean: np.ndarray = totals(array, comm) / (columns * int(np.prod(array.shape[1:-1])))
+    return mean
 
 
 def sample(array: Array, comm: Comm = SERIAL, *, size: int = 1 << 20) -> np.ndarray:

@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import h5py
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+T = TypeVar("T")
 Columns = slice | Callable[[int], slice] | None  # of the last axis; called with its width, as comm.columns; None: all
 
 # What h5py raises for damaged files. Its OSError is HDF5's own error stack, of no help to a reader.
@@ -44,15 +50,16 @@ class _Storage(FileIO):
         super().__init__(path, "w+")
         self._error: BaseException | None = None
 
-    def write(self, data) -> int:
-        self._attempt(self._write_all, memoryview(data))
-        return len(data)
+    def write(self, data: "ReadableBuffer", /) -> int:
+        content = memoryview(data)
+        self._attempt(self._write_all, content)
+        return content.nbytes
 
-    def truncate(self, size: int) -> int:
+    def truncate(self, size: int | None = None, /) -> int:
         self._attempt(super().truncate, size)
-        return size
+        return self.tell() if size is None else size
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         try:
             if self._error is not None:
                 raise self._error
@@ -60,7 +67,7 @@ class _Storage(FileIO):
         finally:
             self.close()
 
-    def _attempt(self, action, argument) -> None:
+    def _attempt(self, action: Callable[[T], object], argument: T) -> None:
         try:
             if self._error is None:
                 action(argument)
@@ -106,7 +113,12 @@ def _check_source(source: Path) -> None:
 
 
 def read_array(
-    file: h5py.File, name: str, ndim: int | None, dtype=np.float32, strict: bool = True, columns: Columns = None
+    file: h5py.File,
+    name: str,
+    ndim: int | None,
+    dtype: DTypeLike = np.float32,
+    strict: bool = True,
+    columns: Columns = None,
 ) -> np.ndarray:
     """Return the numbers of one data set, or some columns of them, as a C-ordered array of `dtype`.
 
@@ -121,13 +133,13 @@ def read_array(
         needs = "one value or more" if ndim is None else f"{ndim} dimensions, none empty"
         raise InputError(f"data set '/{name}' has shape {dataset.shape}; it needs {needs}")
     chosen = () if columns is None else (..., _chosen(columns, dataset.shape[-1]))
-    values = dataset.astype(dtype)[chosen]
+    values: np.ndarray = dataset.astype(dtype)[chosen]
     if strict and not np.isfinite(values).all():
         raise InputError(f"data set '/{name}' holds NaN or infinity; replace those values first")
     return values
 
 
-def _chosen(columns: Columns, nx: int) -> slice:
+def _chosen(columns: slice | Callable[[int], slice], nx: int) -> slice:
     """The columns of a width, as a slice within it."""
     chosen = columns(nx) if callable(columns) else columns
     start, stop, step = chosen.indices(nx)
@@ -136,6 +148,10 @@ def _chosen(columns: Columns, nx: int) -> slice:
     return slice(start, stop)
 
 
+@overload
+def read_number(file: h5py.File, group: str, name: str, required: Literal[True] = True) -> float: ...
+@overload
+def read_number(file: h5py.File, group: str, name: str, required: bool) -> float | None: ...
 def read_number(file: h5py.File, group: str, name: str, required: bool = True) -> float | None:
     """Return a number among the attributes of a group; None when it is absent and not required."""
     value = file[group].attrs.get(name)

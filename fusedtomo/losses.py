@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, dot, kernels, means, sample
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.placement import HERE, Placement
@@ -22,10 +23,10 @@ class Loss(Protocol):
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """The model's projections of volume (element, z, y, x)."""
 
-    def sums(self, projected: Array) -> Array:
+    def sums(self, projected: Array) -> Columns:
         """What the term is made of, as column sums; a GPU's are on their way, and who reads them waits."""
 
-    def value(self, projected: Array, sums: Array | None = None) -> float:
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
         """The term, a float64 sum >= 0 over all ranks; sums: what `sums` made of `projected`."""
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
@@ -46,6 +47,7 @@ class ChemicalPoisson:
         gain: counts per unit of projected concentration, (element,).
         eps: counts added to the model, (element,), > 0.
         element_weights: v, (element,); 1 by default.
+        compared_with: what the gradient compares the model with, as `counts`, where that is something else.
         place: where the term is computed.
     """
 
@@ -57,13 +59,16 @@ class ChemicalPoisson:
         eps: np.ndarray,
         *,
         element_weights: np.ndarray | None = None,
+        compared_with: np.ndarray | None = None,
         place: Placement = HERE,
     ):
         self.projector, self.counts, self.place = projector, place.put(counts), place
         self.gain, self.eps = np.asarray(gain, np.float32), np.asarray(eps, np.float32)
-        self.element_weights = np.ones_like(self.gain) if element_weights is None else np.float32(element_weights)
+        self.element_weights = (
+            np.ones_like(self.gain) if element_weights is None else np.asarray(element_weights, np.float32)
+        )
         self.mean_counts = mean_counts(self.counts, place)
-        self._met = self.counts  # what the gradient compares the model with
+        self._compared_with = self.counts if compared_with is None else place.put(compared_with)
         self._residual = place.xp.empty_like(self.counts)
         self._reading, self._row_sums = _Reading(place), None
 
@@ -71,22 +76,24 @@ class ChemicalPoisson:
         """A x, (element, tilt, y, x)."""
         return self.projector.forward(self._reading(volume), out)
 
-    def sums(self, projected: Array) -> Array:
+    def sums(self, projected: Array) -> Columns:
         """The divergences by column, (element, y)."""
         return kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
 
-    def value(self, projected: Array, sums: Array | None = None) -> float:
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
         """The weighted Kullback-Leibler divergence of the counts from the model."""
         sums = self.sums(projected) if sums is None else sums
         return float(self.place.comm.total(sums) @ self.element_weights)
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (1 - b / (g A x + eps))."""
         weights = np.float32(weight) * self.element_weights
-        kernels(projected).poisson.residual(projected, self._met, self.gain, self.eps, weights, self._residual)
+        kernels(projected).poisson.residual(
+            projected, self._compared_with, self.gain, self.eps, weights, self._residual
+        )
         self.projector.adjoint(self._residual, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out += weight v g^2 A' [(A 1) b / (g A x + eps)^2], the model at least a tenth of the mean counts."""
         if self._row_sums is None:
             self._row_sums = row_sums(self.projector, volume)
@@ -138,16 +145,16 @@ class ChemicalLeastSquares:
             residual -= signal
         return self._residual
 
-    def sums(self, projected: Array) -> list[Array]:
+    def sums(self, projected: Array) -> list[Columns]:
         """The squared misfits by column, (y,) for every element."""
         return [kernels(misfit).sums.dot(misfit, misfit) for misfit in self._misfit(projected)]
 
-    def value(self, projected: Array, sums: list[Array] | None = None) -> float:
+    def value(self, projected: Array, sums: list[Columns] | None = None) -> float:
         """Half the squared misfit in units of its variance."""
         squares = [float(self.place.comm.total(each)) for each in (self.sums(projected) if sums is None else sums)]
         return 0.5 * sum(float(p) * square for p, square in zip(self._precision, squares, strict=True))
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (g A x + background - b) / mean b."""
         for scale, misfit in zip(
             np.float32(weight) * self.gain * self._precision, self._misfit(projected), strict=True
@@ -155,7 +162,7 @@ class ChemicalLeastSquares:
             misfit *= scale
         self.projector.adjoint(self._residual, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out += weight v g^2 A'A 1 / mean b."""
         if self._bound is None:  # the same wherever the volume is
             self._bound = self.projector.adjoint(row_sums(self.projector, volume))
@@ -193,12 +200,13 @@ class HaadfLeastSquares:
         shape = (projector.depth, projector.width, self.signal.shape[-1])
         self._scratch = place.xp.empty(shape, np.float32)  # the density, then the back-projected misfit
         self._reading = _Reading(place)
-        self._met: tuple[Array, Array] | None = None  # projections, and their products: `gradient` follows `value`
-        self._added: tuple[Array, float, float] | None = None  # products, and their totals
+        # projections and their products (`gradient` follows `value`); products and their totals
+        self._last: tuple[Array, Columns] | None = None
+        self._added: tuple[Columns, float, float] | None = None
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
-        self._met = None  # `out` may be the array it is of
+        self._last = None  # `out` may be the array it is of
         self.contrast.density(volume, self._scratch)
         return self.projector.forward(self._reading(self._scratch), out)
 
@@ -207,26 +215,26 @@ class HaadfLeastSquares:
         square, product = self._products(self.sums(projected))
         return product / square if square > 0 else 0.0
 
-    def sums(self, projected: Array) -> Array:
+    def sums(self, projected: Array) -> Columns:
         """<Ax, Ax> and <Ax, b> by column, (2, y); those of the last projections are kept."""
-        if self._met is None or self._met[0] is not projected:
-            self._met = projected, kernels(projected).sums.products(projected, self.signal)
-        return self._met[1]
+        if self._last is None or self._last[0] is not projected:
+            self._last = projected, kernels(projected).sums.products(projected, self.signal)
+        return self._last[1]
 
-    def value(self, projected: Array, sums: Array | None = None) -> float:
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
         """Half the squared misfit in units of its variance, ``(<b, b> - s <Ax, b>) / (2 sigma^2)`` at the fitted s."""
         square, product = self._products(self.sums(projected) if sums is None else sums)
         misfit = self._square - product**2 / square if square > 0 else self._square
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
-    def _products(self, sums: Array) -> tuple[float, float]:
+    def _products(self, sums: Columns) -> tuple[float, float]:
         """<Ax, Ax> and <Ax, b>, with one message between ranks; the last ones are kept."""
         if self._added is None or self._added[0] is not sums:
             square, product = self.place.comm.total(sums)
             self._added = sums, float(square), float(product)
         return self._added[1:]
 
-    def gradient(self, projected, volume, weight, out, *, add=False):
+    def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
         gain = self.gain(projected)
         array_module(projected).multiply(projected, np.float32(gain), out=self._misfit)
@@ -234,7 +242,7 @@ class HaadfLeastSquares:
         self._misfit *= np.float32(weight * gain / self.variance)
         self.projector.adjoint_pullback(self._misfit, self.contrast, volume, self._scratch, out, add=add)
 
-    def add_curvature(self, projected, volume, weight, out):
+    def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
         scale = np.float32(weight * self.gain(projected) ** 2 / self.variance)
@@ -248,7 +256,8 @@ class _Reading:
     """The volume as the projector reads it: itself, or its copy in half precision."""
 
     def __init__(self, place: Placement):
-        self._half, self._copy = place.half, None
+        self._half = place.half
+        self._copy: Array | None = None
 
     def __call__(self, volume: Array) -> Array:
         if not self._half:
@@ -261,8 +270,9 @@ class _Reading:
 
 def mean_counts(counts: Array, place: Placement = HERE) -> np.ndarray:
     """Mean counts per pixel of every element, (element,) float64; an empty element has at least one count in all."""
-    pixels = counts[0].size / counts.shape[-1] * float(place.comm.total(np.ones(counts.shape[-1])))
-    return np.maximum(means(counts, place.comm), 1 / pixels)
+    pixels: float = counts[0].size / counts.shape[-1] * float(place.comm.total(np.ones(counts.shape[-1])))
+    mean: np.ndarray = np.maximum(means(counts, place.comm), 1 / pixels)
+    return mean
 
 
 def noise_variance(signal: Array, place: Placement = HERE) -> float:

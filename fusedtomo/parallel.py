@@ -12,11 +12,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from fusedtomo.errors import InputError
+from fusedtomo.kernels.interface import Array
 
 Blocks = Iterable[tuple[object, np.ndarray]]
 
@@ -55,11 +56,11 @@ class SerialComm:
         """Return the array (..., nx) on the host."""
         return _host(array)
 
-    def neighbours(self, to_left, to_right) -> tuple[None, None]:
-        """There are none."""
+    def neighbours(self, to_left: Array | None, to_right: Array | None) -> tuple[Array, Array]:
+        """Return (None, None): there are none."""
         return None, None
 
-    def collect(self, array: np.ndarray, cuts: Sequence, write: Callable[[Blocks], None]) -> None:
+    def collect(self, array: np.ndarray, cuts: Sequence[Any], write: Callable[[Blocks], None]) -> None:
         """Call ``write`` with an iterator over ``(cut, array[cut])``."""
         write((cut, _host(array[cut])) for cut in cuts)
 
@@ -96,7 +97,7 @@ class MPIComm:
         widths: columns of every rank; by default they are split evenly, the first ranks getting one more.
     """
 
-    def __init__(self, comm, widths: Sequence[int] | None = None):
+    def __init__(self, comm: Any, widths: Sequence[int] | None = None):
         from mpi4py import MPI
 
         if widths is not None and (len(widths) != comm.size or min(widths) < 1):
@@ -136,10 +137,12 @@ class MPIComm:
         local = _host(array)
         if self._expected is None:
             self._expected = self.widths(local.shape[-1])
-        parts = self._attempted(local)
-        return _side_by_side(self._attempted(local) if parts is None else parts)
+        parts = self._attempted(local, self._expected)
+        while parts is None:  # once: the true widths are known then
+            parts = self._attempted(local, self._expected)
+        return _side_by_side(parts)
 
-    def neighbours(self, to_left, to_right) -> tuple:
+    def neighbours(self, to_left: Array | None, to_right: Array | None) -> tuple[Array, Array]:
         """Send an array to each neighbour and return ``(from_left, from_right)``, None at an end; on all ranks.
 
         Both arrays have the same shape and dtype on all ranks. None, on all ranks, sends nothing that way:
@@ -149,7 +152,7 @@ class MPIComm:
         from_left = self._shifted(to_right, self._right, self._left)
         return from_left, from_right
 
-    def collect(self, array: np.ndarray, cuts: Sequence, write: Callable[[Blocks], None]) -> None:
+    def collect(self, array: np.ndarray, cuts: Sequence[Any], write: Callable[[Blocks], None]) -> None:
         """Bring an array (..., nx_local) to rank 0 block by block, so that it is whole nowhere; on all ranks.
 
         Args:
@@ -202,29 +205,29 @@ class MPIComm:
         self._comm.Abort(code)
         raise SystemExit(code)  # Abort does not return
 
-    def _attempted(self, local: np.ndarray) -> list[np.ndarray] | None:
+    def _attempted(self, local: np.ndarray, expected: tuple[int, ...]) -> list[np.ndarray] | None:
         """The parts of all ranks; None on all of them, and their true widths noted, where those were not expected."""
-        shapes = [(*local.shape[:-1], width) for width in self._expected]
+        shapes = [(*local.shape[:-1], width) for width in expected]
         sizes = [_HEADER + math.prod(shape) * local.itemsize for shape in shapes]
         sent, received = np.zeros(sizes[self.rank], np.uint8), np.empty(sum(sizes), np.uint8)
         sent[:_HEADER].view(np.int64)[0] = local.shape[-1]
-        if local.shape[-1] == self._expected[self.rank]:
+        if local.shape[-1] == expected[self.rank]:
             sent[_HEADER:] = local.reshape(-1).view(np.uint8)
         self._comm.Allgatherv([sent, self._bytes], [received, sizes, self._bytes])
         pieces = np.split(received, np.cumsum(sizes[:-1]))
         widths = tuple(int.from_bytes(piece[:_HEADER].tobytes(), sys.byteorder) for piece in pieces)
-        if widths != self._expected:
+        if widths != expected:
             self._expected = widths
             return None
         bodies = zip(pieces, shapes, strict=True)
         return [np.frombuffer(piece[_HEADER:], local.dtype).reshape(shape) for piece, shape in bodies]
 
-    def _on_first(self, array: np.ndarray, widths: tuple[int, ...]) -> np.ndarray | None:
-        """The columns of all ranks side by side on rank 0, None elsewhere."""
+    def _on_first(self, array: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
+        """The columns of all ranks side by side on rank 0; elsewhere this rank's own, which nobody reads."""
         local = _host(array)
         if self.rank > 0:
             self._comm.Gatherv([local, self._bytes], None)
-            return None
+            return local
         shapes = [(*local.shape[:-1], width) for width in widths]
         sizes = [math.prod(shape) for shape in shapes]
         parts = np.empty(sum(sizes), local.dtype)
@@ -232,7 +235,7 @@ class MPIComm:
         pieces = zip(np.split(parts, np.cumsum(sizes[:-1])), shapes, strict=True)
         return _side_by_side([piece.reshape(shape) for piece, shape in pieces])
 
-    def _shifted(self, array, to: int, source: int):
+    def _shifted(self, array: Array | None, to: int, source: int) -> Array | None:
         """Send an array to one rank and return what comes from another, on the device where the array is."""
         if array is None:
             return None
@@ -242,7 +245,7 @@ class MPIComm:
         self._comm.Sendrecv(message, dest=to, recvbuf=answer, source=source)
         return None if source < 0 else _like(array, arrived)
 
-    def _sendable(self, array):
+    def _sendable(self, array: Array) -> Array:
         """An array as MPI can read it: contiguous, complete, and on the host unless MPI reads the device too."""
         if isinstance(array, np.ndarray) or not self.device_aware:
             return _host(array)
@@ -350,7 +353,7 @@ def _launched() -> int:
     return max(int(os.environ.get(name) or 1) for name in names)
 
 
-def _is_device_aware(comm) -> bool:
+def _is_device_aware(comm: Any) -> bool:
     """Does MPI read CUDA memory? Cray's switch, Open MPI's, or the kinds of memory that MPI 4.1 reports."""
     switches = ("MPICH_GPU_SUPPORT_ENABLED", "OMPI_MCA_opal_cuda_support")
     kinds = comm.Get_info().get("mpi_memory_alloc_kinds") or ""
@@ -363,7 +366,7 @@ def _even_widths(nx: int, size: int) -> tuple[int, ...]:
     return tuple(nx // size + (rank < nx % size) for rank in range(size))
 
 
-def _host(array) -> np.ndarray:
+def _host(array: Array) -> np.ndarray:
     """A C-contiguous array of the host; a GPU's is copied there, which waits for its stream."""
     return np.ascontiguousarray(array.get() if hasattr(array, "get") else array)
 
@@ -373,7 +376,7 @@ def _side_by_side(pieces: Sequence[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(pieces, axis=-1))
 
 
-def _like(array, arrived):
+def _like(array: Array, arrived: Array) -> Array:
     """An array that arrived, where `array` is: on the host, or on its device."""
     if isinstance(array, np.ndarray) or not isinstance(arrived, np.ndarray):
         return arrived
@@ -384,4 +387,5 @@ def _like(array, arrived):
 
 def _sum(columns: np.ndarray) -> np.ndarray:
     """The one sum over columns (..., nx), C-contiguous, that all results rest on."""
-    return columns.astype(np.float64, copy=False).sum(axis=-1)
+    total: np.ndarray = columns.astype(np.float64, copy=False).sum(axis=-1)
+    return total

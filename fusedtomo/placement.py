@@ -30,7 +30,7 @@ class Placement:
     device: Device = "cpu"
     half: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.half and self.device != "gpu":
             raise InputError("half precision is for GPUs; leave it out or choose device 'gpu'")
 
@@ -45,7 +45,8 @@ class Placement:
             raise InputError(
                 f"device 'gpu' needs CuPy ({error}); pip install 'fusedtomo[gpu12]' or 'fusedtomo[gpu13]'"
             ) from None
-        return cupy
+        gpu: ModuleType = cupy
+        return gpu
 
     def put(self, array: np.ndarray) -> Array:
         """The array as contiguous float32 on the device."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
+from fusedtomo.kernels.interface import Columns
+from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 
 _FEWEST, _MOST = 2, 40  # inner iterations where their number follows the gap
@@ -35,7 +37,8 @@ class TotalVariation:
         self.weights, self.anisotropic, self.place = np.asarray(weights, np.float32), anisotropic, place
         self._iterations, self._inner, self._halo = iterations, iterations or _FEWEST, _Halo(place.comm)
         self._active = bool((self.weights > 0).any())
-        self._dual = self._spare = None
+        self._dual: Array | None = None
+        self._spare: Array | None = None
 
     def value(self, volume: Array) -> float:
         """The weighted TV of volume (channel, z, y, x)."""
@@ -83,7 +86,9 @@ class TotalVariation:
         self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
         self._spare = kernels(like).tv.spare(self._dual)
 
-    def _closed(self, columns: Array, noisy: Array, inverse: Array, weight: np.ndarray, out: Array, allowed_gap: float):
+    def _closed(
+        self, columns: Columns, noisy: Array, inverse: Array, weight: np.ndarray, out: Array, allowed_gap: float
+    ) -> Columns:
         """Iterate on until the gap is at most the allowed one, and note how many iterations to begin with next time."""
         done, gap = self._inner, self._sums(columns)[1]
         while gap > allowed_gap and done < _MOST:
@@ -94,18 +99,18 @@ class TotalVariation:
             self._inner = max(_FEWEST, self._inner * 3 // 4)
         return columns
 
-    def _terms(self, columns: Array, step: float) -> tuple[float, float]:
+    def _terms(self, columns: Columns, step: float) -> tuple[float, float]:
         value, _, moved = self._sums(columns)
         return value, moved / (2 * step)
 
-    def _sums(self, columns: Array) -> tuple[float, float, float]:
+    def _sums(self, columns: Columns) -> tuple[float, float, float]:
         """From the column sums of `finish`: the weighted TV, the gap, the distance."""
         total, paired, moved = columns
         sums = self._summed(np.stack([total, total - paired, moved]))
         value, gap = sums[:2] @ self.weights.astype(np.float64)
         return float(value), float(gap), float(sums[2].sum())
 
-    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Array:
+    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Columns:
         """Iterate, and write the prox of the dual as it then is; the column sums of `finish`."""
         target = self._halo.room_for(out)
         columns = self._ascended(noisy, inverse, weight, target)
@@ -113,7 +118,7 @@ class TotalVariation:
             out[:] = target[self._halo.own]
         return columns
 
-    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Array:
+    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Columns:
         """Iterate and finish. Slabs show each other their borders after every iteration."""
         tv, done = kernels(noisy).tv, 0
         if self.place.comm.size > 1:
@@ -139,7 +144,7 @@ class _Halo:
     component along x, looks back: the column to the left holds that component, and in volumes zeros.
     """
 
-    def __init__(self, comm):
+    def __init__(self, comm: Comm):
         self._comm, self._left, self._right = comm, int(comm.rank > 0), int(comm.rank < comm.size - 1)
         self.own = (..., slice(self._left, -1 if self._right else None))
         self._rooms: list[Array] = []  # used again by every call

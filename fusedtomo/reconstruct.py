@@ -7,27 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, to_host
-from fusedtomo.errors import InputError, nearest
+from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
 from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.solvers.fused import fista_tv, fused, poisson, poisson_tv
-from fusedtomo.solvers.gradient_descent import gradient_descent
 from fusedtomo.solvers.problem import Problem
-from fusedtomo.solvers.sirt import sirt
 from fusedtomo.solvers.solution import Callback, Solution
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
-
-METHODS = {
-    "fused": fused,
-    "gradient-descent": gradient_descent,
-    "poisson": poisson,
-    "poisson-tv": poisson_tv,
-    "sirt": sirt,
-    "fista-tv": fista_tv,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +94,12 @@ def solve(
     callback: Callback | None = None,
 ) -> Solution:
     """As `reconstruct`, but the solution stays where it was computed: a GPU's volume is not brought to the host."""
-    if method not in METHODS:
-        raise InputError(f"there is no method '{method}'; {nearest(method, METHODS)}")
+    chosen = METHODS[method]
     problem = Problem(dataset, weights, settings, place, mask)
     _check_start(initial, problem.shape)
     _check_mask(mask, problem.shape[1:], place.comm)
     start = None if initial is None else place.put(initial)
-    return METHODS[method](problem, initial=start, callback=callback)
+    return chosen.solve(problem, initial=start, callback=callback)
 
 
 def _check_start(initial: Array | None, shape: tuple[int, ...]) -> None:
@@ -128,7 +116,7 @@ def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> 
         return
     if mask.shape != shape or mask.dtype != bool:
         raise InputError(f"mask is {mask.dtype} of shape {mask.shape}; give a bool array of shape {shape} (z, y, x)")
-    if not comm.any(mask.any()):  # one rank's columns may well be empty
+    if not comm.any(bool(mask.any())):  # one rank's columns may well be empty
         raise InputError("mask is False everywhere; give one that leaves the specimen some room")
 
 

@@ -1,6 +1,6 @@
 """Settings of a simulated acquisition and of a solver: validated once, at the door."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,10 @@ class Settings(BaseModel):
     """Base of every settings value: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __hash__(self) -> int:
+        """Of the content, tables included: what a worker keeps is found by the settings that it was made with."""
+        return hash((type(self), self.model_dump_json()))
 
 
 TiltDegrees = Annotated[float, Field(ge=-90, le=90)]
@@ -40,22 +44,28 @@ class TiltRange(Settings):
             return TiltScheme(self.angles_deg)
         if self.count is not None:
             return TiltScheme.from_count(self.min_deg, self.max_deg, self.count)
-        return TiltScheme.from_increment(self.min_deg, self.max_deg, self.increment_deg)
+        return TiltScheme.from_increment(self.min_deg, self.max_deg, cast(float, self.increment_deg))
 
 
 class Modality(Settings):
-    """Tilts and noise of one modality; the noise is set by an SNR or by a dose, or left out."""
+    """Tilts and noise of one modality; the noise is set by an SNR, or by the dose of each image or of all."""
 
     tilts: TiltRange = Field(description="the tilt angles")
     snr: float | dict[str, float] | None = Field(
         None, description="signal-to-noise ratio above 1 (docs/conventions.md), one for all or one per element"
     )
-    dose_counts: float | None = Field(None, gt=0, description="mean expected counts per pixel, background included")
+    dose_counts: float | None = Field(
+        None, gt=0, description="mean expected counts per pixel of each image, background included"
+    )
+    total_dose_counts: float | None = Field(
+        None, gt=0, description="the same summed over all images of the series, which share it evenly"
+    )
 
     @model_validator(mode="after")
     def _noise_is_said_once(self) -> Self:
-        if (self.snr is None) == (self.dose_counts is None):
-            raise ValueError("give either snr or dose_counts")
+        ways = (self.snr, self.dose_counts, self.total_dose_counts)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("give one of snr, dose_counts and total_dose_counts")
         for snr in self.snr.values() if isinstance(self.snr, dict) else [self.snr or 2.0]:
             if not snr > 1:
                 raise ValueError(f"snr {snr:g} is not above 1, the SNR of a Poisson image with no counts at all")
@@ -72,7 +82,16 @@ class Acquisition(Settings):
     grid: Literal["same", "fine"] = Field(
         "same", description="simulate on the reconstruction's grid (paper) or on one twice as fine, then bin"
     )
-    seed: int = Field(0, ge=0, description="seed of the Poisson noise")
+    background_misfit: float = Field(
+        0.0, gt=-1, description="how far the background that the data set states is off: 0.1 says 10 % too much"
+    )
+    misalignment_px: float = Field(
+        0.0, ge=0, description="standard deviation of random shifts that every image keeps after alignment, in pixels"
+    )
+    unmapped: tuple[str, ...] = Field(
+        (), description="elements of the specimen that HAADF sees but that have no chemical maps"
+    )
+    seed: int = Field(0, ge=0, description="seed of the Poisson noise and of the shifts")
 
 
 class Weights(Settings):

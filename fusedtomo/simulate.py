@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
+from scipy.ndimage import shift
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, nearest
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.parallel import SERIAL, Comm
@@ -37,9 +39,21 @@ def simulate(phantom: ChemicalVolume, acquisition: Acquisition, *, comm: Comm = 
     haadf = _series(HAADF, haadf_density, acquisition.haadf, acquisition, bins, comm)
     chemical = tuple(
         _series(element, phantom[element], acquisition.chemical, acquisition, bins, comm)
-        for element in phantom.elements
+        for element in _mapped(phantom, acquisition)
     )
     return FusedDataset(haadf, chemical, phantom.voxel_nm * bins, acquisition.gamma)
+
+
+def _mapped(phantom: ChemicalVolume, acquisition: Acquisition) -> list[str]:
+    """The elements that maps are recorded of."""
+    for element in acquisition.unmapped:
+        if element not in phantom.elements:
+            hint = nearest(element, phantom.elements)
+            raise InputError(f"unmapped names '{element}', which the specimen does not hold; {hint}")
+    mapped = [element for element in phantom.elements if element not in acquisition.unmapped]
+    if not mapped:
+        raise InputError("unmapped names all elements of the specimen; leave one to be mapped")
+    return mapped
 
 
 def _check_sizes(phantom: ChemicalVolume, bins: int, comm: Comm) -> None:
@@ -81,21 +95,42 @@ def _recorded(
     name: str, signal: np.ndarray, scheme: TiltScheme, modality: Modality, acquisition: Acquisition
 ) -> TiltSeries:
     """A whole series from its noiseless projections (tilt, y, x)."""
-    image = signal + np.float32(acquisition.background_fraction * signal.max())
+    background = np.float32(acquisition.background_fraction * signal.max())
+    image = _misaligned(signal, name, scheme, acquisition) + background
     mean = float(image.mean(dtype=np.float64))
     if mean <= 0:  # an element that the phantom does not hold
         return TiltSeries(name, np.zeros_like(signal), scheme)
-    scale = modality.dose_counts / mean if modality.dose_counts else scale_to_snr(mean, _snr_of(name, modality))
+    scale = _scale(name, mean, modality, len(scheme))
     expected = np.float32(scale) * image
     rng = np.random.default_rng(_seed(acquisition.seed, name, scheme))
     counts = rng.poisson(expected).astype(np.float32)
-    background = float(scale * acquisition.background_fraction * signal.max())
-    return TiltSeries(name, counts, scheme, gain=scale, background=background, snr=reached_snr(counts, expected))
+    stated = float(scale * acquisition.background_fraction * signal.max()) * (1 + acquisition.background_misfit)
+    return TiltSeries(name, counts, scheme, gain=scale, background=stated, snr=reached_snr(counts, expected))
+
+
+def _scale(name: str, mean: float, modality: Modality, n_tilts: int) -> float:
+    """Counts per unit of signal, from what the noise is given by."""
+    dose = modality.dose_counts
+    if modality.total_dose_counts:
+        dose = modality.total_dose_counts / n_tilts
+    return dose / mean if dose else scale_to_snr(mean, _snr_of(name, modality))
+
+
+def _misaligned(signal: np.ndarray, name: str, scheme: TiltScheme, acquisition: Acquisition) -> np.ndarray:
+    """The projections (tilt, y, x), each shifted by what an alignment has left; all elements of a tilt alike."""
+    if not acquisition.misalignment_px:
+        return signal
+    rng = np.random.default_rng(_seed(acquisition.seed, f"shifts of {name if name == HAADF else 'maps'}", scheme))
+    shifts = rng.normal(0.0, acquisition.misalignment_px, (len(scheme), 2))
+    images = [shift(image, by, order=3, mode="nearest") for image, by in zip(signal, shifts, strict=True)]
+    moved: np.ndarray = np.maximum(np.stack(images), np.float32(0))  # cubic splines overshoot at edges
+    return moved
 
 
 def _project(density: np.ndarray, scheme: TiltScheme) -> np.ndarray:
     """Line integrals (tilt, y, x) in voxels."""
-    return Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+    stack: np.ndarray = Projector(scheme.angles_deg, *density.shape[:2]).forward(density)
+    return stack
 
 
 def _binned(stack: np.ndarray, bins: int) -> np.ndarray:
@@ -104,7 +139,8 @@ def _binned(stack: np.ndarray, bins: int) -> np.ndarray:
         return stack
     n_tilts, ny, nx = stack.shape
     blocks = stack.reshape(n_tilts, ny // bins, bins, nx // bins, bins)
-    return blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32) / np.float32(bins)
+    binned: np.ndarray = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32) / np.float32(bins)
+    return binned
 
 
 def _own(nx_local: int, comm: Comm) -> slice:
@@ -115,7 +151,7 @@ def _own(nx_local: int, comm: Comm) -> slice:
 
 def _snr_of(name: str, modality: Modality) -> float:
     if not isinstance(modality.snr, dict):
-        return modality.snr
+        return cast(float, modality.snr)  # given where no dose is
     if name not in modality.snr:
         raise InputError(f"snr is given for {', '.join(modality.snr)} but not for {name}; add '{name} = ...'")
     return modality.snr[name]

@@ -17,7 +17,7 @@ class TiltScheme:
 
     angles_deg: tuple[float, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         angles = np.asarray(self.angles_deg, dtype=np.float64)
         if len(angles) < 2:
             raise InputError(f"a tilt series needs at least two angles, but {len(angles)} given; add angles")
@@ -66,7 +66,7 @@ class TiltSeries:
     background: float = 0.0
     snr: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.counts.ndim != 3:
             raise InputError(f"tilt series '{self.name}' has shape {self.counts.shape}; it must be (tilt, y, x)")
         if len(self.counts) != len(self.scheme):
@@ -98,7 +98,7 @@ class FusedDataset:
     pixel_nm: float
     gamma: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.chemical:
             raise InputError("a fused data set needs the chemical series of at least one element")
         first = self.chemical[0]
@@ -144,5 +144,5 @@ class FusedDataset:
 
 def per_element(dataset: FusedDataset, attribute: str, default: float) -> np.ndarray:
     """A number of every chemical series as a float32 array (element,), `default` where it is unknown."""
-    values: Sequence = [getattr(series, attribute) for series in dataset.chemical]
+    values: Sequence[float | None] = [getattr(series, attribute) for series in dataset.chemical]
     return np.array([default if value is None else value for value in values], dtype=np.float32)

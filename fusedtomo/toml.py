@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,17 +24,57 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: {error}; mend that line") from None
 
 
+class InvalidContent(InputError):
+    """Content that a model refuses: the message names the first thing wrong, `problems` all of them."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()):
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
+
+
 def validated(model: type[Model], content: dict[str, Any], source: str | Path) -> Model:
-    """Return `content` as the model, or raise InputError for the first thing wrong with it."""
+    """Return `content` as the model, or raise InvalidContent for the first thing wrong with it."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {_message(model, content, error)}") from None
+        found = [f"{source}: {problem}" for problem in _problems(model, content, error)]
+        raise InvalidContent(found[0], found) from None
 
 
-def _message(model: type[BaseModel], content: Any, error: ValidationError) -> str:
+def _problems(model: type[BaseModel], content: Any, error: ValidationError) -> list[str]:
+    """A message for each field that is wrong, the most telling first."""
     problems = sorted(error.errors(), key=_rank)
-    problem = problems[0]
+    misspelt = {_meant(model, problem["loc"]) for problem in problems if problem["type"] == "extra_forbidden"}
+    by_field: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for problem in problems:
+        kind, location = problem["type"], problem["loc"]
+        if kind == "missing" and location in misspelt:
+            continue  # its unknown key is named already, with this one as the cure
+        key = _whole(content, location) if kind == "missing" else _field(content, location)
+        by_field.setdefault((kind if kind in _ABOUT_KEYS else "value", key), []).append(problem)
+    return [_message(model, content, same) for same in _told_once(by_field)]
+
+
+_ABOUT_KEYS = ("extra_forbidden", "missing")
+
+
+def _told_once(by_field: Mapping[tuple[str, str], list[Mapping[str, Any]]]) -> list[list[Mapping[str, Any]]]:
+    """Leaves out that a table is no number where something inside the table is wrong: that says more."""
+    inside = [field for _, field in by_field]
+    return [
+        same
+        for (kind, field), same in by_field.items()
+        if not (
+            kind == "value"
+            and all(_is_no_number(problem) for problem in same)
+            and any(other.startswith(f"{field}.") for other in inside)
+        )
+    ]
+
+
+def _message(model: type[BaseModel], content: Any, same: Sequence[Mapping[str, Any]]) -> str:
+    """One message for a field; a value that may be a number or a word fails once for each."""
+    problem = same[0]
     location = problem["loc"]
     field = _field(content, location)
     if problem["type"] == "extra_forbidden":
@@ -41,16 +82,24 @@ def _message(model: type[BaseModel], content: Any, error: ValidationError) -> st
             f"unknown key '{field}' = {problem['input']!r}; {nearest(str(location[-1]), _fields_at(model, location))}"
         )
     if problem["type"] == "missing":
-        missing = ".".join(filter(None, (_field(content, location[:-1]), str(location[-1]))))
         cure = _description(model, location) or "see the configs that come with fusedtomo"
-        return f"'{missing}' is missing; add it: {cure}"
-    # a value that may be a number or a word fails once for each: one message for them all
-    same = [_text(each) for each in problems if _field(content, each["loc"]) == field]
-    told = " or ".join(dict.fromkeys(same))
+        return f"'{_whole(content, location)}' is missing; add it: {cure}"
+    told = " or ".join(dict.fromkeys(_text(each) for each in same))
     if not field:
-        return same[0]
+        return told
     names_its_values = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
     return f"'{field}': {told}" if names_its_values else f"'{field}' = {problem['input']!r}: {told}"
+
+
+def _whole(content: Any, location: Sequence[str | int]) -> str:
+    """The keys of a location whose last one the content lacks."""
+    return ".".join(filter(None, (_field(content, location[:-1]), str(location[-1]))))
+
+
+def _meant(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where an unknown key was meant to stand: at the known name nearest to it."""
+    close = get_close_matches(str(location[-1]), _fields_at(model, location), n=1, cutoff=0.5)
+    return (*location[:-1], *close)
 
 
 def _rank(problem: Mapping[str, Any]) -> tuple[bool, bool]:
@@ -58,12 +107,15 @@ def _rank(problem: Mapping[str, Any]) -> tuple[bool, bool]:
 
     Last, that a table or list is no number: its field takes either, and what is wrong inside it says more.
     """
-    is_no_number = isinstance(problem["input"], Mapping | list) and problem["type"] not in ("missing", "value_error")
-    return problem["type"] != "extra_forbidden", is_no_number
+    return problem["type"] != "extra_forbidden", _is_no_number(problem)
+
+
+def _is_no_number(problem: Mapping[str, Any]) -> bool:
+    return isinstance(problem["input"], Mapping | list) and problem["type"] not in ("missing", "value_error")
 
 
 def _text(problem: Mapping[str, Any]) -> str:
-    text = problem["msg"]
+    text: str = problem["msg"]
     return text.removeprefix("Value error, ") if problem["type"] == "value_error" else text[0].lower() + text[1:]
 
 
@@ -78,7 +130,7 @@ def _field(content: Any, location: Sequence[str | int]) -> str:
     return ".".join(found)
 
 
-def _model_at(model: type[BaseModel], location: tuple) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
     for part in location:
         if not isinstance(part, str) or part not in model.model_fields:
             continue  # an index, or the key of a table
@@ -89,18 +141,18 @@ def _model_at(model: type[BaseModel], location: tuple) -> type[BaseModel] | None
     return model
 
 
-def _models_in(annotation) -> list[type[BaseModel]]:
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
 
 
-def _fields_at(model: type[BaseModel], location: tuple) -> list[str]:
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     found = _model_at(model, location[:-1])
     return list(found.model_fields) if found else []
 
 
-def _description(model: type[BaseModel], location: tuple) -> str | None:
+def _description(model: type[BaseModel], location: Sequence[str | int]) -> str | None:
     found = _model_at(model, location[:-1])
-    field = found.model_fields.get(location[-1]) if found else None
+    field = found.model_fields.get(str(location[-1])) if found else None
     return field.description if field else None

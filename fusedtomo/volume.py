@@ -23,7 +23,7 @@ class ChemicalVolume:
     elements: tuple[str, ...]
     voxel_nm: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.data.ndim != 4:
             raise InputError(f"a chemical volume is (element, z, y, x), but this array has shape {self.data.shape}")
         if len(self.elements) != len(self.data):
@@ -50,7 +50,14 @@ class ChemicalVolume:
         """Concentration (z, y, x) of one element."""
         if element not in self.elements:
             raise InputError(f"volume holds no '{element}'; it has {', '.join(self.elements)}")
-        return self.data[self.elements.index(element)]
+        channel: np.ndarray = self.data[self.elements.index(element)]
+        return channel
+
+    def only(self, elements: tuple[str, ...]) -> "ChemicalVolume":
+        """The volume of some of its elements, in their order."""
+        if elements == self.elements:
+            return self
+        return ChemicalVolume(self.data[[self.elements.index(e) for e in elements]], elements, self.voxel_nm)
 
     def binned(self, factor: int) -> "ChemicalVolume":
         """Average blocks of factor^3 voxels."""

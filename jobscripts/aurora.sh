@@ -13,7 +13,7 @@
 
 cd "$PBS_O_WORKDIR"
 module load frameworks
-export PATH="$PWD/.venv/bin:$PATH"
+export PATH="$PWD"/.venv/bin:"$PATH"
 
 # The next job starts when this one has ended, whatever ends it: its work, its walltime, a lost node.
 link=${FUSEDTOMO_LINK:-1}

@@ -14,7 +14,7 @@
 
 cd "$SLURM_SUBMIT_DIR"
 module load cray-python
-export PATH="$PWD/.venv/bin:$PATH"
+export PATH="$PWD"/.venv/bin:"$PATH"
 
 # The next job starts when this one has ended, whatever ends it: its work, its walltime, a lost node.
 link=${FUSEDTOMO_LINK:-1}

@@ -10,7 +10,7 @@
 # Made by: fusedtomo submit configs/campaigns/quickstart.toml --machine slurm --nodes 1 --walltime 60 --out runs/quickstart --script jobscripts/slurm.sh
 
 cd "$SLURM_SUBMIT_DIR"
-export PATH="$PWD/.venv/bin:$PATH"
+export PATH="$PWD"/.venv/bin:"$PATH"
 
 # The next job starts when this one has ended, whatever ends it: its work, its walltime, a lost node.
 link=${FUSEDTOMO_LINK:-1}

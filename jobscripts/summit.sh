@@ -11,7 +11,7 @@
 
 cd "$LS_SUBCWD"
 module load python
-export PATH="$PWD/.venv/bin:$PATH"
+export PATH="$PWD"/.venv/bin:"$PATH"
 
 # The next job starts when this one has ended, whatever ends it: its work, its walltime, a lost node.
 link=${FUSEDTOMO_LINK:-1}

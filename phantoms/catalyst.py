@@ -37,20 +37,20 @@ def _grains(rng: np.random.Generator) -> list[Box]:
 def _pores(rng: np.random.Generator, grains: list[Box]) -> list[Sphere]:
     """Pores of 4 to 16 nm anywhere in the grains; neighbours open into each other."""
 
-    def propose(radius):
+    def propose(radius: float) -> np.ndarray:
         grain = grains[rng.integers(len(grains))]
-        return grain.centre + (rng.uniform(-0.5, 0.5, 3) * grain.edges) @ grain.rotation
+        centre: np.ndarray = grain.centre + (rng.uniform(-0.5, 0.5, 3) * grain.edges) @ grain.rotation
+        return centre
 
     return scatter_spheres(rng.triangular(4, 5, 16, 90) / 2, propose, gap_nm=-1.0)
 
 
 def _copper(rng: np.random.Generator, grains: list[Box], pores: list[Sphere]) -> list[Sphere]:
     """Particles on the outer surface, on the walls of pores and a third of them embedded in SiC."""
-
     places = rng.uniform(-1, 1, (20_000, 3)) * _ROOM.radius_nm
     depths = -_support_distance(places, grains, pores)
 
-    def propose(radius):
+    def propose(radius: float) -> np.ndarray | None:
         index, embedded = rng.integers(len(places)), rng.random() < 1 / 3
         wanted = depths[index] > radius if embedded else abs(depths[index]) < _WETTING * radius
         return places[index] if wanted and _ROOM.contains(places[index], radius) else None
@@ -63,7 +63,8 @@ def _support_distance(points: np.ndarray, grains: list[Box], pores: list[Sphere]
     """Signed distance (n,) in nm from points (n, 3) to the porous support; negative in SiC."""
     to_grains = np.minimum.reduce([grain.distance(*points.T) for grain in grains])
     to_pores = np.minimum.reduce([pore.distance(*points.T) for pore in pores])
-    return np.maximum(to_grains, -to_pores)
+    distance: np.ndarray = np.maximum(to_grains, -to_pores)
+    return distance
 
 
 FAMILY = Family(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from phantoms.packing import cluster_cubes
-from phantoms.shapes import Box
+from phantoms.shapes import Box, Cut
 from phantoms.specimen import Body, Cylinder, Family
 
 _FIELD_OF_VIEW_NM = 128.0  # several particles; the shell is a voxel thick from size 32 on
@@ -17,7 +17,7 @@ def _build(rng: np.random.Generator) -> list[Body]:
     """Draw a cluster of particles: grains first, then the cores that displace the grains' roots."""
     core_edges = np.sort(rng.uniform(12, 16, 14))[::-1]  # more than fit
     hull_edges = core_edges + 2 * _SHELL_NM[1]
-    hulls = cluster_cubes(rng, hull_edges, rng.integers(6, 10), _ROOM, overlap_nm=0.0)
+    hulls = cluster_cubes(rng, hull_edges, int(rng.integers(6, 10)), _ROOM, overlap_nm=0.0)
     cores = [Box(hull.centre, hull.rotation, hull.edges - 2 * _SHELL_NM[1]) for hull in hulls]
     grains = [grain for core in cores for face in _faces(core) for grain in _grains_on_face(rng, core, face)]
     return [Body(grain, "Mn3O4") for grain in grains] + [Body(core, "Co3O4") for core in cores]
@@ -38,7 +38,7 @@ def _grains_on_face(rng: np.random.Generator, core: Box, outward: np.ndarray) ->
     return [_grain(core, outward, in_plane, rng.uniform(*_SHELL_NM), cut) for cut in cuts]
 
 
-def _grain(core: Box, outward: np.ndarray, in_plane: list[np.ndarray], thickness: float, cut) -> Box:
+def _grain(core: Box, outward: np.ndarray, in_plane: list[np.ndarray], thickness: float, cut: Cut) -> Box:
     """A plate on a face, widening outwards up to the 45 degree planes through the cube's edges."""
     half = core.edges[0] / 2
     height, width = thickness + _ROOT_NM, 2 * (half + thickness)

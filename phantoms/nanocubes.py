@@ -16,7 +16,7 @@ _GOLD_ABOVE_FACE = 0.7  # height of gold centres in radii: they wet the oxide a 
 def _build(rng: np.random.Generator) -> list[Body]:
     """Draw the cubes, hollow them and put gold onto their outer faces."""
     edges = np.sort(rng.uniform(40, 70, 16))[::-1]  # more than fit: the small ones find the gaps left
-    cubes = cluster_cubes(rng, edges, rng.integers(7, 11), _ROOM, _NECK_NM)
+    cubes = cluster_cubes(rng, edges, int(rng.integers(7, 11)), _ROOM, _NECK_NM)
     oxides = rng.permutation(np.resize(["CoO", "CuO"], len(cubes)))
     pores = [pore for cube in cubes for pore in _pores(rng, cube)]
     bodies = [Body(cube, str(oxide)) for cube, oxide in zip(cubes, oxides, strict=True)]
@@ -29,9 +29,10 @@ def _pores(rng: np.random.Generator, cube: Box) -> list[Sphere]:
     edge = cube.edges[0]
     radii = edge * np.concatenate([rng.uniform(0.16, 0.26, 1), rng.uniform(0.05, 0.1, rng.integers(3, 8))])
 
-    def propose(radius):
+    def propose(radius: float) -> np.ndarray:
         reach = edge * (0.5 - _WALL) - radius
-        return cube.centre + rng.uniform(-reach, reach, 3) @ cube.rotation
+        centre: np.ndarray = cube.centre + rng.uniform(-reach, reach, 3) @ cube.rotation
+        return centre
 
     return scatter_spheres(radii, propose, gap_nm=1.0)
 
@@ -39,7 +40,7 @@ def _pores(rng: np.random.Generator, cube: Box) -> list[Sphere]:
 def _gold(rng: np.random.Generator, cubes: list[Box]) -> list[Sphere]:
     """Particles of 5 to 14 nm on faces that are free there."""
 
-    def propose(radius):
+    def propose(radius: float) -> np.ndarray | None:
         own = rng.integers(len(cubes))
         centre = _on_face(rng, cubes[own], radius)
         others = (cube for index, cube in enumerate(cubes) if index != own)
@@ -54,7 +55,8 @@ def _on_face(rng: np.random.Generator, cube: Box, radius: float) -> np.ndarray:
     half = cube.edges[0] / 2
     local = rng.uniform(-half + radius, half - radius, 3)
     local[rng.integers(3)] = rng.choice([-1, 1]) * (half + _GOLD_ABOVE_FACE * radius)
-    return cube.centre + local @ cube.rotation
+    centre: np.ndarray = cube.centre + local @ cube.rotation
+    return centre
 
 
 FAMILY = Family(

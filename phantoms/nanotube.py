@@ -16,7 +16,7 @@ def _build(rng: np.random.Generator) -> list[Body]:
     wall = tube.outer_radius - tube.inner_radius
     diameters = np.minimum(rng.uniform(10, 30, 100), wall - 2 * _COVER_NM)
 
-    def propose(radius):
+    def propose(radius: float) -> np.ndarray:
         return _in_wall(rng, tube, radius)
 
     particles = scatter_spheres(np.sort(diameters / 2)[::-1], propose, gap_nm=2.0)

@@ -19,10 +19,11 @@ def random_direction(rng: np.random.Generator) -> np.ndarray:
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
     """Return a rotation matrix (3, 3), uniform over all orientations (unit quaternions, Shoemake 1992)."""
-    w, *v = (q := rng.standard_normal(4)) / np.linalg.norm(q)
-    v = np.array(v)
+    w, *imaginary = (q := rng.standard_normal(4)) / np.linalg.norm(q)
+    v = np.array(imaginary)
     cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-    return np.eye(3) + 2 * w * cross + 2 * cross @ cross
+    rotation: np.ndarray = np.eye(3) + 2 * w * cross + 2 * cross @ cross
+    return rotation
 
 
 def cluster_cubes(

@@ -4,7 +4,7 @@ import numpy as np
 
 from fusedtomo.volume import ChemicalVolume
 from phantoms.materials import STOICHIOMETRY
-from phantoms.shapes import occupancy
+from phantoms.shapes import Grid, Window, occupancy
 from phantoms.specimen import Body
 
 # Below this size bodies are painted finer and averaged: a ramp wider than a particle overstates its volume.
@@ -29,7 +29,7 @@ def paint(bodies: list[Body], elements: tuple[str, ...], size: int, field_of_vie
     return ChemicalVolume(data, elements, field_of_view_nm / size)
 
 
-def _fractions(bodies: list[Body], grid, voxel_nm: float) -> dict[str, np.ndarray]:
+def _fractions(bodies: list[Body], grid: Grid, voxel_nm: float) -> dict[str, np.ndarray]:
     """Volume fraction (z, y, x) of each material on one slab."""
     materials = sorted({body.material for body in bodies if body.material is not None})
     fractions = {name: np.zeros([len(axis) for axis in grid], np.float32) for name in materials}
@@ -40,7 +40,7 @@ def _fractions(bodies: list[Body], grid, voxel_nm: float) -> dict[str, np.ndarra
     return fractions
 
 
-def _displace(fractions: dict[str, np.ndarray], material: str | None, window, new: np.ndarray) -> None:
+def _displace(fractions: dict[str, np.ndarray], material: str | None, window: Window, new: np.ndarray) -> None:
     """Let `new` of a material take its share of a window: what was there keeps 1 - new."""
     rest = 1 - new
     for fraction in fractions.values():
@@ -49,7 +49,7 @@ def _displace(fractions: dict[str, np.ndarray], material: str | None, window, ne
         fractions[material][window] += new
 
 
-def _write_elements(fractions: dict[str, np.ndarray], elements, finer: int, out: np.ndarray) -> None:
+def _write_elements(fractions: dict[str, np.ndarray], elements: tuple[str, ...], finer: int, out: np.ndarray) -> None:
     """Average over finer^3 voxels and write concentration = sum of fraction * stoichiometry to `out`."""
     out[...] = 0
     for material, fraction in fractions.items():
@@ -63,4 +63,5 @@ def _binned(fraction: np.ndarray, factor: int) -> np.ndarray:
     if factor == 1:
         return fraction
     z, y, x = (n // factor for n in fraction.shape)
-    return fraction.reshape(z, factor, y, factor, x, factor).mean(axis=(1, 3, 5))
+    binned: np.ndarray = fraction.reshape(z, factor, y, factor, x, factor).mean(axis=(1, 3, 5))
+    return binned

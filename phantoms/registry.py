@@ -1,23 +1,28 @@
-"""Which phantoms are there, and how is one made?"""
+"""Which phantoms are there, and how is one made?
+
+A plug-in adds a specimen by `FAMILIES.register(FAMILY)` (fusedtomo.registry).
+"""
 
 import numpy as np
 
-from fusedtomo.errors import InputError, nearest
+from fusedtomo.errors import InputError
+from fusedtomo.registry import Registry
 from fusedtomo.volume import ChemicalVolume
 from phantoms import catalyst, core_shell, nanocubes, nanotube, superlattice
 from phantoms.painting import paint
 from phantoms.spec import PhantomSpec, phantom_rng
 from phantoms.specimen import Family
 
-__all__ = ["Family", "PhantomSpec", "list_phantoms", "make_phantom", "phantom_rng"]
+__all__ = ["FAMILIES", "Family", "PhantomSpec", "list_phantoms", "make_phantom", "phantom_rng"]
 
-_MODULES = (nanocubes, nanotube, core_shell, superlattice, catalyst)
-_FAMILIES = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+FAMILIES: Registry[Family] = Registry("phantom")
+for _module in (nanocubes, nanotube, core_shell, superlattice, catalyst):
+    FAMILIES.register(_module.FAMILY)
 
 
 def list_phantoms() -> dict[str, Family]:
     """Return every family by name; it tells its description, elements and field of view."""
-    return dict(_FAMILIES)
+    return dict(FAMILIES)
 
 
 def make_phantom(spec: PhantomSpec, rng: np.random.Generator) -> ChemicalVolume:
@@ -34,15 +39,9 @@ def make_phantom(spec: PhantomSpec, rng: np.random.Generator) -> ChemicalVolume:
     Raises:
         InputError: the name is unknown, or the field of view too small for the specimen.
     """
-    family = _family(spec.name)
+    family = FAMILIES[spec.name]
     field_of_view_nm = _field_of_view_nm(spec, family)
     return paint(family.build(rng), family.elements, spec.size, field_of_view_nm)
-
-
-def _family(name: str) -> Family:
-    if name not in _FAMILIES:
-        raise InputError(f"there is no phantom '{name}'; {nearest(name, _FAMILIES)}")
-    return _FAMILIES[name]
 
 
 def _field_of_view_nm(spec: PhantomSpec, family: Family) -> float:

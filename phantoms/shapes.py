@@ -6,9 +6,13 @@ with a smaller one painted inside.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
+
+Cut = tuple[np.ndarray, float]  # a plane: its unit normal, and its offset in nm along it
+Grid = tuple[np.ndarray, np.ndarray, np.ndarray]  # voxel centres along z, y and x
+Window = tuple[slice, ...]  # a part of a grid
 
 # Sharp edges keep a mitre beyond the bounds: 0.5 voxel / sin(22.5 deg) = 1.3 voxels at a 45 degree rim.
 _MITRE_VOXELS = 1.5
@@ -31,14 +35,15 @@ class Sphere:
     centre: np.ndarray
     radius: float
 
-    def bounds(self):
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """See Shape."""
         return self.centre - self.radius, self.centre + self.radius
 
-    def distance(self, z, y, x):
+    def distance(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """See Shape."""
         cz, cy, cx = self.centre.tolist()  # Python floats keep float32 coordinates float32
-        return np.sqrt((z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2) - self.radius
+        distance: np.ndarray = np.sqrt((z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2) - self.radius
+        return distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,27 +60,28 @@ class Box:
     centre: np.ndarray
     rotation: np.ndarray
     edges: np.ndarray
-    cuts: tuple[tuple[np.ndarray, float], ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     def corners(self) -> np.ndarray:
         """The eight corners (8, 3) of the uncut box in nm."""
         signs = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(8, 3)
-        return self.centre + (signs * self.edges) @ self.rotation
+        corners: np.ndarray = self.centre + (signs * self.edges) @ self.rotation
+        return corners
 
-    def bounds(self):
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """See Shape."""
         half = np.asarray(self.edges) / 2 @ np.abs(self.rotation)
         return self.centre - half, self.centre + half
 
-    def distance(self, z, y, x):
+    def distance(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """See Shape; the distance to the nearest plane, so that edges and corners stay sharp."""
-        distance = -np.inf
+        distance: np.ndarray | float = -np.inf
         for axis, edge in zip(self.rotation, self.edges, strict=True):
             along = _height(axis, axis @ self.centre, z, y, x)
             distance = np.maximum(distance, np.abs(along) - float(edge) / 2)
         for normal, offset in self.cuts:
             distance = np.maximum(distance, _height(normal, offset, z, y, x))
-        return distance
+        return cast(np.ndarray, distance)  # no float since the first plane
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +94,12 @@ class Tube:
     inner_radius: float
     outer_radius: float
 
-    def bounds(self):
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """See Shape."""
         half = np.abs(self.axis) * self.length / 2 + np.sqrt(1 - self.axis**2) * self.outer_radius
         return self.centre - half, self.centre + half
 
-    def distance(self, z, y, x):
+    def distance(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """See Shape."""
         cz, cy, cx = self.centre.tolist()
         z, y, x = z - cz, y - cy, x - cx
@@ -101,16 +107,18 @@ class Tube:
         # rounding can leave the square of the distance from the axis just below zero
         off_axis = np.sqrt(np.maximum(z * z + (y * y + x * x) - along * along, 0))
         wall = np.maximum(off_axis - self.outer_radius, self.inner_radius - off_axis)
-        return np.maximum(wall, np.abs(along) - self.length / 2)
+        distance: np.ndarray = np.maximum(wall, np.abs(along) - self.length / 2)
+        return distance
 
 
-def _height(normal: np.ndarray, offset: float, z, y, x):
+def _height(normal: np.ndarray, offset: float, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Height in nm above the plane normal . p = offset."""
     nz, ny, nx = normal.tolist()
-    return nz * z + (ny * y + (nx * x - float(offset)))
+    height: np.ndarray = nz * z + (ny * y + (nx * x - float(offset)))
+    return height
 
 
-def occupancy(shape: Shape, grid: tuple[np.ndarray, np.ndarray, np.ndarray], voxel_nm: float):
+def occupancy(shape: Shape, grid: Grid, voxel_nm: float) -> tuple[Window, np.ndarray]:
     """Return the part of a grid that a shape may touch and how far it fills each voxel there.
 
     Args:

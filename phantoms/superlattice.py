@@ -31,7 +31,9 @@ def _lattice_vectors() -> np.ndarray:
     return np.array([[a, 0, 0], [-a / 2, a * np.sqrt(3) / 2, 0], [0, 0, c]])
 
 
-def _particles(rng, kind: str, vectors: np.ndarray, origin: np.ndarray, semi_axes: np.ndarray) -> list[Body]:
+def _particles(
+    rng: np.random.Generator, kind: str, vectors: np.ndarray, origin: np.ndarray, semi_axes: np.ndarray
+) -> list[Body]:
     """Spheres of one kind on their sites, wholly inside the ellipsoid of semi-axes (z, y, x) in nm."""
     cells = np.stack(np.meshgrid(*[np.arange(-6, 7)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
     centres = ((cells + np.array(_SITES[kind])).reshape(-1, 3) + origin) @ vectors
@@ -44,7 +46,7 @@ def _particles(rng, kind: str, vectors: np.ndarray, origin: np.ndarray, semi_axe
     return [Body(sphere, kind) for sphere in spheres]
 
 
-def _normal_within(rng: np.random.Generator, limit: float, shape) -> np.ndarray:
+def _normal_within(rng: np.random.Generator, limit: float, shape: int | tuple[int, ...]) -> np.ndarray:
     """Standard normal values, cut off at +-limit so that neighbours stay apart."""
     return np.clip(rng.standard_normal(shape), -limit, limit)
 

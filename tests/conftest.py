@@ -1,6 +1,8 @@
 """Fixtures that more than one test file needs: devices, a seeded generator, a tiny phantom, a tiny data set."""
 
 import signal
+from collections import Counter
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,15 +12,66 @@ from fusedtomo.settings import Acquisition
 from fusedtomo.simulate import simulate
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
-from tests.devices import DEVICES, DEVICES_FOR_LONG, device
+from tests.devices import DEVICES, DEVICES_FOR_LONG, device, missing
 
 # no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
 settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("fusedtomo")
 
-# a shell's background jobs ignore Ctrl-C, and so would every command that a test interrupts
+# a shell's background jobs ignore Ctrl-C, and nohup's a lost terminal: so would every command that a test signals
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# what tests of a marker need, and why it cannot be had here, if so
+NEEDS = {
+    "gpu": lambda: missing("gpu"),
+    "fake_gpu": lambda: missing("fake gpu"),
+    "astra": lambda: None if find_spec("astra") else "astra-toolbox is not installed",
+}
+LEFT_OUT = pytest.StashKey[Counter]()
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m, so that what they left is counted
+def pytest_collection_modifyitems(config, items):
+    """Leave out what cannot run here: one line at the end says so (below), in place of 600 skips."""
+    reasons = {marker: reason for marker, why in NEEDS.items() if (reason := why())}
+    left_out = {item: reasons[marker] for item in items for marker in reasons if item.get_closest_marker(marker)}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    config.stash[LEFT_OUT] = Counter(left_out.values())
+
+
+def pytest_sessionfinish(session):
+    """What a worker of pytest-xdist left out, for the process that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = dict(session.config.stash.get(LEFT_OUT, {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Every worker collects every test, and leaves out the same."""
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left out", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """How many tests could not run here, and why."""
+    for reason, number in config.stash.get(LEFT_OUT, Counter()).items():
+        terminalreporter.write_line(f"{number} tests left out: {reason}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests stay together, for what they share is made once, and so do those of the one Slurm cluster."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "tests/cluster" if nodeid.startswith("tests/cluster/") else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False  # the longest files have few tests, and would come last
+    return ByFile(config, log)
 
 
 @pytest.fixture

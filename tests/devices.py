@@ -17,7 +17,11 @@ from fusedtomo.arrays import to_host
 from fusedtomo.placement import Placement
 from tests.fusedtomo.kernels import fake_cupy, host_build
 
-DEVICES = ("cpu", "fake gpu", pytest.param("gpu", marks=pytest.mark.gpu))
+DEVICES = (
+    "cpu",
+    pytest.param("fake gpu", marks=pytest.mark.fake_gpu),
+    pytest.param("gpu", marks=pytest.mark.gpu),
+)
 DEVICES_FOR_LONG = (DEVICES[0], DEVICES[2])  # without the one that takes 0.1 ms for a launch
 
 
@@ -34,14 +38,21 @@ def no_gpu() -> str | None:
         return f"CuPy sees no GPU: {error}"
 
 
+def _is_fake(name: str) -> bool:
+    return name == "fake gpu" or (name == "gpu" and "FUSEDTOMO_FAKE_GPU" in os.environ)
+
+
+def missing(name: str) -> str | None:
+    """Why one of the devices cannot be had, if so."""
+    return host_build.why_not() if _is_fake(name) else no_gpu() if name == "gpu" else None
+
+
 @contextmanager
 def device(name: str) -> Iterator[Placement]:
     """A placement on one of the devices; skips the test where it is missing."""
-    fake = name == "fake gpu" or (name == "gpu" and "FUSEDTOMO_FAKE_GPU" in os.environ)
-    missing = host_build.why_not() if fake else no_gpu() if name == "gpu" else None
-    if missing is not None:
-        pytest.skip(missing)
-    with fake_cupy.installed() if fake else nullcontext():
+    if reason := missing(name):
+        pytest.skip(reason)
+    with fake_cupy.installed() if _is_fake(name) else nullcontext():
         yield Placement(device="cpu" if name == "cpu" else "gpu")
 
 

@@ -33,7 +33,7 @@ def needs_mpi(test):
     return pytest.mark.mpi(pytest.mark.skipif(missing is not None, reason=f"{missing} is not installed")(test))
 
 
-def run_ranks(n: int, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess:
+def run_ranks(n: int, *arguments: str, timeout_s: float = 200) -> subprocess.CompletedProcess:
     """Run ``python *arguments`` on n ranks of one thread each; a TimeoutExpired leaves no process behind."""
     command = [mpiexec(), "-n", str(n), sys.executable, *arguments]
     with TemporaryDirectory(prefix="ranks") as folder:  # where Open MPI leaves files when a rank fails
@@ -50,7 +50,7 @@ def run_ranks(n: int, *arguments: str, timeout_s: float = 60) -> subprocess.Comp
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def run_script(n: int, body: str, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess:
+def run_script(n: int, body: str, *arguments: str, timeout_s: float = 200) -> subprocess.CompletedProcess:
     """Run the lines of `body` on n ranks, guarded, with `comm`, `np`, `sys` and fusedtomo.parallel at hand."""
     script = "import sys\nimport numpy as np\nfrom fusedtomo.parallel import *\ncomm = world()\nwith guarded(comm):\n"
     return run_ranks(n, "-c", script + indent(body.strip("\n"), "    "), *arguments, timeout_s=timeout_s)

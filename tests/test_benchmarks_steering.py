@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 
 from benchmarks import figures, simulated, steering
-from workflows.journal import by_condition, replay
-from workflows.steer import Campaign
+from workflows.control.steer import Steering
+from workflows.record.journal import by_condition, replay
 
 SPANS = [("trial", 0.0, 2.0), ("proposal", 1.0, 2.0), ("trial", 2.0, 4.0), ("trial", 3.5, 4.0)]
 
@@ -57,11 +57,11 @@ def test_a_trial_holds_little_memory(tmp_path):
     tracemalloc.start()
     try:
         trials = replay(journal)
-        campaign = Campaign(config, trials, None, None, 8, None)
+        steering_ = Steering(config, trials, None, None, 8, None)
         held, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert sum(len(sequence.results) for sequence in campaign.sequences) == 1000
+    assert sum(len(order.results) for order in steering_.orders) == 1000
     assert held / 1000 < 10_000
     assert most / 1000 < 20_000
 

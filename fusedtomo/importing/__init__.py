@@ -1,10 +1,10 @@
-"""Measured tilt series: how do a laboratory's HDF5 stacks become a fused data set?
+"""Measured tilt series: how do a laboratory's stacks become a fused data set?
 
-A recipe (TOML, `fusedtomo.importing.recipe`) says where the stacks, angles and pixel size are, how the images
-are aligned and turned (`alignment`), and what a count means (`levels`). Names in it are relative to the data
-folder and cannot leave it. Nothing is taken on trust: `import_dataset` returns notes that say in plain words
-what was read and done, because vendors' metadata lies (tilt 0.0 in every Bruker file, pixels of 1 Angstrom in
-MRC).
+A recipe (TOML, `fusedtomo.importing.recipe`) says where the stacks, angles and pixel size are, in a file of any
+registered format (`formats`: HDF5 and NumPy's .npz come with the program), how the images are aligned and turned
+(`alignment`), and what a count means (`levels`). Names in it are relative to the data folder and cannot leave it.
+Nothing is taken on trust: `import_dataset` returns notes that say in plain words what was read and done, because
+vendors' metadata lies (tilt 0.0 in every Bruker file, pixels of 1 Angstrom in MRC).
 """
 
 from fusedtomo.importing.alignment import neighbour_correlation

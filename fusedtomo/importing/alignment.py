@@ -81,7 +81,8 @@ def _shift_of(angle: float, regular: Shifts, shifts: np.ndarray) -> np.ndarray:
             f"{regular.first_angle_deg:g} to {last:g} in steps of {regular.step_deg:g}; "
             f"mend first_angle_deg or step_deg"
         )
-    return shifts[index]
+    shift: np.ndarray = shifts[index]
+    return shift
 
 
 def neighbour_correlation(images: np.ndarray) -> float:

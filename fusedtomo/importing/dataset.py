@@ -6,8 +6,8 @@ cropped and turned until the tilt axis is x, then backgrounds and gains are set.
 
 from pathlib import Path
 
-from fusedtomo.hdf5 import open_hdf5
 from fusedtomo.importing.alignment import align, frame, read_shifts
+from fusedtomo.importing.formats import opened
 from fusedtomo.importing.levels import clip, with_levels
 from fusedtomo.importing.recipe import ImportRecipe
 from fusedtomo.importing.stacks import read_pixel_nm, read_stacks, without
@@ -24,13 +24,14 @@ def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDat
     Raises:
         InputError: a file, data set or value is missing or unfit; it names file, field, value and cure.
     """
-    folder, notes = Path(data_dir), []
+    folder = Path(data_dir)
+    notes: list[str] = []
     shifts = read_shifts(recipe.shifts, folder) if recipe.shifts else None
-    with open_hdf5(folder / recipe.file) as file:  # to the end, so that every InputError names it
+    with opened(folder / recipe.file) as file:  # to the end, so that every InputError names it
         haadf, maps = read_stacks(recipe, file, notes)
         pixel_nm = read_pixel_nm(recipe.pixel_nm, file, notes)
         haadf = clip(haadf, recipe.haadf_saturation, notes)
-        if shifts is not None:
+        if recipe.shifts and shifts is not None:
             haadf, maps = align(recipe.shifts, shifts, haadf, maps, notes)
         haadf, *maps = without(recipe.exclude_angles_deg, [haadf, *maps], notes)
         haadf, *maps = frame(recipe, [haadf, *maps], notes)

@@ -8,6 +8,7 @@ stoichiometry.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
@@ -63,7 +64,7 @@ def _origin(value: float | str) -> str:
 def _vacuum(images: np.ndarray) -> np.ndarray:
     """Where the HAADF images (tilt, y, x) show no specimen, bool of the same shape."""
     dark, bright = np.percentile(images, (1, 99))
-    vacuum = images <= dark + _VACUUM_RANGE * (bright - dark)
+    vacuum: np.ndarray = images <= dark + _VACUUM_RANGE * (bright - dark)
     if not _LEAST_VACUUM < vacuum.mean() < 1:
         raise InputError(
             f"background 'auto' finds vacuum in {vacuum.mean():.1%} of the HAADF pixels, no measure; "
@@ -82,7 +83,7 @@ def _chemical(
 ) -> TiltSeries:
     background, gain = recipe.background_of(stack.name), recipe.gain_of(stack.name)
     level = _counts_in_vacuum(stack, haadf, vacuum) if background == "auto" else background
-    factor = _gain(stack, level, recipe.thickness_nm / pixel_nm) if gain == "auto" else gain
+    factor = _gain(stack, level, cast(float, recipe.thickness_nm) / pixel_nm) if gain == "auto" else gain
     notes.append(
         f"{stack.name}: background {level:.4g} counts per pixel{_origin(background)}, gain {factor:.4g} counts "
         f"per unit of concentration and voxel"
@@ -91,10 +92,10 @@ def _chemical(
     return TiltSeries(stack.name, stack.images, TiltScheme(stack.angles_deg), factor, level)
 
 
-def _counts_in_vacuum(stack: Stack, haadf: Stack, vacuum: np.ndarray) -> float:
+def _counts_in_vacuum(stack: Stack, haadf: Stack, vacuum: np.ndarray | None) -> float:
     """Mean counts of a map where the HAADF image of the same tilt shows vacuum."""
     pairs = [
-        (image, vacuum[i])
+        (image, cast(np.ndarray, vacuum)[i])  # found where a background is "auto"
         for image, angle in zip(stack.images, stack.angles_deg, strict=True)
         for i, other in enumerate(haadf.angles_deg)
         if same_angle(angle, other)

@@ -29,13 +29,14 @@ FileName = Annotated[str, AfterValidator(_inside)]
 Symbol = Annotated[str, AfterValidator(_symbol)]
 Level = Annotated[float, Field(ge=0)] | Literal["auto"]
 Gain = Annotated[float, Field(gt=0)] | Literal["auto"]
+Amount = float | Literal["auto"]
 Angles = str | tuple[TiltDegrees, ...]
 
 
 class PixelSize(Settings):
-    """A pixel size kept in a data set."""
+    """A pixel size kept in the file."""
 
-    dataset: str = Field(description="HDF5 path of the pixel size: one number, or one equal number a tilt")
+    dataset: str = Field(description="name of the pixel size in the file: one number, or one equal number a tilt")
     nm_per_unit: float = Field(gt=0, description="nanometres in one of its units, for example 1000 for micrometres")
 
 
@@ -51,12 +52,12 @@ class Shifts(Settings):
 class ImportRecipe(Settings):
     """Where a measured HAADF and chemical tilt series are kept, and how they become a data set."""
 
-    file: FileName = Field(description="HDF5 file inside the data folder")
-    haadf: str = Field(description="HDF5 path of the HAADF stack (tilt, y, x)")
+    file: FileName = Field(description="file inside the data folder, HDF5 or .npz (fusedtomo.importing.formats)")
+    haadf: str = Field(description="name of the HAADF stack (tilt, y, x) in the file; of HDF5 the path of the data set")
     elements: dict[Symbol, str] = Field(
-        min_length=1, description="HDF5 path of the stack (tilt, y, x) of raw counts of each element"
+        min_length=1, description="name of the stack (tilt, y, x) of raw counts of each element"
     )
-    angles_deg: Angles = Field(description="HDF5 path of the tilt angles in degrees, or the angles themselves")
+    angles_deg: Angles = Field(description="name of the tilt angles in degrees, or the angles themselves")
     chemical_angles_deg: Angles | None = Field(
         None, description="the same for the chemical stacks; default: those of the HAADF stack"
     )
@@ -93,16 +94,16 @@ class ImportRecipe(Settings):
             raise ValueError("chemical_gain 'auto' needs thickness_nm; add it, or give every element's gain")
         return self
 
-    def background_of(self, element: str) -> float | Literal["auto"]:
+    def background_of(self, element: str) -> Amount:
         """Counts per pixel without specimen of one element."""
         return _entry(self.chemical_background, element)
 
-    def gain_of(self, element: str) -> float | Literal["auto"]:
+    def gain_of(self, element: str) -> Amount:
         """Counts per unit of concentration and voxel of one element."""
         return _entry(self.chemical_gain, element)
 
 
-def _entry(value: float | str | Mapping[str, float | str], element: str) -> float | str:
+def _entry(value: Amount | Mapping[str, Amount], element: str) -> Amount:
     """The value of one element; "auto" for those that a table leaves out."""
     return value.get(element, "auto") if isinstance(value, Mapping) else value
 

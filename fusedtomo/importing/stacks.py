@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import naming, read_array
+from fusedtomo.hdf5 import naming
+from fusedtomo.importing.formats import Reader
 from fusedtomo.importing.recipe import Angles, ImportRecipe, PixelSize
 from fusedtomo.tilts import TiltScheme
 
@@ -23,7 +23,7 @@ class Stack:
     angles_deg: tuple[float, ...]
 
 
-def read_stacks(recipe: ImportRecipe, file: h5py.File, notes: list[str]) -> tuple[Stack, list[Stack]]:
+def read_stacks(recipe: ImportRecipe, file: Reader, notes: list[str]) -> tuple[Stack, list[Stack]]:
     """Return the HAADF stack and those of the elements, all of one image size."""
     angles = chemical_angles = _read_angles(file, "angles_deg", recipe.angles_deg, notes)
     if recipe.chemical_angles_deg is not None:
@@ -39,9 +39,9 @@ def read_stacks(recipe: ImportRecipe, file: h5py.File, notes: list[str]) -> tupl
     return haadf, maps
 
 
-def _read_angles(file: h5py.File, field: str, angles: Angles, notes: list[str]) -> tuple[float, ...]:
+def _read_angles(file: Reader, field: str, angles: Angles, notes: list[str]) -> tuple[float, ...]:
     if isinstance(angles, str):
-        values, source = tuple(read_array(file, angles, 1, np.float64).tolist()), f"'{angles}'"
+        values, source = tuple(file.array(angles, 1, np.float64).tolist()), f"'{angles}'"
     else:
         values, source = angles, "the recipe"
     with naming(f"{field} (from {source})"):
@@ -50,8 +50,8 @@ def _read_angles(file: h5py.File, field: str, angles: Angles, notes: list[str]) 
     return values
 
 
-def _read_stack(file: h5py.File, name: str, path: str, angles_deg: tuple[float, ...]) -> Stack:
-    images = read_array(file, path, 3)
+def _read_stack(file: Reader, name: str, path: str, angles_deg: tuple[float, ...]) -> Stack:
+    images = file.array(path, 3)
     if len(images) != len(angles_deg):
         raise InputError(
             f"data set '{path}' has {len(images)} images for {len(angles_deg)} angles; name its own angles"
@@ -59,12 +59,12 @@ def _read_stack(file: h5py.File, name: str, path: str, angles_deg: tuple[float, 
     return Stack(name, images, angles_deg)
 
 
-def read_pixel_nm(pixel: float | PixelSize, file: h5py.File, notes: list[str]) -> float:
+def read_pixel_nm(pixel: float | PixelSize, file: Reader, notes: list[str]) -> float:
     """Return the edge of a pixel in nanometres."""
     if not isinstance(pixel, PixelSize):
         notes.append(f"pixel size: {pixel:.6g} nm, from the recipe")
         return pixel
-    values = np.atleast_1d(read_array(file, pixel.dataset, None, np.float64)).ravel()
+    values = np.atleast_1d(file.array(pixel.dataset, None, np.float64)).ravel()
     if not (values[0] > 0 and np.allclose(values, values[0], rtol=1e-6, atol=0)):
         raise InputError(
             f"data set '{pixel.dataset}' holds {values.min():g} to {values.max():g}; a pixel size is "

@@ -1,15 +1,16 @@
 """Data set files: how is a FusedDataset kept, with the phantom it was simulated from?
 
-An attribute that is not known is absent::
+An attribute that is not known is absent (docs/formats.md)::
 
     /                  attrs pixel_nm, gamma
     /haadf             attrs background, gain, snr
-        counts         (tilt, y, x) float32, one tilt a chunk, gzip
+        counts         (tilt, y, x) float32, one tilt a chunk with a checksum, gzip; its axes are the next three
         angles_deg     (tilt,) float64
+        y, x           (n,) float64, nm from the centre of rotation
     /chemical
-        counts         (element, tilt, y, x) float32, one element and tilt a chunk, gzip
-        angles_deg     (tilt,) float64
+        counts         (element, tilt, y, x) float32, one element and tilt a chunk, likewise
         elements       (element,) utf-8 strings
+        angles_deg, y, x        as above
         background, gain, snr   (element,) float64; gain and snr are NaN where unknown
     /truth             like /volume (fusedtomo.io.volumes); the phantom, where the data was simulated
 """
@@ -22,11 +23,13 @@ import numpy as np
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
-from fusedtomo.io.volumes import get_elements, get_volume, put_elements, put_volume
+from fusedtomo.io.scales import label, put_angles, put_elements, put_lengths
+from fusedtomo.io.volumes import get_elements, get_volume, put_volume
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
 
-_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_KEPT = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+_UNITS = {"background": "counts/pixel", "gain": "counts", "snr": "1"}
 
 
 def write_dataset(
@@ -41,7 +44,7 @@ def write_dataset(
         file.attrs["pixel_nm"] = float(dataset.pixel_nm)
         if dataset.gamma is not None:
             file.attrs["gamma"] = float(dataset.gamma)
-        _write_haadf(file.create_group("haadf"), dataset.haadf)
+        _write_haadf(file.create_group("haadf"), dataset)
         _write_chemical(file.create_group("chemical"), dataset)
         if truth is not None:
             put_volume(file, "truth", truth)
@@ -71,8 +74,9 @@ def read_truth(path: str | Path, columns: Columns = None) -> ChemicalVolume | No
         return get_volume(file, "truth", columns) if "truth" in file else None
 
 
-def _write_haadf(group: h5py.Group, series: TiltSeries) -> None:
-    _write_counts(group, series.counts, series.scheme)
+def _write_haadf(group: h5py.Group, dataset: FusedDataset) -> None:
+    series = dataset.haadf
+    _write_counts(group, series.counts, series.scheme, dataset.pixel_nm)
     group.attrs["background"] = float(series.background)
     for name in ("gain", "snr"):
         if getattr(series, name) is not None:
@@ -89,11 +93,12 @@ def _read_haadf(file: h5py.File, columns: Columns) -> TiltSeries:
 
 
 def _write_chemical(group: h5py.Group, dataset: FusedDataset) -> None:
-    _write_counts(group, dataset.chemical_counts, dataset.chemical_scheme)
-    put_elements(group, dataset.elements)
-    for name in ("background", "gain", "snr"):
+    elements = put_elements(group, dataset.elements)
+    _write_counts(group, dataset.chemical_counts, dataset.chemical_scheme, dataset.pixel_nm, elements)
+    for name, units in _UNITS.items():
         known = [getattr(series, name) for series in dataset.chemical]
         group[name] = np.array([np.nan if value is None else value for value in known], dtype=np.float64)
+        label(group[name], units, elements)
 
 
 def _read_chemical(file: h5py.File, columns: Columns) -> tuple[TiltSeries, ...]:
@@ -129,7 +134,8 @@ def _known(background: float | None) -> float:
 
 def _check_widths(file: h5py.File) -> None:
     """Compare the full widths of both modalities, which nobody sees in the columns that are read."""
-    haadf, chemical = (member(file, name).shape or () for name in ("haadf/counts", "chemical/counts"))
+    shapes: list[tuple[int, ...]] = [member(file, name).shape or () for name in ("haadf/counts", "chemical/counts")]
+    haadf, chemical = shapes
     if len(haadf) == 3 and len(chemical) == 4 and haadf[-1] != chemical[-1]:  # what else is wrong, their readers say
         raise InputError(
             f"HAADF images are {haadf[-1]} pixels wide (x) but chemical maps {chemical[-1]}; "
@@ -137,12 +143,15 @@ def _check_widths(file: h5py.File) -> None:
         )
 
 
-def _write_counts(group: h5py.Group, counts: np.ndarray, scheme: TiltScheme) -> None:
+def _write_counts(
+    group: h5py.Group, counts: np.ndarray, scheme: TiltScheme, pixel_nm: float, *elements: h5py.Dataset
+) -> None:
+    """Write counts (tilt, y, x), or (element, tilt, y, x) after the scale of the elements."""
     if 0 in counts.shape:
         raise InputError(f"{group.name}/counts has shape {counts.shape}; give at least one pixel")
     chunks = (1,) * (counts.ndim - 2) + counts.shape[-2:]
-    group.create_dataset("counts", data=np.asarray(counts, dtype=np.float32), chunks=chunks, **_COMPRESSION)
-    group["angles_deg"] = np.array(scheme.angles_deg, dtype=np.float64)
+    data = group.create_dataset("counts", data=np.asarray(counts, dtype=np.float32), chunks=chunks, **_KEPT)
+    label(data, "counts", *elements, put_angles(group, scheme), *put_lengths(group, counts.shape[-2:], pixel_nm))
 
 
 def _read_scheme(file: h5py.File, name: str) -> TiltScheme:

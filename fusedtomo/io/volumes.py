@@ -1,10 +1,11 @@
 """Volume and reconstruction files: how is a ChemicalVolume kept, with the history of how it was found?
 
-Volume file; the data are one element and some z a chunk, not compressed::
+Volume file (docs/formats.md); the data are one element and some z a chunk with a checksum, not compressed::
 
     /volume            attr voxel_nm
-        data           (element, z, y, x) float32
+        data           (element, z, y, x) float32; its axes are the next four
         elements       (element,) utf-8 strings
+        z, y, x        (n,) float64, nm from the centre of rotation
 
 A reconstruction is a volume file with one more group::
 
@@ -24,6 +25,7 @@ import numpy as np
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
+from fusedtomo.io.scales import label, put_elements, put_lengths
 from fusedtomo.parallel import SERIAL, Blocks, Comm
 from fusedtomo.volume import ChemicalVolume
 
@@ -105,11 +107,6 @@ def get_volume(file: h5py.File, group: str, columns: Columns = None) -> Chemical
     return volume
 
 
-def put_elements(group: h5py.Group, elements: Sequence[str]) -> None:
-    """Write element symbols as the data set `elements` of a group."""
-    group.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
-
-
 def get_elements(file: h5py.File, group: str) -> tuple[str, ...]:
     """Read the element symbols of a group."""
     dataset = member(file, f"{group}/elements")
@@ -141,12 +138,12 @@ def _put(file: h5py.File, name: str, volume: ChemicalVolume, shape: tuple[int, .
     _ = volume.atomic_numbers  # raises for a name that is no element
     group = file.create_group(name)
     group.attrs["voxel_nm"] = float(volume.voxel_nm)
-    data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape))
+    data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape), fletcher32=True)
+    label(data, "1", put_elements(group, volume.elements), *put_lengths(group, shape[1:], volume.voxel_nm))
     for cut, block in blocks:
         if not np.isfinite(block).all():
             raise InputError("volume holds NaN or infinity; give one that is finite everywhere")
         data[cut] = np.asarray(block, dtype=np.float32)
-    put_elements(group, volume.elements)
 
 
 def _plain_name(name: str) -> str:

@@ -1,11 +1,16 @@
 """ASTRA's CPU `linear` projector as a sparse matrix: an independent cross-check of our own kernels."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fusedtomo.errors import InputError
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
-def sparse_matrix(angles: np.ndarray, depth: int, width: int):
+
+def sparse_matrix(angles: np.ndarray, depth: int, width: int) -> "csr_matrix":
     """ASTRA's 2D system matrix (tilt * t, z * y) as SciPy CSR, float32; angles in radians."""
     try:
         import astra
@@ -31,15 +36,15 @@ class Kernels:
         self._matrix = sparse_matrix(angles, depth, width)
         self._transpose = self._matrix.T.tocsr()
 
-    def forward(self, volume, cos, sin, out):
+    def forward(self, volume: np.ndarray, cos: np.ndarray, sin: np.ndarray, out: np.ndarray) -> None:
         """Line integrals: volume (channel, z, y, x) -> out (channel, tilt, t, x)."""
         self._apply(self._matrix, volume, out, add=False)
 
-    def adjoint(self, stack, cos, sin, out, add):
+    def adjoint(self, stack: np.ndarray, cos: np.ndarray, sin: np.ndarray, out: np.ndarray, add: bool) -> None:
         """Back-projection: stack (channel, tilt, t, x) -> out (channel, z, y, x)."""
         self._apply(self._transpose, stack, out, add)
 
-    def _apply(self, operator, channels: np.ndarray, out: np.ndarray, add: bool) -> None:
+    def _apply(self, operator: "csr_matrix", channels: np.ndarray, out: np.ndarray, add: bool) -> None:
         for source, target in zip(channels, out, strict=True):
             result = (operator @ source.reshape(-1, source.shape[-1])).reshape(target.shape)
             target[:] = target + result if add else result

@@ -1,11 +1,12 @@
 """The projector: line integrals of a volume at given tilt angles, and its exact adjoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.kernels.interface import Projection
 from fusedtomo.operators.zcontrast import ZContrast
 
 
@@ -32,7 +33,7 @@ class Projector:
         self._kernels = _astra_kernels(angles, self.depth, self.width) if _is_astra(backend) else None
         self._cos, self._sin = np.cos(angles), np.sin(angles)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., "Projector"], tuple[tuple[float, ...], int, int, str]]:
         return _rebuild, (self.angles_deg, self.depth, self.width, self.backend)
 
     def forward(self, volume: Array, out: Array | None = None) -> Array:
@@ -74,7 +75,9 @@ class Projector:
     def _stack_rows(self) -> tuple[int, int]:
         return len(self.angles_deg), self.width
 
-    def _checked(self, array, rows_in, rows_out, out):
+    def _checked(
+        self, array: Array, rows_in: tuple[int, int], rows_out: tuple[int, int], out: Array | None
+    ) -> tuple[Array, Array, Array]:
         """Source and target with one channel axis, and the array to return."""
         if array.ndim < 3 or array.shape[-3:-1] != rows_in:
             raise InputError(
@@ -86,9 +89,8 @@ class Projector:
             out = xp.empty(shape, np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise InputError(f"out must be a contiguous float32 array of shape {shape}, got {out.dtype} {out.shape}")
-        kept = (
-            array.dtype if array.dtype == np.float16 and xp is not np else np.float32
-        )  # the GPU's kernels read halves
+        # the GPU's kernels read halves
+        kept = array.dtype if array.dtype == np.float16 and xp is not np else np.float32
         channels = xp.ascontiguousarray(array, dtype=kept).reshape(-1, *array.shape[-3:])
         return channels, out.reshape(-1, *shape[-3:]), out
 
@@ -99,11 +101,11 @@ def _is_astra(backend: str) -> bool:
     return backend == "astra"
 
 
-def _astra_kernels(angles: np.ndarray, depth: int, width: int):
+def _astra_kernels(angles: np.ndarray, depth: int, width: int) -> Projection:
     from fusedtomo.operators import _astra  # an optional dependency
 
     return _astra.Kernels(angles, depth, width)
 
 
-def _rebuild(angles_deg, depth, width, backend) -> Projector:
+def _rebuild(angles_deg: tuple[float, ...], depth: int, width: int, backend: str) -> Projector:
     return Projector(angles_deg, depth, width, backend=backend)

@@ -1,0 +1,1 @@
+"""The methods: what is minimised, and by which iteration?"""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels, relative, relative_change
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.objective import Objective
 from fusedtomo.solvers.solution import Callback, History, Solution
@@ -24,8 +25,8 @@ class _Point:
     """A volume, what the model makes of it, and its terms: evaluated once, used thrice; its memory is used again."""
 
     volume: Array
-    projected: dict[str, Array] | None = None
-    sums: dict[str, Array] | None = None  # what the terms are made of; None where the volume is not evaluated
+    projected: dict[str, Array] = None  # type: ignore[assignment]  # `evaluated` comes first
+    sums: dict[str, Columns] | None = None  # what the terms are made of; None where the volume is not evaluated
     terms: dict[str, float] = field(default_factory=dict)  # once they were waited for
 
     def evaluated(self, objective: Objective) -> "_Point":

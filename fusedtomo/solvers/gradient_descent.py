@@ -6,12 +6,13 @@ in units of noise over L_2. One misprint is mended, the sign of Eq. 2; Eq. 3 kee
 without eps, and so the counts come in with their background subtracted.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels, relative_change
-from fusedtomo.losses import ChemicalPoisson
-from fusedtomo.operators.projector import Projector
-from fusedtomo.placement import Placement
+from fusedtomo.losses import ChemicalPoisson, Loss
+from fusedtomo.parallel import Comm
 from fusedtomo.solvers.initial import initial_volume, lifted
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Callback, History, Solution
@@ -19,22 +20,11 @@ from fusedtomo.solvers.solution import Callback, History, Solution
 EPS = 0.1  # counts, Algorithm 1 line 7
 
 
-class _PrintedPoisson(ChemicalPoisson):
-    """The chemical term with the printed gradient, g A' ((g A x - b) / (g A x + eps)).
-
-    That is g A' (1 - (b + eps) / (g A x + eps)), the likelihood's own for counts of b + eps.
-    """
-
-    def __init__(self, projector: Projector, counts: np.ndarray, gain: np.ndarray, eps: np.ndarray, place: Placement):
-        super().__init__(projector, counts, gain, eps, place=place)
-        self._met = place.put(counts + eps[:, None, None, None])
-
-
 def gradient_descent(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
     """x <- tv_fgp(x - lambda_1 grad_1 / L_1 - lambda_2 grad_2 / L_2, lambda_3)."""
     comm, weights, settings = problem.place.comm, problem.weights, problem.settings
     x = lifted(initial_volume(problem) if initial is None else problem.place.put(initial), comm)
-    losses = {"haadf": problem.haadf(), "chemical": _chemical(problem)}
+    losses: dict[str, Loss] = {"haadf": problem.haadf(), "chemical": _chemical(problem)}
     lambdas = {"haadf": weights.haadf, "chemical": weights.chemical}
     largest = {name: _largest_curvature(loss, x, comm) for name, loss in losses.items()}
     thresholds = weights.tv * problem.gradient_noise / largest["chemical"]
@@ -60,18 +50,36 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
     return Solution(x, history.values, "max_iterations")
 
 
-def _chemical(problem: Problem) -> _PrintedPoisson:
+def _chemical(problem: Problem) -> ChemicalPoisson:
+    """The chemical term with the printed gradient, g A' ((g A x - b) / (g A x + eps)).
+
+    That is g A' (1 - (b + eps) / (g A x + eps)), the likelihood's own for counts of b + eps.
+    """
     signal = np.maximum(problem.dataset.chemical_counts - problem.background[:, None, None, None], 0)
     eps = np.full_like(problem.background, problem.settings.eps or EPS)
-    return _PrintedPoisson(problem.chemical_projector, signal, problem.gain, eps, problem.place)
+    return ChemicalPoisson(
+        problem.chemical_projector,
+        signal,
+        problem.gain,
+        eps,
+        compared_with=signal + eps[:, None, None, None],
+        place=problem.place,
+    )
 
 
-def _largest_curvature(loss, x: Array, comm) -> float:
+def _largest_curvature(loss: Loss, x: Array, comm: Comm) -> float:
     bound = array_module(x).zeros_like(x)
     loss.add_curvature(loss.project(x), x, 1.0, bound)
     return max(float(comm.gather(np.array([float(bound.max())])).max()), 1e-12)
 
 
-def _record(history: History, losses, lambdas, projected, variation: float, x: Array) -> float:
+def _record(
+    history: History,
+    losses: Mapping[str, Loss],
+    lambdas: Mapping[str, float],
+    projected: Mapping[str, Array],
+    variation: float,
+    x: Array,
+) -> float:
     values = {name: lambdas[name] * loss.value(projected[name]) for name, loss in losses.items()}
     return history.record({**values, "tv": variation}, x)

@@ -11,15 +11,15 @@ import psutil
 
 from tests.cluster.lab import HERE, Cluster
 from tests.workflows.tiny import content, toml_value, write_toml
-from workflows.journal import replay
+from workflows.record.journal import replay
 
 ROOT = HERE.parents[1]
 # proposals take a quarter of a second, trials less
 CHANGES = {
     "solver": {"max_iterations": 10},
-    "grid": {"haadf_tilts": [4, 6], "chemical_tilts": [3, 5]},
+    "axes": {"haadf_tilts": [4, 6], "chemical_tilts": [3, 5]},
     "search": {**content()["search"], "evaluations": 6, "initial_points": 4},
-    "baselines": ["poisson-tv"],
+    "methods": ["fused", "poisson-tv"],
 }
 N_TRIALS = 4 * 6 + 2 * 3
 MACHINE = {
@@ -39,10 +39,10 @@ MACHINE = {
 _COMMAND = """#!{python}
 import sys
 sys.path.insert(0, {root!r})
-import workflows.run
-workflows.run.write_products = lambda folder, *_: folder.path / "report.html"
+import workflows.control.run
+workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
 {change}
-from workflows.cli import main
+from workflows.command.cli import main
 main()
 """
 

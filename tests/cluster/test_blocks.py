@@ -40,6 +40,22 @@ def test_a_block_is_lost_to_scancel_then_a_node_to_a_power_cut(cluster, start, u
     assert cluster.state(second) in ("NODE_FAIL", "CANCELLED")
 
 
+def test_blocks_share_a_node(cluster, start, undisturbed, tmp_path):
+    """Two jobs of one core each run on one node; the quotes of `scheduler_options` reach Slurm."""
+    shared = {"exclusive": False, "cpus_per_node": 1, "memory_per_node_gb": 1, "mail_user": "me@x.org"}
+    with start(**shared, scheduler_options=["--comment='a b; $(c)'"]) as controller:
+        controller.wait_for_trials(4)
+        blocks = cluster.jobs(["RUNNING"])
+        nodes = [cluster.nodes_of(job) for job in blocks]
+        shown = cluster.run("scontrol", "--oneliner", "show", "job", blocks[0])
+        controller.finish()
+    assert facts(tmp_path / "run") == undisturbed
+    assert len(nodes) == 2
+    assert nodes[0] == nodes[1]
+    for words in ("Comment=a b; $(c) ", "MailUser=me@x.org MailType=END,FAIL", "mem=1G,node=1", "OverSubscribe=OK"):
+        assert words in shown
+
+
 @pytest.mark.parametrize(
     ("scheduler", "profile"),
     [
@@ -60,7 +76,7 @@ def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed,
 
 def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins, start, undisturbed, tmp_path):
     """Asked as Parsl itself asks, qstat names one job only; Parsl takes the others for ended and replaces them."""
-    change = "from workflows.machines import providers; del providers.BoundedPBS._status"
+    change = "from workflows.machines.schedulers import pbs; del pbs.AskedOneByOne._status"
     as_parsl_asks = write_command(tmp_path / "fusedtomo", change)
     before = cluster.last_job()
     profile = {"provider": "pbs", "launcher_options": "pbs_tmrsh", "max_submissions": 4}

@@ -18,8 +18,8 @@ BATCH = [name for name in PROFILES if load_machine(name).provider != "local"]
 
 
 def rendered(name: str) -> str:
-    """The script for two nodes and an account, with names for what differs from one installation to the other."""
-    machine = load_machine(name).changed("test", account="ACCOUNT", nodes_per_block=2)
+    """The script for two nodes, an account and mail, with names for what differs from one installation to the other."""
+    machine = load_machine(name).changed("test", account="ACCOUNT", nodes_per_block=2, mail_user="YOU@EXAMPLE.ORG")
     text = block_script(machine, Path("/RUN/parsl"))
     text = text.replace(str(Path(sys.executable).parent), "/VENV/bin")
     text = re.sub(r"^export PYTHONPATH=.*\n", "", text, flags=re.MULTILINE)

@@ -15,8 +15,10 @@ LAUNCHERS = {"mpiexec": f"{mpiexec()} -n {{ranks}}", "the profile's srun": load_
 @pytest.mark.parametrize("launcher", [pytest.param("mpiexec", marks=pytest.mark.nightly), "the profile's srun"])
 def test_ranks_on_two_nodes_compute_what_one_process_does(cluster, fusedtomo, undisturbed, tmp_path, launcher):
     two_trials = {**CHANGES["search"], "evaluations": 2, "initial_points": 2}
-    grid = {"haadf_tilts": [4], "chemical_tilts": [3]}
-    campaign = write_toml(tmp_path / "tiny.toml", **{**CHANGES, "grid": grid, "baselines": [], "search": two_trials})
+    axes = {"haadf_tilts": [4], "chemical_tilts": [3]}
+    campaign = write_toml(
+        tmp_path / "tiny.toml", **{**CHANGES, "axes": axes, "methods": ["fused"], "search": two_trials}
+    )
     seen = f"bash -c 'hostname >> {tmp_path}/hosts; exec \"$@\"' --"  # each rank's host, before the rank
     machine = write_machine(
         tmp_path, nodes_per_block=2, init_blocks=1, max_blocks=1, ranks=2, mpi_launch=f"{LAUNCHERS[launcher]} {seen}"

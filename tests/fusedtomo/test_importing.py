@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from fusedtomo.errors import InputError
+from fusedtomo.hdf5 import naming
 from fusedtomo.importing import ImportRecipe, import_dataset, neighbour_correlation, read_recipe
+from fusedtomo.importing.formats import FORMATS, Arrays, Format, format_of
 from fusedtomo.io import read_dataset, write_dataset
 
 CHECKOUT = Path(__file__).parents[2]
@@ -318,6 +321,105 @@ def test_faults_of_the_data_are_named(tmp_path, changes, told):
 def test_stacks_of_unequal_pixels_are_refused(tmp_path):
     write_source(tmp_path, recorded_images(), **{"maps/Fe": np.ones((len(ANGLES), 4, 4))})
     assert "data set 'maps/Fe' has 4 x 4 pixels" in refusal(recipe(), tmp_path)
+
+
+# ------------------------------------------------------------------------------- formats
+
+
+def write_npz(path, **changes):
+    """The arrays of `write_source` as .npz."""
+    images = recorded_images()
+    arrays = {"haadf": images, "maps/Fe": images, "angles": np.array(ANGLES), "pixel_um": np.full(len(ANGLES), 0.013)}
+    np.savez(path, **arrays | changes)
+    return path
+
+
+def test_the_same_data_set_comes_from_every_format(tmp_path):
+    write_source(tmp_path, recorded_images())
+    write_npz(tmp_path / "source.npz", angles=np.array(ANGLES, np.float32))
+    pixel = {"dataset": "pixel_um", "nm_per_unit": 1000}
+    (one, notes), (other, other_notes) = (
+        import_dataset(recipe(file=file, pixel_nm=pixel), tmp_path) for file in ("source.h5", "source.npz")
+    )
+    np.testing.assert_array_equal(one.haadf.counts, other.haadf.counts)
+    np.testing.assert_array_equal(one.chemical_counts, other.chemical_counts)
+    assert (one.pixel_nm, one.haadf.scheme, notes) == (other.pixel_nm, other.haadf.scheme, other_notes)
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".h5", "HDF5"), (".npz", "NumPy"), (".dat", "HDF5"), (".H5", "HDF5")])
+def test_content_tells_the_format_before_the_suffix(tmp_path, suffix, name):
+    write_source(tmp_path, recorded_images())
+    (tmp_path / "source.h5").rename(tmp_path / f"h{suffix}")
+    assert format_of(tmp_path / f"h{suffix}").name == "HDF5"
+    write_npz(tmp_path / "a.npz").rename(tmp_path / f"n{suffix}")
+    assert format_of(tmp_path / f"n{suffix}").name == "NumPy"
+    (tmp_path / f"empty{suffix}").touch()
+    if suffix == ".dat":
+        with pytest.raises(InputError, match="no format knows"):
+            format_of(tmp_path / f"empty{suffix}")
+    else:
+        assert format_of(tmp_path / f"empty{suffix}").name == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"file": "none.npz"}, "none.npz: cannot be read as .npz (No such file or directory); write it again"),
+        ({"file": "cut.npz"}, "cut.npz: cannot be read as .npz ("),
+        (
+            {"file": "text.npz"},
+            "text.npz: cannot be read as .npz (File is not a zip file); write it again",
+        ),
+        ({"haadf": "pickled"}, "source.npz: holds Python objects; write plain arrays"),
+        ({"haadf": "HADF"}, "array 'HADF' is missing; the file holds haadf, maps/Fe, angles, pixel_um, "),
+        ({"haadf": "angles"}, "source.npz: array 'angles' has shape (5,); it needs 3 dimensions, none empty"),
+        ({"haadf": "empty"}, "array 'empty' has shape (0, 4, 4)"),
+        ({"haadf": "words"}, "array 'words' holds <U1 values; it must hold numbers"),
+        ({"haadf": "nan"}, "array 'nan' holds NaN or infinity"),
+        ({"file": "notes.docx"}, "no format knows this file, nor the suffix '.docx'; known: HDF5 (.h5, "),
+        ({"file": "none.docx"}, "none.docx: is no file; give the name of one that can be read: HDF5 (.h5, "),
+        ({"file": "n" * 300}, "is no file"),
+        ({"file": "pipe"}, "pipe: is no file"),
+        ({"file": "pipe.h5"}, "pipe.h5: is not a regular file"),
+        ({"file": "cut.h5"}, "cut.h5: is not an HDF5 file"),
+    ],
+)
+def test_faults_of_a_file_are_named_whatever_its_format(tmp_path, changes, told):
+    more = {"empty": np.zeros((0, 4, 4)), "nan": np.full((5, 4, 4), np.nan), "words": np.full((5, 4, 4), "a")}
+    write_npz(tmp_path / "source.npz", **more, pickled=np.array([[["a", 1]]], object))
+    whole = (tmp_path / "source.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    for name in ("notes.docx", "cut.h5", "text.npz"):
+        (tmp_path / name).write_text("notes")
+    for name in ("pipe", "pipe.h5"):
+        os.mkfifo(tmp_path / name)
+    message = refusal(recipe(**{"file": "source.npz"} | changes), tmp_path)
+    assert told in message
+    assert message.startswith(f"{tmp_path / changes.get('file', 'source.npz')}: ")
+    assert "\n" not in message
+
+
+def test_damaged_npz_is_one_message_wherever_it_is_damaged(tmp_path):
+    whole = bytearray(write_npz(tmp_path / "source.npz").read_bytes())
+    for place in range(0, len(whole), len(whole) // 23):
+        (tmp_path / "source.npz").write_bytes(whole[:place] + bytes(40) + whole[place + 40 :])
+        message = refusal(recipe(file="source.npz", angles_deg="angles"), tmp_path)
+        assert message.startswith(f"{tmp_path / 'source.npz'}: ")
+
+
+def test_a_registered_format_is_read(tmp_path, monkeypatch):
+    @contextmanager
+    def read(path):
+        with naming(f"{path}"):
+            yield Arrays({path.stem: recorded_images()})
+
+    monkeypatch.setitem(FORMATS._values, "toy", Format("toy", (".toy",), read))
+    (tmp_path / "blob.toy").touch()
+    taken = recipe(file="blob.toy", haadf="blob", elements={"Fe": "blob"}, angles_deg=ANGLES)
+    assert import_dataset(taken, tmp_path)[0].haadf.counts.shape == (len(ANGLES), N, N)
+    assert f"{tmp_path / 'blob.toy'}: array 'x' is missing; the file holds blob" in refusal(
+        recipe(file="blob.toy", haadf="x", angles_deg=ANGLES), tmp_path
+    )
 
 
 # ------------------------------------------------------------------------------- the real series

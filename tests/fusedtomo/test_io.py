@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -155,12 +156,78 @@ def test_layout_is_the_documented_one(dataset_file):
         found = []
         file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
         assert set(found) == {
-            *("haadf/counts", "haadf/angles_deg", "truth/data", "truth/elements"),
-            *(f"chemical/{n}" for n in ("counts", "angles_deg", "elements", "background", "gain", "snr")),
+            *(f"haadf/{n}" for n in ("counts", "angles_deg", "y", "x")),
+            *(f"chemical/{n}" for n in ("counts", "angles_deg", "y", "x", "elements", "background", "gain", "snr")),
+            *(f"truth/{n}" for n in ("data", "elements", "z", "y", "x")),
         }
         assert file.attrs["fusedtomo_kind"] == "dataset"
         assert set(file["haadf"].attrs) == {"background", "snr"}  # no gain: unknown
         assert np.isnan(file["chemical/gain"][0])
+
+
+def test_a_volume_opens_as_a_labelled_data_set(tmp_path, volume):
+    io.write_volume(volume, tmp_path / "v.h5")
+    with xr.open_dataset(tmp_path / "v.h5", group="volume", engine="h5netcdf") as found:
+        assert found.data_vars["data"].dims == ("elements", "z", "y", "x")
+        assert found.elements.values.tolist() == ["Co", "O"]
+        assert [found[axis].units for axis in "zyx"] == ["nm"] * 3
+        assert found.z.values.tolist() == pytest.approx([3.1 * (k - 2.5) for k in range(6)])
+        assert found.x.values[3] == 0  # the centre of rotation is a voxel of seven
+        np.testing.assert_array_equal(found.data_vars["data"].sel(elements="O"), volume["O"])
+        assert found.data_vars["data"].units == "1"
+
+
+def test_a_data_set_opens_as_labelled_data_sets(dataset_file, dataset, volume):
+    def opened(group):
+        return xr.open_dataset(dataset_file, group=group, engine="h5netcdf")
+
+    with opened("haadf") as haadf, opened("chemical") as chemical, opened("truth") as truth:
+        assert haadf.counts.dims == ("angles_deg", "y", "x")
+        assert chemical.counts.dims == ("elements", "angles_deg", "y", "x")
+        assert haadf.angles_deg.values.tolist() == list(dataset.haadf.scheme.angles_deg)
+        assert (chemical.angles_deg.units, chemical.y.units, chemical.counts.units) == ("degrees", "nm", "counts")
+        assert chemical.gain.sel(elements="O") == 2.2
+        np.testing.assert_array_equal(chemical.counts.sel(elements="O", angles_deg=-30), dataset.chemical[1].counts[1])
+        assert truth.z.size == volume.shape[0]
+        assert haadf.x.values[1] - haadf.x.values[0] == pytest.approx(dataset.pixel_nm)
+
+
+def without_labels(path):
+    """The file as versions without dimension scales and checksums wrote it."""
+    older = path.with_name("older.h5")
+    with h5py.File(path) as new, h5py.File(older, "w") as old:
+        old.attrs.update(new.attrs)
+        for group in new.values():
+            kept = old.create_group(group.name)
+            kept.attrs.update(group.attrs)
+            for name in set(group) - set("zyx"):
+                text = h5py.check_string_dtype(group[name].dtype)
+                kept.create_dataset(name, data=group[name][()], dtype=group[name].dtype if text else None)
+    return older
+
+
+def test_files_of_older_versions_are_read(tmp_path, dataset_file, dataset, volume):
+    older = without_labels(dataset_file)
+    with h5py.File(older) as file:
+        assert "x" not in file["haadf"]
+        assert not any(file["haadf/counts"].dims[0].values())
+    assert same_series(io.read_dataset(older).haadf, dataset.haadf)
+    assert same_volume(io.read_truth(older, slice(0, 7)), volume)
+    io.write_reconstruction(tmp_path / "r.h5", volume, {"total": [2.0]})
+    older = without_labels(tmp_path / "r.h5")
+    assert same_volume(io.read_volume(older), volume)
+    assert io.read_history(older)["total"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("name", ["haadf/counts", "chemical/counts", "truth/data"])
+def test_a_bit_that_turned_is_noticed(dataset_file, name):
+    with h5py.File(dataset_file) as file:
+        chunk = file[name].id.get_chunk_info(0)
+    content = bytearray(dataset_file.read_bytes())
+    content[chunk.byte_offset + chunk.size // 2] ^= 4
+    dataset_file.write_bytes(content)
+    message = refusal(io.read_truth if name == "truth/data" else io.read_dataset, dataset_file)
+    assert message.startswith(f"{dataset_file}: is damaged or cut short (")
 
 
 # -------------------------------------------------------------------------------- columns

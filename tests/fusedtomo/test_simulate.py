@@ -189,3 +189,76 @@ def test_a_fine_grid_of_odd_size_is_refused():
     odd = ChemicalVolume(np.ones((1, 7, 7, 7), np.float32), ("Co",), 1.0)
     with pytest.raises(InputError, match="7"):
         simulate(odd, _acquisition(chemical={"snr": 3.0}, grid="fine"))
+
+
+def _signal(series):
+    """A series' noiseless part, as far as its counts tell."""
+    return (series.counts - series.background) / series.gain
+
+
+def _centres(images):
+    """The centre of mass of every image (tilt, y and x)."""
+    mass = images.sum(axis=(1, 2))
+    y, x = np.indices(images.shape[1:])
+    return np.stack([(images * y).sum(axis=(1, 2)) / mass, (images * x).sum(axis=(1, 2)) / mass], axis=1)
+
+
+def test_a_misfit_alters_what_is_said_of_the_background_alone(phantom):
+    right, wrong = (simulate(phantom, _acquisition(background_misfit=misfit)) for misfit in (0.0, -0.25))
+    for a, b in zip((right.haadf, *right.chemical), (wrong.haadf, *wrong.chemical), strict=True):
+        np.testing.assert_array_equal(a.counts, b.counts)
+        assert (b.gain, b.snr) == (a.gain, a.snr)
+        assert b.background == pytest.approx(0.75 * a.background)
+
+
+def test_misaligned_images_are_shifted_at_random_all_elements_of_a_tilt_alike(phantom):
+    twin = ChemicalVolume(np.stack([phantom["O"], phantom["O"]]), ("Co", "O"), phantom.voxel_nm)
+    tilts = {"count": 25}
+    clear = {"haadf": _dose(1e7, tilts), "chemical": _dose(1e7, tilts)}
+    still, moved, again, other = (
+        simulate(twin, _acquisition(**clear, misalignment_px=pixels, seed=seed))
+        for pixels, seed in ((0.0, 0), (0.8, 0), (0.8, 0), (0.8, 1))
+    )
+    shifts = [_centres(_signal(a)) - _centres(_signal(b)) for a, b in zip(moved.chemical, still.chemical, strict=True)]
+    np.testing.assert_allclose(shifts[0], shifts[1], atol=0.02)
+    assert shifts[0].std(axis=0) == pytest.approx([0.8, 0.8], rel=0.4)  # of 25 tilts: 14 % by chance
+    assert abs(shifts[0].mean()) < 0.4
+    of_haadf = _centres(_signal(moved.haadf)) - _centres(_signal(still.haadf))
+    assert np.abs(of_haadf - shifts[0]).max() > 0.5  # the modalities are recorded apart
+    np.testing.assert_array_equal(again.haadf.counts, moved.haadf.counts)
+    elsewhere = _centres(_signal(other.haadf)) - _centres(_signal(still.haadf))
+    assert np.abs(of_haadf - elsewhere).max() > 0.5
+
+
+def test_a_misalignment_changes_no_count_that_it_need_not(phantom):
+    dataset, moved = (simulate(phantom, _acquisition(misalignment_px=pixels)) for pixels in (0.0, 2.0))
+    for a, b in zip(_counts(dataset), _counts(moved), strict=True):
+        assert b.mean() == pytest.approx(a.mean(), rel=0.02)
+        assert (b >= 0).all()
+
+
+def test_an_element_without_maps_is_in_the_haadf_images_alone(phantom):
+    whole, hidden = simulate(phantom, _acquisition()), simulate(phantom, _acquisition(unmapped=["Cu"]))
+    assert hidden.elements == tuple(element for element in whole.elements if element != "Cu")
+    np.testing.assert_array_equal(hidden.haadf.counts, whole.haadf.counts)
+    for series in hidden.chemical:
+        same = next(one for one in whole.chemical if one.name == series.name)
+        np.testing.assert_array_equal(series.counts, same.counts)
+
+
+@pytest.mark.parametrize(
+    ("unmapped", "told"), [(["Zn"], "unmapped names 'Zn', which the specimen does not hold"), (None, "all elements")]
+)
+def test_maps_that_cannot_be_left_out_are_refused(phantom, unmapped, told):
+    with pytest.raises(InputError, match=told):
+        simulate(phantom, _acquisition(unmapped=unmapped or phantom.elements))
+
+
+@pytest.mark.parametrize("n_tilts", [3, 12])
+def test_a_total_dose_is_shared_by_the_images_of_a_series(phantom, n_tilts):
+    dose = {"snr": None, "total_dose_counts": 900.0, "tilts": {"count": n_tilts}}
+    dataset = simulate(phantom, _acquisition(haadf=dose, chemical=dose))
+    for counts in _counts(dataset):
+        assert counts.mean() == pytest.approx(900 / n_tilts, rel=0.02)
+    same = simulate(phantom, _acquisition(haadf={**dose, "total_dose_counts": None, "dose_counts": 900 / n_tilts}))
+    np.testing.assert_array_equal(dataset.haadf.counts, same.haadf.counts)

@@ -1,11 +1,13 @@
 """Every mistake in a TOML file ends in one message: file, field, value and cure."""
 
+import pickle
+
 import pytest
 from pydantic import Field, model_validator
 
 from fusedtomo.errors import InputError
 from fusedtomo.settings import Settings
-from fusedtomo.toml import read_toml, validated
+from fusedtomo.toml import InvalidContent, read_toml, validated
 
 
 class Inner(Settings):
@@ -96,6 +98,40 @@ def test_a_value_that_may_be_a_number_or_a_table_gets_one_message_for_both():
 
 def test_what_a_validator_says_stands_as_it_is():
     assert message({"count": 13}) == "13 brings bad luck; take 14"
+
+
+def problems(content):
+    with pytest.raises(InvalidContent) as refused:
+        validated(Outer, content, "my.toml")
+    assert str(refused.value) == refused.value.problems[0]
+    assert pickle.loads(pickle.dumps(refused.value)).problems == refused.value.problems
+    return [problem.removeprefix("my.toml: ") for problem in refused.value.problems]
+
+
+def test_all_problems_are_kept_each_field_once():
+    content = {
+        "cuont": 3,
+        "count": 1,
+        "snr": {"Co": "x", "Ni": 1.0, "O": "y"},
+        "space": {"tv": {"kind": 3}},
+        "several": [{"low": 0}, {"low": 1, "lw": 2}],
+    }
+    found = problems(content)
+    assert [text.partition(";")[0].partition(":")[0] for text in found] == [
+        "unknown key 'several.1.lw' = 2",
+        "unknown key 'cuont' = 3",
+        "'count' = 1",
+        "'snr.Co' = 'x'",
+        "'snr.O' = 'y'",
+        "'space.tv.low' is missing",
+        "'space.tv.kind' = 3",
+        "'several.0.low' = 0",
+    ]
+
+
+def test_a_key_that_was_only_misspelt_is_not_called_missing_as_well():
+    assert problems({"inner": {"lwo": 3.0}}) == ["unknown key 'inner.lwo' = 3.0; did you mean 'low'?"]
+    assert len(problems({"inner": {"qqq": 3.0}})) == 2
 
 
 @pytest.mark.parametrize("content", [[1], 3, None], ids=str)

@@ -5,27 +5,30 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from tests.workflows.tiny import content
-from workflows.journal import replay
-from workflows.state import RUNNING, read_state
+from tests.workflows.tiny import config, content, fused
+from workflows.campaign import Trial
+from workflows.record.journal import replay
+from workflows.record.state import RUNNING, read_state
 
 # the command of a user, but for the figures, which take longer than the campaign
 COMMAND = """
-import workflows.run
-workflows.run.write_products = lambda folder, *_: folder.path / "report.html"
-from workflows.cli import main
+import workflows.control.run
+workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
+from workflows.command.cli import main
 main()
 """
 CHANGES = {
-    "grid": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
+    "axes": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
     "search": {**content()["search"], "evaluations": 4, "initial_points": 2, "pending": 2},
-    "baselines": ["poisson-tv"],
+    "methods": ["fused", "poisson-tv"],
     "solver": {"max_iterations": 120, "tolerance": 0.0},  # long enough to be killed in the middle
 }
+ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
 SECRET = "sesame-6f3a91"  # in the environment of every run
 N_TRIALS = 4 * 4 + 2 * 3
 
@@ -34,6 +37,16 @@ def facts(path):
     """What must not depend on workers and interruptions."""
     trials = replay(path / "trials.jsonl")
     return sorted((t.condition, t.trial, t.status, sorted(t.point.items()), t.nrmse) for t in trials)
+
+
+def tiny_trial(**changes):
+    """A trial of the tiny campaign, which may be changed."""
+    return Trial(config(**changes), fused(4, 3), 5, {"haadf": 0.05, "tv": 0.7})
+
+
+def scores(result):
+    """What must not depend on where a trial ran."""
+    return replace(result, seconds=0.0, started=0.0, worker="", ranks=1)
 
 
 def write_machine(path: Path, *lines: str) -> Path:
@@ -118,7 +131,7 @@ def any_worker(process, timeout_s=250):
     """A worker, busy or waiting for its next task."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
-        pools = titled(family(process), "workflows.pool")
+        pools = titled(family(process), "workflows.workers.pool")
         workers = [one for one in titled(family(process), "spawn_main") if one.parent() in pools]
         # of a pool's children, the last ones started are workers; before them comes the process that shares its queues
         if len(workers) > 1:

@@ -5,15 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflows.campaign import CampaignConfig
+from workflows.campaign import CampaignConfig, Condition
 
 _CONTENT = {
     "name": "tiny",
     "seed": 3,
-    "baselines": ["poisson-tv", "poisson"],
+    "methods": ["fused", "poisson-tv", "poisson"],
     "phantom": {"name": "conio_nanotube", "size": 16, "seed": 1},
     "acquisition": {"haadf": {"snr": 100.0}, "chemical": {"snr": 3.0}},
-    "grid": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
+    "axes": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
     "solver": {"max_iterations": 2},
     "search": {
         "evaluations": 4,
@@ -23,6 +23,16 @@ _CONTENT = {
     },
 }
 REMOVED = object()
+
+
+def fused(haadf_tilts: int, chemical_tilts: int) -> Condition:
+    """A fused cell of such a campaign."""
+    return Condition("fused", (("haadf_tilts", haadf_tilts), ("chemical_tilts", chemical_tilts)))
+
+
+def baseline(method: str, chemical_tilts: int) -> Condition:
+    """A cell of a method that does not see the HAADF images."""
+    return Condition(method, (("chemical_tilts", chemical_tilts),))
 
 
 def content(**changes: Any) -> dict[str, Any]:

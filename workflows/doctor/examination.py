@@ -13,16 +13,16 @@ from pathlib import Path
 from rich.console import Console
 
 from fusedtomo.errors import InputError
-from workflows.apps import run_trial
-from workflows.campaign import Condition, load_campaign
+from workflows.batch.plan import predict, work
+from workflows.campaign import load_campaign
 from workflows.doctor import compare, here
 from workflows.doctor.check import LIMIT_S, Check, Unfit, run
-from workflows.doctor.there import Asked, Seen, hello_ranks, look_around
-from workflows.evaluate import Trial
+from workflows.doctor.there import Assignment, Seen, hello_ranks, look_around
 from workflows.machines import CONFIGS, Machine, Wishes, load_machine, settled
-from workflows.panel import duration
-from workflows.plan import predict, work
-from workflows.workers import workers
+from workflows.trial.evaluate import Trial
+from workflows.watch.panel import duration
+from workflows.workers.apps import run_trial
+from workflows.workers.start import workers
 
 _HOLD_S = 2.0  # a worker that has answered waits, so that the next one gets the next question
 _ROUNDS = 3
@@ -82,7 +82,7 @@ def _checks(submit: Callable, machine: Machine, folder: Path) -> Iterator[Check]
 def _everywhere(submit: Callable, machine: Machine, folder: Path) -> list[Seen]:
     """What every worker sees; a slow node may join late, so the question is asked again for those that lack."""
     (folder / "token").touch()
-    asked = Asked(str((folder / "token").absolute()), machine.scratch, machine.device, _HOLD_S)
+    asked = Assignment(str((folder / "token").absolute()), machine.scratch, machine.device, _HOLD_S)
     found: dict[tuple[str, int], Seen] = {}
     for _ in range(_ROUNDS):
         done, _ = wait([submit(look_around, asked) for _ in range(machine.n_workers)], timeout=LIMIT_S)
@@ -103,7 +103,7 @@ def _mpi(submit: Callable, machine: Machine) -> str:
 def _trial(submit: Callable, machine: Machine) -> str:
     """A trial of the quickstart, the second one of a worker: the first one waits for kernels."""
     config = load_campaign(_QUICKSTART)
-    condition = Condition("fused", config.grid.haadf_tilts[-1], config.grid.chemical_tilts[-1])
+    condition = config.cells(config.methods[0])[-1]
     trials = [Trial(config, condition, number, {}) for number in range(2)]
     try:
         results = [submit(run_trial, trial).result(timeout=1.5 * LIMIT_S) for trial in trials]
@@ -115,7 +115,7 @@ def _trial(submit: Callable, machine: Machine) -> str:
     plan = predict(config, machine, seconds / work(config, condition))
     size = config.phantom.size
     return (
-        f"{size}^3 voxels from {condition.haadf_tilts} HAADF and {condition.chemical_tilts} chemical tilts in "
+        f"{size}^3 voxels, {condition.words}, in "
         f"{seconds:.2g} s on {results[-1].device}; the quickstart's {plan.trials} trials in about "
         f"{duration(plan.seconds)} on {plan.workers} workers"
     )

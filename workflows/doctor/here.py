@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fusedtomo
+from workflows.control.provenance import processor
 from workflows.doctor.check import Check, Unfit
 from workflows.machines import Machine
 from workflows.machines.network import LOOPBACK, address_of
-from workflows.provenance import processor
 
 # by the names of their distributions
 REQUIRED = (
@@ -103,7 +103,7 @@ def _packages() -> str:
 
 
 def _kernels() -> str:
-    from workflows.apps import warm_up
+    from workflows.workers.apps import warm_up
 
     compiled, cached = warm_up(), warm_up()
     return f"ready in {compiled:.1f} s, a 16^3 trial takes {cached * 1e3:.0f} ms"

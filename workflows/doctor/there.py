@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fusedtomo.errors import InputError
 from workflows.doctor.here import Disk, disk, versions
-from workflows.ranks import environment_of_ranks
+from workflows.trial.ranks import environment_of_ranks
 
 _SCRATCH_MB = 16
 _HELLO = "from mpi4py import MPI; c = MPI.COMM_WORLD; print(f'rank {c.rank}/{c.size}', flush=True)"
@@ -26,7 +26,7 @@ _DEVICES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Assignment:
     """What a worker is to look at.
 
     Attributes:
@@ -70,7 +70,7 @@ class Seen:
     why: str
 
 
-def look_around(asked: Asked) -> Seen:
+def look_around(asked: Assignment) -> Seen:
     """Look, and keep the worker until `hold_s` have passed."""
     end = time.monotonic() + asked.hold_s
     scratch = Path(asked.scratch or tempfile.gettempdir())

@@ -1,8 +1,8 @@
 """Machines: a profile (configs/machines/*.toml) and what Parsl is told to start workers there."""
 
+from workflows.machines.chosen import machine_here
 from workflows.machines.config import block_script, parsl_config
 from workflows.machines.deadline import deadline
-from workflows.machines.here import machine_here
 from workflows.machines.job import settled
 from workflows.machines.profile import CONFIGS, Machine, Wishes, load_machine
 

@@ -1,20 +1,27 @@
 """What is Parsl told about a machine? A profile turned into a parsl.Config."""
 
-import os
-import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from workflows.machines.bounded import Bounded
 from workflows.machines.monitoring import hub_of
 from workflows.machines.network import LOOPBACK, address_of
+from workflows.machines.passed_on import exports
 from workflows.machines.profile import Machine
-from workflows.own_gpu import VENDOR
-from workflows.solver_process import UnfitWorker
+from workflows.machines.quoting import plain_path, quoted
+from workflows.machines.schedulers import node_file
+from workflows.trial.own_gpu import VENDOR
+from workflows.trial.solver_process import UnfitWorker
+
+if TYPE_CHECKING:
+    from parsl.config import Config
+    from parsl.executors import HighThroughputExecutor
 
 _RETRIES = 1
-_POOL = "python3 -m workflows.pool"
+_POOL = "python3 -m workflows.workers.pool"
 _THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ROW_OF_FAILURES = 3  # blocks that fail one after the other before no more are tried
 
@@ -23,12 +30,25 @@ class NoBlockLeft(Exception):
     """No block of workers runs, and none will."""
 
 
-def parsl_config(machine: Machine, run_dir: Path, kinds: Sequence[str] = ("trials",)):
-    """The parsl.Config of a machine, logging below run_dir; `kinds` of workers: "trials", "ranks" or both."""
+def parsl_config(
+    machine: Machine,
+    run_dir: Path,
+    kinds: Sequence[str] = ("trials",),
+    on_submit: Callable[[str, str], None] | None = None,
+) -> "Config":
+    """The parsl.Config of a machine.
+
+    Args:
+        machine: where workers are started.
+        run_dir: Parsl's folder, for its logs and scripts; its path is written into scripts.
+        kinds: of workers: "trials", "ranks" or both.
+        on_submit: told (label of the provider, id) of every block of workers that is started.
+    """
     from parsl.config import Config
 
+    plain_path(run_dir.absolute(), "Parsl starts no workers below such a folder")
     return Config(
-        executors=[_executor(kind, _for_kind(machine, kind), run_dir) for kind in kinds],
+        executors=[_executor(kind, _for_kind(machine, kind), run_dir, on_submit) for kind in kinds],
         monitoring=hub_of(machine, run_dir),
         retries=_RETRIES,
         retry_handler=retry_cost,
@@ -44,6 +64,7 @@ def block_script(machine: Machine, run_dir: Path) -> str:
     from workflows.machines.providers import provider_of
 
     provider = provider_of(machine, worker_init(machine, run_dir))
+    assert isinstance(provider, Bounded), "a machine without a scheduler has no batch script"
     provider.script_dir = str(run_dir / "000" / "submit_scripts")
     # the command's addresses and ports are known once a controller listens
     return provider.script(f"{_POOL} ...")
@@ -59,12 +80,15 @@ def _for_kind(machine: Machine, kind: str) -> Machine:
     return machine.changed(kind, **one, launcher="simple")
 
 
-def _executor(label: str, machine: Machine, run_dir: Path):
+def _executor(
+    label: str, machine: Machine, run_dir: Path, on_submit: Callable[[str, str], None] | None
+) -> "HighThroughputExecutor":
     from parsl.executors import HighThroughputExecutor
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     from workflows.machines.providers import provider_of
 
+    provider: Any = provider_of(machine, worker_init(machine, run_dir), on_submit)
     drain_s = 60 * (machine.walltime_min - machine.drain_min)
     return HighThroughputExecutor(
         label=label,
@@ -81,14 +105,14 @@ def _executor(label: str, machine: Machine, run_dir: Path):
         if machine.provider == "local"
         else int(drain_s),  # a controller inside the job stops by itself (deadline)
         encrypted=True,
-        provider=provider_of(machine, worker_init(machine, run_dir)),
+        provider=provider,
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", _POOL),
         interchange_launch_cmd=_interchange_command(),
         block_error_handler=block_watch(machine.submissions),
     )
 
 
-def retry_cost(error: Exception, _task) -> float:
+def retry_cost(error: Exception, _task: Any) -> float:
     """What a failure costs of the budget of retries: a lost or unfit node little, anything else all of it.
 
     Nodes that are lost say nothing about the trial, so it is given back ten times. A trial that fails by itself is a
@@ -99,17 +123,17 @@ def retry_cost(error: Exception, _task) -> float:
     return 0.1 if isinstance(error, ManagerLost | WorkerLost | UnfitWorker) else _RETRIES + 1
 
 
-def block_watch(limit: int) -> Callable:
+def block_watch(limit: int) -> Callable[[Any, Mapping[str, Any]], None]:
     """Parsl's handler of block states: ends the run when no block is left and none will come.
 
     A state is no evidence by itself where a scheduler is asked: the workers that are connected are.
     """
     from parsl.jobs.states import JobState
 
-    def failed(status) -> bool:
+    def failed(status: Any) -> bool:
         return status.state in (JobState.FAILED, JobState.MISSING)
 
-    def watch(executor, states: dict) -> None:
+    def watch(executor: Any, states: Mapping[str, Any]) -> None:
         ended = [states[block] for block in sorted(states, key=int)]
         if not ended or not all(state.terminal for state in ended):
             return
@@ -122,7 +146,7 @@ def block_watch(limit: int) -> Callable:
     return watch
 
 
-def _words_of(status, number: int) -> str:
+def _words_of(status: Any, number: int) -> str:
     said = (status.stderr_summary or status.message or "").strip()
     return f"no block of workers is left ({number} started){': ' + said[-500:] if said else ''}"
 
@@ -134,13 +158,12 @@ def worker_init(machine: Machine, run_dir: Path) -> str:
     lines += [f"export {name}={machine.threads_per_worker}" for name in _THREADS]
     if machine.accelerator_names:
         lines.append(f"export {VENDOR}={machine.gpu_vendor}")
-    if path := os.environ.get("PYTHONPATH"):  # PBS passes no variables on
-        lines.append(f"export PYTHONPATH={shlex.quote(path)}")
+    lines += exports()
     # the workers' Python must be found even when the virtual environment was never activated
-    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    lines.append(f"export PATH={quoted(Path(sys.executable).parent)}:$PATH")
     if machine.node_launcher == "mpiexec":  # Parsl's launcher leaves files where it is started, and knows PBS only
-        lines.append(f"cd {shlex.quote(str(run_dir.absolute()))}")
-        lines.append('export PBS_NODEFILE="${PBS_NODEFILE:-${LSB_DJOB_HOSTFILE:-}}"')
+        lines.append(f"cd {quoted(run_dir.absolute())}")
+        lines.append(f'export PBS_NODEFILE="{node_file()}"')
     return "\n".join(line for line in lines if line)
 
 

@@ -1,11 +1,15 @@
 """Parsl's own record of tasks, nodes and resources, where a profile asks for it: a SQLite file in the run folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from fusedtomo.errors import InputError
 from workflows.machines.profile import Machine
+
+if TYPE_CHECKING:
+    from parsl.monitoring import MonitoringHub
 
 DATABASE = "monitoring.db"
 _EVERY_S = 30.0
@@ -16,7 +20,7 @@ _SHARED = {
 }  # fmt: skip
 
 
-def hub_of(machine: Machine, run_dir: Path):
+def hub_of(machine: Machine, run_dir: Path) -> "MonitoringHub | None":
     """Parsl's MonitoringHub of a machine; None where its profile asks for none."""
     if not machine.monitoring:
         return None

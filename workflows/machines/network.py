@@ -27,7 +27,7 @@ def address_of(machine: Machine) -> str:
 
 def interfaces() -> dict[str, str]:
     """The IPv4 address of every network interface of this host, loopback left out."""
-    found = {}
+    found: dict[str, str] = {}
     for name, addresses in psutil.net_if_addrs().items():
         for one in addresses:
             if one.family == socket.AF_INET and not ipaddress.ip_address(one.address).is_loopback:

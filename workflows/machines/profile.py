@@ -1,23 +1,24 @@
 """What does a machine profile say? A validated TOML file (configs/machines/*.toml)."""
 
+import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.settings import Settings
 from fusedtomo.toml import read_toml, validated
+from workflows.machines.quoting import one_line, quoted_words, shell_lines
+from workflows.machines.schedulers import SCHEDULERS, Scheduler
+from workflows.machines.schedulers.scheduler import Launcher
+from workflows.shipped import CONFIGS
 
-_HERE = Path(__file__).parent.parent
-# a checkout has the folder beside this package, an installed distribution inside it
-CONFIGS = next((folder for folder in (_HERE.parent / "configs", _HERE / "configs") if folder.is_dir()), _HERE)
-
-Scheduler = Literal["local", "slurm", "pbs", "lsf"]
-Launcher = Literal["simple", "single-node", "srun", "mpiexec", "jsrun", "hosts"]
-_LAUNCHERS: dict[str, Launcher] = {"local": "single-node", "slurm": "srun", "pbs": "hosts", "lsf": "hosts"}
+MailEvent = Literal["begin", "end", "fail"]
+LOCAL = "local"  # the provider that is no batch scheduler
 
 
 def _as_tuple(value: Any) -> Any:
@@ -25,6 +26,8 @@ def _as_tuple(value: Any) -> Any:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+_SEVERAL_LINES = ("description", "worker_init")  # the second is shell text by its nature
+_ACCELERATOR = re.compile(r"[\w.:/-]+")  # Parsl writes them into the workers' command line as they are
 
 
 class Machine(Settings):
@@ -55,7 +58,9 @@ class Machine(Settings):
     )
     mpi_launch: str = Field("mpiexec -n {ranks}", description="what starts the ranks of a trial")
 
-    provider: Scheduler = Field("local", description="who starts the workers: this process, or a batch scheduler")
+    provider: str = Field(
+        LOCAL, description="who starts the workers: local (this process), or a batch scheduler: slurm, pbs, lsf"
+    )
     workers_in: Literal["auto", "job", "blocks"] = Field(
         "auto",
         description="job: on all nodes of the batch job that the controller runs in; blocks: in batch jobs that it "
@@ -77,6 +82,20 @@ class Machine(Settings):
     constraint: str = Field("", description="Slurm's constraint on nodes")
     select_options: str = Field("", description="added to PBS's select, such as ngpus=4")
     scheduler_options: Words = Field((), description="more options, as after #SBATCH, #PBS or #BSUB")
+    exclusive: bool = Field(
+        True, description="Slurm: whole nodes; false shares them, and asks for cpus_per_node and memory_per_node_gb"
+    )
+    memory_per_node_gb: float = Field(
+        0, ge=0, le=1e6, description="Slurm, PBS: memory asked of a node; 0: the cluster's default"
+    )
+    mail_user: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9._%+=-]+(@[A-Za-z0-9.-]+)?)?$",
+        description="address that the scheduler writes to; empty: to none",
+    )
+    mail_events: Annotated[tuple[MailEvent, ...], BeforeValidator(_as_tuple)] = Field(
+        ("end", "fail"), min_length=1, description="when it writes: begin, end, fail of a job (LSF: fail is an end)"
+    )
     bsub_redirection: bool = Field(True, description="LSF: submit with `bsub < script`")
     request_by_nodes: bool = Field(False, description="LSF: ask with -nnodes (Summit), not with -n and span[ptile]")
     required: tuple[Literal["account", "queue"], ...] = Field(
@@ -92,13 +111,55 @@ class Machine(Settings):
     poll_s: float = Field(60, gt=0, description="seconds between two looks at the scheduler")
     monitoring: bool = Field(False, description="Parsl's own record of tasks and resources, in parsl/monitoring.db")
 
+    @field_validator("*")
+    @classmethod
+    def _no_control_characters(cls, value: Any, info: ValidationInfo) -> Any:
+        """Of every field, so that one that comes to reach a script needs no thought."""
+        check = shell_lines if info.field_name in _SEVERAL_LINES else one_line
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str):
+                check(text)
+        return value
+
+    @field_validator("launcher_options", "bind_option")
+    @classmethod
+    def _are_words(cls, value: str) -> str:
+        quoted_words(value)
+        return value
+
+    @field_validator("accelerators")
+    @classmethod
+    def _are_names(cls, value: int | tuple[str, ...]) -> int | tuple[str, ...]:
+        for name in value if isinstance(value, tuple) else ():
+            if not _ACCELERATOR.fullmatch(name):
+                raise ValueError(f"'{name}' is no name of a GPU; give letters, digits and the signs . : / _ -")
+        return value
+
+    @field_validator("provider")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value != LOCAL and value not in SCHEDULERS:
+            raise ValueError(f"there is no scheduler '{value}'; {nearest(value, [LOCAL, *SCHEDULERS])}")
+        return value
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        """A field that the scheduler does not know would be left out without a word."""
+        if self.scheduler is None:  # of a profile that is inside its job, too
+            return self
+        known_to_some = set().union(*(scheduler.takes for scheduler in SCHEDULERS.values()))
+        for name in sorted(known_to_some - self.scheduler.takes):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} means nothing to {self.provider}; say it in scheduler_options")
+        return self
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.provider != "local" and not self.walltime_min:
+        if self.provider != LOCAL and not self.walltime_min:
             raise ValueError(f"provider {self.provider} needs walltime_min, the minutes of a batch job")
         if self.walltime_min and self.drain_min >= self.walltime_min:
             raise ValueError(f"drain_min {self.drain_min:g} leaves nothing of walltime_min {self.walltime_min:g}")
-        if self.provider != "local" and not (self.workers or self.accelerators or self.cpus_per_node):
+        if self.provider != LOCAL and not (self.workers or self.accelerators or self.cpus_per_node):
             raise ValueError(f"provider {self.provider} needs workers, accelerators or cpus_per_node")
         if self.accelerator_names and self.workers > len(self.accelerator_names):
             n = len(self.accelerator_names)
@@ -113,6 +174,11 @@ class Machine(Settings):
         return self
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """The batch scheduler that starts the workers; None where this process does."""
+        return None if self.provider == LOCAL else SCHEDULERS[self.provider]
+
+    @property
     def accelerator_names(self) -> tuple[str, ...]:
         """The GPUs of a node by name, one for each worker."""
         many = self.accelerators
@@ -123,6 +189,16 @@ class Machine(Settings):
         """Workers of one node."""
         cores = self.cpus_per_node or len(os.sched_getaffinity(0))
         return self.workers or len(self.accelerator_names) or max(1, cores // self.threads_per_worker)
+
+    @property
+    def cores_asked(self) -> int:
+        """Hardware threads asked of a node that is shared."""
+        return self.cpus_per_node or self.workers_per_node * self.threads_per_worker
+
+    @property
+    def memory_asked_mb(self) -> int:
+        """MB (of 2^20 bytes) asked of a node; 0: as the cluster sets it."""
+        return math.ceil(1024 * self.memory_per_node_gb)
 
     @property
     def n_workers(self) -> int:
@@ -137,7 +213,7 @@ class Machine(Settings):
     @property
     def node_launcher(self) -> Launcher:
         """The launcher, or the scheduler's usual one."""
-        return self.launcher or _LAUNCHERS[self.provider]
+        return self.launcher or (self.scheduler.launcher if self.scheduler else "single-node")
 
     def complete(self) -> Self:
         """The profile itself; refused as long as it lacks what only its user knows."""

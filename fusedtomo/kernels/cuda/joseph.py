@@ -22,7 +22,7 @@ def forward(volume: Any, cos: np.ndarray, sin: np.ndarray, out: Any) -> None:
     n_tilts, nt = out.shape[1:3]
     lines, inverse_h = _crossings(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
     width = launch.width(nx)
-    defines = (f"WIDTH={width}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
+    defines: tuple[str, ...] = (f"WIDTH={width}", f"RAYS={_RAYS}", f"TILTS={_TILTS}")
     if volume.dtype == np.float16:
         defines += ("FUSEDTOMO_HALF_VOLUME",)
     t_blocks = launch.blocks(nt, _BLOCK[1] // _TILTS * _RAYS)

@@ -33,7 +33,8 @@ def launch(
     Args:
         source: which .cu file, without its ending.
         name: the kernel in it.
-        grid, block: blocks, and threads of a block, along up to three axes.
+        grid: blocks along up to three axes.
+        block: threads of a block, along the same.
         args: C-contiguous CuPy arrays and NumPy scalars of exactly the types that the kernel declares.
         defines: macros that the source is compiled with, "NAME" or "NAME=value".
     """
@@ -97,7 +98,7 @@ class Pending:
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(self.get())
 
-    def __del__(self):
+    def __del__(self) -> None:
         self.get()  # else its memory might be given to another while it is still written to
 
 

@@ -48,10 +48,10 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
 
 
 def finish(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool) -> Pending:
-    """The volume that a dual stands for, into out, and by column its total variation, its pairing with the dual, and
-    its ``(out - noisy)^2 / inverse``.
+    """Write the volume that a dual stands for into out; return its variation, pairing and distance by column.
 
-    They are float64 (3, channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
+    They are its total variation, its pairing with the dual, and its ``(out - noisy)^2 / inverse``, float64
+    (3, channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
     partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))

@@ -13,24 +13,29 @@ Every output belongs to one job and is summed in a fixed order: results do not d
 from math import ceil, floor
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads
+from numpy.typing import NDArray
 
 from fusedtomo.kernels.numba import zcontrast
+from fusedtomo.kernels.numba.jit import Doubles, Floats, njit, prange
 from fusedtomo.kernels.numba.simd import PAIR_LANES, add_pairs
 
 _SLAB_BYTES = 768 * 1024  # the forward kernel's buffer; half of a second-level cache
 _TILE = 32  # voxels on a side; the detector rows of _GROUP tilts under such a tile take 600 KiB
 _GROUP = 24  # tilts back-projected together: one voxel's rows of 64 floats stay in the first-level cache
 
+Offsets = NDArray[np.int32]
+Pairs = tuple[Offsets, Floats, Floats]  # where the first row of a pair starts in a buffer, and the weights of both
+
 
 @njit(inline="always")
-def _row_block(nx):
+def _row_block(nx: int) -> int:
     """Floats of a buffer row: one weight serves two calls of add_pairs where the volume is long enough."""
     return PAIR_LANES if nx <= PAIR_LANES else 2 * PAIR_LANES
 
 
 @njit(inline="always")
-def _aligned(n):
+def _aligned(n: int) -> Floats:
     """n floats from a cache line's start on: a vector that straddles two lines costs two loads."""
     room = np.empty(n + 16, np.float32)
     start = (-(room.ctypes.data // 4)) % 16
@@ -38,16 +43,28 @@ def _aligned(n):
 
 
 @njit(inline="always")
-def _copy(source, target, width):
+def _copy(source: Floats, target: Floats, width: int) -> None:
     for x in range(width):
         target[x] = source[x]
 
 
 @njit
-def _ray_pairs(at_zero, first, slope, per_ray, end, peak, row_floats, plane_floats, offsets, w0, w1):
-    """The pairs of rows where rays cross planes, (plane, ray): ray d meets plane first + k at padded row
-    ``at_zero + slope (first + k) + per_ray d``; rays that miss are sent to rows of zeros.
+def _ray_pairs(
+    at_zero: float,
+    first: int,
+    slope: float,
+    per_ray: float,
+    end: float,
+    peak: float,
+    row_floats: int,
+    plane_floats: int,
+    offsets: Offsets,
+    w0: Floats,
+    w1: Floats,
+) -> None:
+    """The pairs of rows where rays cross planes, (plane, ray); rays that miss are sent to rows of zeros.
 
+    Ray d meets plane first + k at padded row ``at_zero + slope (first + k) + per_ray d``.
     Where a ray meets a plane must not be rounded differently in slabs of another thickness, which depends on x.
     """
     for k in range(offsets.shape[0]):
@@ -62,7 +79,7 @@ def _ray_pairs(at_zero, first, slope, per_ray, end, peak, row_floats, plane_floa
 
 
 @njit
-def _inside(at_first, slope, end, n_planes):
+def _inside(at_first: float, slope: float, end: float, n_planes: int) -> tuple[int, int]:
     """The first plane and one past the last at which a ray is inside, with one to spare."""
     if slope == 0.0:
         return 0, n_planes if at_first >= 0.0 and at_first <= end else 0
@@ -73,7 +90,18 @@ def _inside(at_first, slope, end, n_planes):
 
 
 @njit
-def _cross(slab, first, n_planes, m, row_floats, c, s, plane_centre, pairs, lines):
+def _cross(
+    slab: Floats,
+    first: int,
+    n_planes: int,
+    m: int,
+    row_floats: int,
+    c: float,
+    s: float,
+    plane_centre: float,
+    pairs: Pairs,
+    lines: Floats,
+) -> None:
     """Add a slab, (plane, m + 3, x) flat, to the rays that are steeper to its first axis: lines (t, x).
 
     A ray crosses plane k where ``t = (row - centre) c + (k - plane_centre) s``; slab rows carry one zero row before
@@ -93,12 +121,14 @@ def _cross(slab, first, n_planes, m, row_floats, c, s, plane_centre, pairs, line
 
 
 @njit(inline="always")
-def _is_steeper(c, s, along_z):
+def _is_steeper(c: float, s: float, along_z: bool) -> bool:
     return abs(c) >= abs(s) if along_z else abs(c) < abs(s)
 
 
 @njit
-def _cross_planes(volume, x0, width, along_z, cos, sin, slab, lines):
+def _cross_planes(
+    volume: Floats, x0: int, width: int, along_z: bool, cos: Doubles, sin: Doubles, slab: Floats, lines: Floats
+) -> None:
     """All of one channel's planes across z (or y), slab by slab: volume (z, y, x) -> lines (tilt, t, x)."""
     nz, ny = volume.shape[:2]
     row_floats = lines.shape[2]
@@ -121,7 +151,7 @@ def _cross_planes(volume, x0, width, along_z, cos, sin, slab, lines):
 
 
 @njit
-def _tilt_groups(n_jobs, n_tilts, n_threads):
+def _tilt_groups(n_jobs: int, n_tilts: int, n_threads: int) -> int:
     """How many groups of tilts make jobs for all threads; as few as can be, for each group copies the slabs again."""
     groups = 1
     while n_jobs * groups % n_threads and n_jobs * groups < 4 * n_threads and groups < n_tilts:
@@ -130,18 +160,18 @@ def _tilt_groups(n_jobs, n_tilts, n_threads):
 
 
 @njit(inline="always")
-def _slab_floats(nz, ny, row_floats):
+def _slab_floats(nz: int, ny: int, row_floats: int) -> int:
     plane = (max(nz, ny) + 3) * row_floats
     return max(plane, min(_SLAB_BYTES // 4 // plane, max(nz, ny)) * plane)
 
 
-def forward(volume, cos, sin, out):
+def forward(volume: Floats, cos: Doubles, sin: Doubles, out: Floats) -> None:
     """Line integrals, in voxels: volume (channel, z, y, x) -> out (channel, tilt, t, x), all float32."""
     _forward(volume, cos, sin, get_num_threads(), out)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _forward(volume, cos, sin, n_threads, out):
+def _forward(volume: Floats, cos: Doubles, sin: Doubles, n_threads: int, out: Floats) -> None:
     n_channels, nz, ny, nx = volume.shape
     n_tilts, nt = out.shape[1:3]
     row_floats = _row_block(nx)
@@ -164,13 +194,25 @@ def _forward(volume, cos, sin, n_threads, out):
 
 
 @njit(inline="always")
-def _tile(nz, ny):
+def _tile(nz: int, ny: int) -> int:
     """Of small slices a smaller one, so that there are jobs for several threads; never a matter of x or threads."""
     return _TILE if min(nz, ny) > _TILE else _TILE // 2
 
 
 @njit
-def _voxel_pairs(y, z, cos, sin, corner, steepness, row_floats, span, offsets, w0, w1):
+def _voxel_pairs(
+    y: float,
+    z: float,
+    cos: Doubles,
+    sin: Doubles,
+    corner: Doubles,
+    steepness: Doubles,
+    row_floats: int,
+    span: int,
+    offsets: Offsets,
+    w0: Floats,
+    w1: Floats,
+) -> None:
     """The pairs of detector rows that a voxel meets, one pair a tilt; (y, z) from the tile's corner."""
     for tilt in range(cos.size):
         place = corner[tilt] + y * cos[tilt] + z * sin[tilt]
@@ -182,7 +224,20 @@ def _voxel_pairs(y, z, cos, sin, corner, steepness, row_floats, span, offsets, w
 
 
 @njit
-def _load_rows(stack, x0, width, cos, sin, z0, y0, centres, shape, span, buffer, corner):
+def _load_rows(
+    stack: Floats,
+    x0: int,
+    width: int,
+    cos: Doubles,
+    sin: Doubles,
+    z0: int,
+    y0: int,
+    centres: tuple[float, float, float],
+    shape: tuple[int, int],
+    span: int,
+    buffer: Floats,
+    corner: Doubles,
+) -> None:
     """Copy the detector rows under a tile, (tilt, span, x) flat, and note where its corner meets them."""
     n_tilts, nt = stack.shape[:2]
     row_floats = buffer.size // (n_tilts * span)
@@ -203,7 +258,9 @@ def _load_rows(stack, x0, width, cos, sin, z0, y0, centres, shape, span, buffer,
 
 
 @njit
-def _gather_tile(cos, sin, buffer, corner, span, line, add, out):
+def _gather_tile(
+    cos: Doubles, sin: Doubles, buffer: Floats, corner: Doubles, span: int, line: Floats, add: bool, out: Floats
+) -> None:
     """Back-project into one tile, out (z, y, x), from the detector rows under it."""
     n_tilts = cos.size
     height, length, width = out.shape
@@ -225,7 +282,7 @@ def _gather_tile(cos, sin, buffer, corner, span, line, add, out):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def adjoint(stack, cos, sin, out, add):
+def adjoint(stack: Floats, cos: Doubles, sin: Doubles, out: Floats, add: bool) -> None:
     """Back-projection, the transpose of `forward`: stack (channel, tilt, t, x) -> out (channel, z, y, x), float32.
 
     With `add`, out += instead of out =.
@@ -252,7 +309,18 @@ def adjoint(stack, cos, sin, out, add):
             _gather_tile(c, s, buffer, corner, span, line, add or first > 0, target)
 
 
-def adjoint_pullback(stack, cos, sin, volume, zeta, gamma, floor, scratch, out, add):
+def adjoint_pullback(
+    stack: Floats,
+    cos: Doubles,
+    sin: Doubles,
+    volume: Floats,
+    zeta: Floats,
+    gamma: float,
+    floor: float,
+    scratch: Floats,
+    out: Floats,
+    add: bool,
+) -> None:
     """`adjoint` of a stack (tilt, t, x) into scratch (z, y, x), and `zcontrast.add_pullback` of that into out."""
     adjoint(stack[None], cos, sin, scratch[None], False)
     zcontrast.add_pullback(volume, zeta, gamma, scratch, floor, out, add)

@@ -1,21 +1,21 @@
 """CPU kernels of the Poisson term: its value, and its derivative with respect to the projection."""
 
 import numpy as np
-from numba import njit, prange
 
+from fusedtomo.kernels.numba.jit import Doubles, Floats, Number, njit, prange
 from fusedtomo.kernels.numba.simd import LANES, load, logarithm, maximum, splat, store
 from fusedtomo.kernels.numba.sums import fold
 
 
 @njit(inline="always")
-def _divergence(p, b, gain, eps, least):
+def _divergence(p: Number, b: Number, gain: Number, eps: Number, least: Number) -> Number:
     """model - b + b log(b / model); where b = 0 the logarithm's argument is a harmless least."""
     model = gain * p + eps
     return model - b + b * logarithm(maximum(b / model, least))
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _sums(projected, counts, gain, eps, out):
+def _sums(projected: Floats, counts: Floats, gain: Floats, eps: Floats, out: Doubles) -> None:
     n_elements, n_tilts, nt, nx = projected.shape
     whole, tiny = nx - nx % LANES, np.float32(1e-30)
     for job in prange(n_elements * n_tilts):
@@ -32,7 +32,7 @@ def _sums(projected, counts, gain, eps, out):
                 total[x] += np.float64(row[x])
 
 
-def divergence(projected, counts, gain, eps):
+def divergence(projected: Floats, counts: Floats, gain: Floats, eps: Floats) -> Doubles:
     """Kullback-Leibler divergence of counts from gain * projected + eps, as column sums (element, x) float64.
 
     projected, counts (element, tilt, t, x); gain, eps (element,), all float32.
@@ -43,7 +43,7 @@ def divergence(projected, counts, gain, eps):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def residual(projected, counts, gain, eps, weight, out):
+def residual(projected: Floats, counts: Floats, gain: Floats, eps: Floats, weight: Floats, out: Floats) -> None:
     """out (element, tilt, t, x) = weight gain (1 - counts / (gain projected + eps)); weight (element,)."""
     n_elements, n_tilts, nt, nx = projected.shape
     for job in prange(n_elements * n_tilts):

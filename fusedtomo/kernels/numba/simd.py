@@ -7,6 +7,8 @@ here is fast-math: results do not depend on how, or in which process, a kernel w
 
 import math
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -15,6 +17,10 @@ from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array
+
+from fusedtomo.kernels.numba.jit import Number
+
+Definition = tuple[Any, Callable[..., ir.Value]]  # an intrinsic's signature, and what emits its code
 
 LANES = 16
 PAIR_LANES = 64  # floats that one call of add_pairs adds up: four registers of AVX-512, eight of AVX2
@@ -26,7 +32,7 @@ _UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
 class Vector(types.Type):
     """Sixteen float32 values."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(name="Float32x16")
 
 
@@ -35,32 +41,32 @@ VECTOR = Vector()
 
 @register_default(Vector)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type):
+    def __init__(self, dmm: Any, fe_type: types.Type) -> None:
         super().__init__(dmm, fe_type, _VECTOR)
 
 
-def _shuffled(builder, one, other, lanes):
+def _shuffled(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, lanes: list[int]) -> ir.Value:
     return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_INDEX, LANES), lanes))
 
 
-def _pointer(builder, data, x):
+def _pointer(builder: ir.IRBuilder, data: ir.Value, x: ir.Value) -> ir.Value:
     return builder.bitcast(builder.gep(data, [x]), _VECTOR.as_pointer())
 
 
-def _splat(builder, scalar):
+def _splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
     return _shuffled(builder, builder.insert_element(_UNDEFINED, scalar, _INDEX(0)), _UNDEFINED, [0] * LANES)
 
 
-def _named(builder, name, *args):
+def _named(builder: ir.IRBuilder, name: str, *args: ir.Value) -> ir.Value:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(args))
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32"), args)
 
 
 @intrinsic
-def load(typingctx, row, x):
+def load(typingctx: Any, row: types.Type, x: types.Type) -> Definition:
     """row[x : x + 16] of a flat contiguous float32 array; not checked."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         data = make_array(signature.args[0])(context, builder, args[0]).data
         return builder.load(_pointer(builder, data, args[1]), align=4)
 
@@ -68,10 +74,10 @@ def load(typingctx, row, x):
 
 
 @intrinsic
-def store(typingctx, row, x, value):
+def store(typingctx: Any, row: types.Type, x: types.Type, value: types.Type) -> Definition:
     """row[x : x + 16] = value; not checked."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         data = make_array(signature.args[0])(context, builder, args[0]).data
         builder.store(args[2], _pointer(builder, data, args[1]), align=4)
         return context.get_dummy_value()
@@ -80,45 +86,45 @@ def store(typingctx, row, x, value):
 
 
 @intrinsic
-def splat(typingctx, scalar):
+def splat(typingctx: Any, scalar: types.Type) -> Definition:
     """Sixteen times the same."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         return _splat(builder, args[0])
 
     return VECTOR(types.float32), emit
 
 
 @intrinsic
-def following(typingctx, vector):
+def following(typingctx: Any, vector: types.Type) -> Definition:
     """Every lane's right neighbour, the last its own: what `load(row, x + 1)` is where a row ends with this vector."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         return _shuffled(builder, args[0], _UNDEFINED, [*range(1, LANES), LANES - 1])
 
     return VECTOR(VECTOR), emit
 
 
 @intrinsic
-def preceding(typingctx, vector):
+def preceding(typingctx: Any, vector: types.Type) -> Definition:
     """Every lane's left neighbour, the first zero: what `load(row, x - 1)` is where a row of zero boundary starts."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         return _shuffled(builder, args[0], ir.Constant(_VECTOR, [0.0] * LANES), [LANES, *range(LANES - 1)])
 
     return VECTOR(VECTOR), emit
 
 
-def _operation(n_args, make):
+def _operation(n_args: int, make: Callable[..., ir.Value]) -> Callable[..., Any]:
     """An intrinsic of one or two vectors; `make(builder, *vectors)` emits it."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         return make(builder, *args)
 
-    def one(typingctx, a):
+    def one(typingctx: Any, a: types.Type) -> Definition:
         return VECTOR(VECTOR), emit
 
-    def two(typingctx, a, b):
+    def two(typingctx: Any, a: types.Type, b: types.Type) -> Definition:
         return VECTOR(VECTOR, VECTOR), emit
 
     return intrinsic(one if n_args == 1 else two)
@@ -139,22 +145,22 @@ _ROOT_HALF = 0x3F3504F3  # the bits of sqrt(1/2)
 _INTEGERS = ir.VectorType(_INDEX, LANES)
 
 
-def _float(value):
+def _float(value: float) -> ir.Value:
     return ir.Constant(_VECTOR, [float(np.float32(value))] * LANES)
 
 
-def _integer(value):
+def _integer(value: int) -> ir.Value:
     return ir.Constant(_INTEGERS, [value] * LANES)
 
 
-def _polynomial(builder, x, coefficients):
+def _polynomial(builder: ir.IRBuilder, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
     total = _float(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         total = _named(builder, "fma", total, x, _float(coefficient))
     return total
 
 
-def _split_log2(builder, a):
+def _split_log2(builder: ir.IRBuilder, a: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Exponent e (a whole number) and log2 of the mantissa m in [sqrt(1/2), sqrt(2)), with a = 2^e m."""
     bits = builder.sub(builder.bitcast(a, _INTEGERS), _integer(_ROOT_HALF))
     exponent = builder.sitofp(builder.ashr(bits, _integer(23)), _VECTOR)
@@ -163,12 +169,12 @@ def _split_log2(builder, a):
     return exponent, builder.fmul(t, _polynomial(builder, builder.fmul(t, t), _LOG2_SERIES))
 
 
-def _emit_logarithm(builder, a):
+def _emit_logarithm(builder: ir.IRBuilder, a: ir.Value) -> ir.Value:
     exponent, fraction = _split_log2(builder, a)
     return builder.fmul(builder.fadd(exponent, fraction), _float(np.log(2)))
 
 
-def _emit_power(builder, a, exponent):
+def _emit_power(builder: ir.IRBuilder, a: ir.Value, exponent: ir.Value) -> ir.Value:
     """2^(g e + g log2 m), the whole part of the exponent taken off before anything is rounded."""
     whole, fraction = _split_log2(builder, a)
     fraction = builder.fmul(exponent, fraction)
@@ -186,35 +192,36 @@ _power = _operation(2, _emit_power)
 
 
 @intrinsic
-def _first(typingctx, vector):
+def _first(typingctx: Any, vector: types.Type) -> Definition:
     """The first lane."""
 
-    def emit(context, builder, signature, args):
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         return builder.extract_element(args[0], _INDEX(0))
 
     return types.float32(VECTOR), emit
 
 
-def maximum(a, b):
+def maximum(a: Number, b: Number) -> Number:
     """The larger of two scalars or vectors; a where they are equal or either is NaN."""
 
 
-def magnitude(a):
+def magnitude(a: Number) -> Number:
     """|a|, of a scalar or a vector."""
 
 
-def root(a):
+def root(a: Number) -> Number:
     """The square root of a scalar or a vector."""
 
 
-def logarithm(a):
+def logarithm(a: Number) -> Number:
     """The natural logarithm of scalars or vectors > 0, to 2e-7 of max(1, |log a|); nonsense elsewhere."""
 
 
-def power(a, exponent):
+def power(a: Number, exponent: Number) -> Number:
     """a^exponent for a >= 0, of a scalar or a vector, to 3e-7; 0^exponent is 0, and NaN and infinity give NaN."""
 
 
+# numba wants the arguments of an overload to look like those of its lambdas: without types
 @overload(maximum)
 def _overload_maximum(a, b):
     return (lambda a, b: _maximum(a, b)) if a == VECTOR else (lambda a, b: b if b > a else a)
@@ -263,7 +270,19 @@ def _overload_truediv(a, b):
 
 
 @intrinsic
-def add_pairs(typingctx, rows, row_floats, offsets, w0, w1, first, last, stride, out, start):
+def add_pairs(
+    typingctx: Any,
+    rows: types.Type,
+    row_floats: types.Type,
+    offsets: types.Type,
+    w0: types.Type,
+    w1: types.Type,
+    first: types.Type,
+    last: types.Type,
+    stride: types.Type,
+    out: types.Type,
+    start: types.Type,
+) -> Definition:
     """out[start:start + 64] += sum_i w0[i] rows[offsets[i]:][:64] + w1[i] (the same, row_floats further on).
 
     rows, out: float32, flat; offsets: int32, w0, w1: float32, flat, of which the entries i = stride k with
@@ -274,7 +293,7 @@ def add_pairs(typingctx, rows, row_floats, offsets, w0, w1, first, last, stride,
     return types.void(rows, n, offsets, w0, w1, n, n, n, out, n), _emit_add_pairs
 
 
-def _emit_add_pairs(context, builder, signature, args):
+def _emit_add_pairs(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
     rows, row_floats, offsets, w0, w1, first, last, stride, out, start = (
         make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
         for kind, value in zip(signature.args, args, strict=True)
@@ -293,7 +312,7 @@ def _emit_add_pairs(context, builder, signature, args):
     return context.get_dummy_value()
 
 
-def _add_scaled(builder, weight, row, sums):
+def _add_scaled(builder: ir.IRBuilder, weight: ir.Value, row: ir.Value, sums: Sequence[ir.Value]) -> None:
     for k, total in enumerate(sums):
         part = builder.load(_pointer(builder, row, _INT(k * LANES)), align=4)
         builder.store(_named(builder, "fma", weight, part, builder.load(total)), total)

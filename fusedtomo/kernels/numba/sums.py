@@ -5,18 +5,19 @@ there are, nor on how many columns an array holds: a slab of a volume gives the 
 """
 
 import numpy as np
-from numba import njit, prange
+
+from fusedtomo.kernels.numba.jit import Doubles, Floats, njit, prange
 
 _CHUNKS = 64  # jobs that the rows are divided into, whatever the number of threads
 
 
 @njit(inline="always")
-def _rows(chunk, n_rows):
+def _rows(chunk: int, n_rows: int) -> tuple[int, int]:
     return chunk * n_rows // _CHUNKS, (chunk + 1) * n_rows // _CHUNKS
 
 
 @njit(cache=True, nogil=True)
-def fold(parts):
+def fold(parts: Doubles) -> Doubles:
     """Add float64 parts (channel, part, x) over their middle axis, one after the other: (channel, x).
 
     NumPy's own sum takes another order where x has one column only.
@@ -30,7 +31,7 @@ def fold(parts):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _dot(a, b, sums):
+def _dot(a: Floats, b: Floats, sums: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, a.shape[0])
         total = sums[chunk]
@@ -40,7 +41,7 @@ def _dot(a, b, sums):
                 total[x] += np.float64(u[x]) * np.float64(v[x])
 
 
-def dot(a, b):
+def dot(a: Floats, b: Floats) -> Doubles:
     """Column sums of a b: two arrays (..., x) -> (x,) float64."""
     sums = np.zeros((1, _CHUNKS, a.shape[-1]), np.float64)
     _dot(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), sums[0])
@@ -48,7 +49,7 @@ def dot(a, b):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _products(a, b, squares, products):
+def _products(a: Floats, b: Floats, squares: Doubles, products: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, a.shape[0])
         square, product = squares[chunk], products[chunk]
@@ -59,7 +60,7 @@ def _products(a, b, squares, products):
                 product[x] += np.float64(u[x]) * np.float64(v[x])
 
 
-def products(a, b):
+def products(a: Floats, b: Floats) -> Doubles:
     """Column sums of a^2 and of a b: two arrays (..., x) -> (2, x) float64."""
     sums = np.zeros((2, _CHUNKS, a.shape[-1]), np.float64)
     _products(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), sums[0], sums[1])
@@ -67,7 +68,7 @@ def products(a, b):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _totals(a, sums):
+def _totals(a: Floats, sums: Doubles) -> None:
     n_channels, n_rows = a.shape[:2]
     for job in prange(n_channels * _CHUNKS):
         channel, chunk = job // _CHUNKS, job % _CHUNKS
@@ -79,7 +80,7 @@ def _totals(a, sums):
                 total[x] += np.float64(u[x])
 
 
-def totals(a):
+def totals(a: Floats) -> Doubles:
     """Column sums of every channel: (channel, ..., x) -> (channel, x) float64."""
     sums = np.zeros((len(a), _CHUNKS, a.shape[-1]), np.float64)
     _totals(a.reshape(len(a), -1, a.shape[-1]), sums)
@@ -87,7 +88,7 @@ def totals(a):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _squared_change(new, old, changes, squares):
+def _squared_change(new: Floats, old: Floats, changes: Doubles, squares: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, new.shape[0])
         change, square = changes[chunk], squares[chunk]
@@ -99,7 +100,7 @@ def _squared_change(new, old, changes, squares):
                 square[x] += np.float64(u[x]) * np.float64(u[x])
 
 
-def squared_change(new, old):
+def squared_change(new: Floats, old: Floats) -> Doubles:
     """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> (2, x) float64."""
     sums = np.zeros((2, _CHUNKS, new.shape[-1]), np.float64)
     _squared_change(new.reshape(-1, new.shape[-1]), old.reshape(-1, old.shape[-1]), sums[0], sums[1])
@@ -107,7 +108,7 @@ def squared_change(new, old):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _distance(a, b, inverse, sums):
+def _distance(a: Floats, b: Floats, inverse: Floats, sums: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, a.shape[0])
         total = sums[chunk]
@@ -118,15 +119,16 @@ def _distance(a, b, inverse, sums):
                 total[x] += np.float64(move * move / i[x])
 
 
-def distance(a, b, inverse):
+def distance(a: Floats, b: Floats, inverse: Floats) -> Doubles:
     """Column sums of (a - b)^2 / inverse: arrays (..., x) -> (x,) float64."""
     sums = np.zeros((1, _CHUNKS, a.shape[-1]), np.float64)
-    _distance(*(each.reshape(-1, each.shape[-1]) for each in (a, b, inverse)), sums[0])
+    u, v, i = (each.reshape(-1, each.shape[-1]) for each in (a, b, inverse))
+    _distance(u, v, i, sums[0])
     return fold(sums)[0]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _descend(volume, gradient, inverse, step, out, sums):
+def _descend(volume: Floats, gradient: Floats, inverse: Floats, step: np.float32, out: Floats, sums: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, volume.shape[0])
         total = sums[chunk]
@@ -138,16 +140,16 @@ def _descend(volume, gradient, inverse, step, out, sums):
                 o[x] = v[x] - step * move
 
 
-def descend(volume, gradient, inverse, step, out):
+def descend(volume: Floats, gradient: Floats, inverse: Floats, step: float, out: Floats) -> Doubles:
     """out = volume - step inverse gradient; all (..., x) of one shape. Returns column sums of inverse gradient^2."""
     sums = np.zeros((1, _CHUNKS, out.shape[-1]), np.float64)
-    flat = [a.reshape(-1, a.shape[-1]) for a in (volume, gradient, inverse, out)]
-    _descend(*flat[:3], np.float32(step), flat[3], sums[0])
+    v, g, i, o = (a.reshape(-1, a.shape[-1]) for a in (volume, gradient, inverse, out))
+    _descend(v, g, i, np.float32(step), o, sums[0])
     return fold(sums)[0]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _extrapolate(new, old, step, out, changes, squares):
+def _extrapolate(new: Floats, old: Floats, step: np.float32, out: Floats, changes: Doubles, squares: Doubles) -> None:
     for chunk in prange(_CHUNKS):
         first, last = _rows(chunk, new.shape[0])
         change, square = changes[chunk], squares[chunk]
@@ -160,9 +162,9 @@ def _extrapolate(new, old, step, out, changes, squares):
                 o[x] = max(value + step * move, np.float32(0.0))
 
 
-def extrapolate(new, old, step, out):
+def extrapolate(new: Floats, old: Floats, step: float, out: Floats) -> Doubles:
     """out = max(new + step (new - old), 0); all (..., x) of one shape. Returns what `squared_change` does."""
     sums = np.zeros((2, _CHUNKS, out.shape[-1]), np.float64)
-    flat = [a.reshape(-1, a.shape[-1]) for a in (new, old, out)]
-    _extrapolate(*flat[:2], np.float32(step), flat[2], sums[0], sums[1])
+    u, v, o = (a.reshape(-1, a.shape[-1]) for a in (new, old, out))
+    _extrapolate(u, v, np.float32(step), o, sums[0], sums[1])
     return fold(sums)

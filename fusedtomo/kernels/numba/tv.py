@@ -10,8 +10,8 @@ column of x and band, so that they do not depend on threads or on how a volume i
 """
 
 import numpy as np
-from numba import njit, prange
 
+from fusedtomo.kernels.numba.jit import Doubles, Floats, Number, njit, prange
 from fusedtomo.kernels.numba.simd import LANES, following, load, magnitude, maximum, preceding, root, splat, store
 from fusedtomo.kernels.numba.sums import fold
 
@@ -20,25 +20,43 @@ _RELAXATION = 1.75  # of the dual step; a projected gradient may take up to twic
 
 
 @njit(inline="always")
-def _band(job, nz):
+def _band(job: int, nz: int) -> tuple[int, int, int]:
     bands = -(-nz // _BAND)
     first = job % bands * _BAND
     return job // bands, first, min(first + _BAND, nz)
 
 
-def spare(dual):
+def spare(dual: Floats) -> Floats:
     """Room for the planes that bands show each other: (channel, band, 4, y, x)."""
     n_channels, _, nz, ny, nx = dual.shape
     return np.empty((n_channels, -(-nz // _BAND), 4, ny, nx), np.float32)
 
 
 @njit(inline="always")
-def _from_dual(v, weight_inverse, z_1, z0, y_1, y0, x_1, x0):
+def _from_dual(
+    v: Number,
+    weight_inverse: Number,
+    z_1: Number,
+    z0: Number,
+    y_1: Number,
+    y0: Number,
+    x_1: Number,
+    x0: Number,
+) -> Number:
     return maximum(v - v, v - weight_inverse * ((z0 - z_1) + (y0 - y_1) + (x0 - x_1)))
 
 
 @njit
-def _primal(noisy, inverse, weight, pz_1, pz, py, px, out):
+def _primal(
+    noisy: Floats,
+    inverse: Floats,
+    weight: np.float32,
+    pz_1: Floats,
+    pz: Floats,
+    py: Floats,
+    px: Floats,
+    out: Floats,
+) -> None:
     """One plane of max(0, noisy - weight inverse L p); pz_1 is the plane before, all (y, x)."""
     ny, nx = noisy.shape
     whole, w = nx - nx % LANES, splat(weight)
@@ -57,7 +75,7 @@ def _primal(noisy, inverse, weight, pz_1, pz, py, px, out):
 
 
 @njit(inline="always")
-def _projected(room, a, b, c, anisotropic):
+def _projected(room: Number, a: Number, b: Number, c: Number, anisotropic: bool) -> tuple[Number, Number, Number]:
     """p r / max(r, |p r|) is p projected on its dual ball; r = 1 / tau saves a division."""
     if anisotropic:
         return a / maximum(room, magnitude(a)), b / maximum(room, magnitude(b)), c / maximum(room, magnitude(c))
@@ -66,7 +84,17 @@ def _projected(room, a, b, c, anisotropic):
 
 
 @njit
-def _ascend_plane(here, ahead, inverse, inverse_ahead, step, anisotropic, pz, py, px):
+def _ascend_plane(
+    here: Floats,
+    ahead: Floats,
+    inverse: Floats,
+    inverse_ahead: Floats,
+    step: np.float32,
+    anisotropic: bool,
+    pz: Floats,
+    py: Floats,
+    px: Floats,
+) -> None:
     """One plane of p - tau grad x, projected on the dual ball, in place; here and ahead: planes z and z + 1 of x.
 
     tau = step / (inverse here + largest inverse ahead): the block form of Pock and Chambolle's diagonal
@@ -95,7 +123,7 @@ def _ascend_plane(here, ahead, inverse, inverse_ahead, step, anisotropic, pz, py
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _ascend(noisy, inverse, weight, dual, border, anisotropic):
+def _ascend(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border: Floats, anisotropic: bool) -> None:
     n_channels, nz, ny, nx = noisy.shape
     n_bands = border.shape[1]
     for job in prange(n_channels * n_bands):
@@ -128,7 +156,9 @@ def _ascend(noisy, inverse, weight, dual, border, anisotropic):
                 here, ahead = ahead, here
 
 
-def ascend(noisy, inverse, weight, dual, spare, anisotropic):
+def ascend(
+    noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, spare: Floats, anisotropic: bool
+) -> tuple[Floats, Floats]:
     """One inner iteration of the prox: p <- p - tau grad(primal(p)), projected on the dual ball, over-relaxed.
 
     noisy, inverse (channel, z, y, x); weight (channel,), channels of weight 0 are left alone; dual
@@ -139,14 +169,23 @@ def ascend(noisy, inverse, weight, dual, spare, anisotropic):
 
 
 @njit(inline="always")
-def _length(dz, dy, dx, anisotropic):
+def _length(dz: Number, dy: Number, dx: Number, anisotropic: bool) -> Number:
     if anisotropic:
         return magnitude(dz) + magnitude(dy) + magnitude(dx)
     return root(dz * dz + dy * dy + dx * dx)
 
 
 @njit
-def _sum_plane(here, ahead, pz, py, px, anisotropic, total, paired):
+def _sum_plane(
+    here: Floats,
+    ahead: Floats,
+    pz: Floats,
+    py: Floats,
+    px: Floats,
+    anisotropic: bool,
+    total: Doubles,
+    paired: Doubles,
+) -> None:
     """Add |grad x| and -<grad x, p> of one plane to the columns' sums."""
     ny, nx = here.shape
     whole = nx - nx % LANES
@@ -169,7 +208,7 @@ def _sum_plane(here, ahead, pz, py, px, anisotropic, total, paired):
 
 
 @njit
-def _add_distance(out, noisy, inverse, moved):
+def _add_distance(out: Floats, noisy: Floats, inverse: Floats, moved: Doubles) -> None:
     """Add (out - noisy)^2 / inverse of one plane to the columns' sums."""
     ny, nx = out.shape
     whole, squares = nx - nx % LANES, np.empty(nx, np.float32)
@@ -187,7 +226,17 @@ def _add_distance(out, noisy, inverse, moved):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved):
+def _finish(
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    anisotropic: bool,
+    out: Floats,
+    total: Doubles,
+    paired: Doubles,
+    moved: Doubles,
+) -> None:
     n_channels, nz, ny, nx = noisy.shape
     n_bands = total.shape[1]
     for job in prange(n_channels * n_bands):
@@ -207,7 +256,7 @@ def _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved
             _sum_plane(e, e, p[0, end], p[1, end], p[2, end], anisotropic, *sums)
 
 
-def finish(noisy, inverse, weight, dual, out, anisotropic):
+def finish(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, out: Floats, anisotropic: bool) -> Doubles:
     """The prox that a dual stands for, into out (channel, z, y, x), and column sums (3, channel, x), float64.
 
     They are its total variation TV(x), the pairing ``<x, L p> = -<grad x, p>`` and ``(x - noisy)^2 / inverse``;
@@ -219,7 +268,16 @@ def finish(noisy, inverse, weight, dual, out, anisotropic):
     return np.stack([fold(total), fold(paired), fold(moved)])
 
 
-def prox(noisy, inverse, weight, dual, spare, out, iterations, anisotropic):
+def prox(
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    spare: Floats,
+    out: Floats,
+    iterations: int,
+    anisotropic: bool,
+) -> tuple[Floats, Floats, Doubles]:
     """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns."""
     for _ in range(iterations):
         dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
@@ -227,7 +285,7 @@ def prox(noisy, inverse, weight, dual, spare, out, iterations, anisotropic):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _total_variation(volume, anisotropic, total):
+def _total_variation(volume: Floats, anisotropic: bool, total: Doubles) -> None:
     n_channels, nz, ny, nx = volume.shape
     for job in prange(n_channels * total.shape[1]):
         channel, first, last = _band(job, nz)
@@ -237,7 +295,7 @@ def _total_variation(volume, anisotropic, total):
             _sum_plane(here, ahead, flat, flat, flat, anisotropic, total[channel, first // _BAND], unused)
 
 
-def total_variation(volume, anisotropic):
+def total_variation(volume: Floats, anisotropic: bool) -> Doubles:
     """Total variation of volume (channel, z, y, x) as column sums, (channel, x) float64."""
     n_channels, nz, _, nx = volume.shape
     total = np.zeros((n_channels, -(-nz // _BAND), nx), np.float64)

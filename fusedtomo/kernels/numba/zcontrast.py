@@ -1,13 +1,13 @@
 """CPU kernels of the HAADF contrast model: sum_i (zeta_i x_i)^gamma and its derivative."""
 
 import numpy as np
-from numba import njit, prange
 
+from fusedtomo.kernels.numba.jit import Floats, njit, prange
 from fusedtomo.kernels.numba.simd import LANES, load, maximum, power, splat, store
 
 
 @njit
-def _raise_row(row, scale, exponent, floor, out):
+def _raise_row(row: Floats, scale: np.float32, exponent: np.float32, floor: np.float32, out: Floats) -> None:
     """out = (scale max(row, floor))^exponent; exponents 0, 1 and 2 are exact."""
     whole = row.size - row.size % LANES
     if exponent == 0.0:
@@ -25,7 +25,7 @@ def _raise_row(row, scale, exponent, floor, out):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _density(volume, zeta, gamma, out):
+def _density(volume: Floats, zeta: Floats, gamma: np.float32, out: Floats) -> None:
     n_elements, nz, ny, nx = volume.shape
     for z in prange(nz):
         term = np.empty(nx, np.float32)
@@ -38,13 +38,21 @@ def _density(volume, zeta, gamma, out):
                     target[x] += term[x]
 
 
-def density(volume, zeta, gamma, out):
+def density(volume: Floats, zeta: Floats, gamma: float, out: Floats) -> None:
     """out (z, y, x) = sum_i (zeta_i x_i)^gamma; volume (element, z, y, x) >= 0, zeta (element,) float32."""
     _density(volume, zeta, np.float32(gamma), out)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _add_pullback(volume, scale, exponent, cotangent, floor, out, add):
+def _add_pullback(
+    volume: Floats,
+    scale: Floats,
+    exponent: np.float32,
+    cotangent: Floats,
+    floor: np.float32,
+    out: Floats,
+    add: bool,
+) -> None:
     n_elements, nz, ny, nx = volume.shape
     for z in prange(nz):
         derivative = np.empty(nx, np.float32)
@@ -59,7 +67,9 @@ def _add_pullback(volume, scale, exponent, cotangent, floor, out, add):
                     target[x] += scale[element] * derivative[x] * factor[x]
 
 
-def add_pullback(volume, zeta, gamma, cotangent, floor, out, add):
+def add_pullback(
+    volume: Floats, zeta: Floats, gamma: float, cotangent: Floats, floor: float, out: Floats, add: bool
+) -> None:
     """out_i (+)= gamma zeta_i^gamma max(x_i, floor)^(gamma - 1) * cotangent (z, y, x): the transposed derivative.
 
     Without `add`, what was in out is overwritten.

@@ -5,6 +5,8 @@
 #BSUB -o /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stdout
 #BSUB -e /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stderr
 #BSUB -rn
+#BSUB -u YOU@EXAMPLE.ORG
+#BSUB -N
 #BSUB -x
 #BSUB -P ACCOUNT
 #BSUB -n 64
@@ -23,10 +25,10 @@ export JOBNAME="parsl.trials.block-0.TIME"
 start="/RUN/parsl/000/submit_scripts/start_$JOBNAME.sh"
 ( umask 077  # nobody else shall read this environment
 { export -p; cat <<'COMMAND'
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 COMMAND
 } > "$start" )
-for host in $(sort -u "${PBS_NODEFILE:-$LSB_DJOB_HOSTFILE}"); do
+for host in $(sort -u "${PBS_NODEFILE:-${LSB_DJOB_HOSTFILE:-}}"); do
     blaunch "$host" /bin/bash "$start" &
 done
 wait

@@ -7,6 +7,8 @@
 #SBATCH --time=120
 #SBATCH --ntasks-per-node=1
 #SBATCH --no-requeue
+#SBATCH --mail-user=YOU@EXAMPLE.ORG
+#SBATCH --mail-type=END,FAIL
 #SBATCH --gpus-per-node=4
 #SBATCH --exclusive
 #SBATCH --account=ACCOUNT
@@ -36,7 +38,7 @@ SCRIPT_DIR="/RUN/parsl/000/submit_scripts"
 [[ -d $SCRIPT_DIR ]] || SCRIPT_DIR=""
 
 cat << SLURM_EOF > ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$SLURM_JOB_NAME.sh
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 SLURM_EOF
 chmod a+x ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$SLURM_JOB_NAME.sh
 

@@ -2,12 +2,13 @@
 
 #PBS -S /bin/bash
 #PBS -N parsl.trials.block-0.TIME
-#PBS -m n
 #PBS -l walltime=01:00:00
 #PBS -l select=2:ncpus=64:system=polaris:ngpus=4
 #PBS -o /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.stdout
 #PBS -e /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.stderr
 #PBS -r n
+#PBS -M YOU@EXAMPLE.ORG
+#PBS -m ae
 #PBS -l filesystems=home:eagle
 #PBS -l place=scatter
 
@@ -39,7 +40,7 @@ else
 fi
 
 cat << MPIEXEC_EOF > ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 MPIEXEC_EOF
 chmod u+x ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
 

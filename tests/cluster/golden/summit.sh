@@ -5,6 +5,8 @@
 #BSUB -o /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stdout
 #BSUB -e /RUN/parsl/000/submit_scripts/parsl.trials.block-0.TIME.submit.stderr
 #BSUB -rn
+#BSUB -u YOU@EXAMPLE.ORG
+#BSUB -N
 #BSUB -P ACCOUNT
 #BSUB -q batch
 #BSUB -nnodes 2
@@ -26,7 +28,7 @@ SCRIPT_DIR="/RUN/parsl/000/submit_scripts"
 [[ -d $SCRIPT_DIR ]] || SCRIPT_DIR=""
 
 cat << JSRUN_EOF > ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
-python3 -m workflows.pool ...
+python3 -m workflows.workers.pool ...
 JSRUN_EOF
 chmod a+x ${SCRIPT_DIR:+$SCRIPT_DIR/}cmd_$JOBNAME.sh
 

@@ -15,7 +15,7 @@ from fusedtomo.kernels import cuda, numba
 from fusedtomo.kernels.cuda import joseph, launch, poisson, sums, tv, zcontrast
 from tests.fusedtomo.kernels import host_build
 
-pytestmark = pytest.mark.skipif(host_build.why_not() is not None, reason=f"host build: {host_build.why_not()}")
+pytestmark = pytest.mark.fake_gpu
 
 ANGLES = [0.0, 45.0, -45.0, 90.0, 70.0, 33.3]
 # (channel, z, y, x): odd sizes, single planes along each axis, more z than a thread walks, more x than a block covers

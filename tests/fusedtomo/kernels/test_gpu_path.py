@@ -23,7 +23,7 @@ from fusedtomo.reconstruct import METHODS, reconstruct
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers import accelerated
 from tests.devices import DEVICES, device, on
-from tests.fusedtomo.kernels import fake_cupy, host_build
+from tests.fusedtomo.kernels import fake_cupy
 from tests.fusedtomo.kernels.test_cuda_kernels import CALLS, outcome
 from tests.mpi import needs_mpi, run_script
 
@@ -50,8 +50,6 @@ def gpu(request):
 @pytest.fixture
 def record():
     """What the fake GPU does."""
-    if host_build.why_not() is not None:
-        pytest.skip(host_build.why_not())
     with fake_cupy.installed() as record:
         yield record
 
@@ -83,7 +81,7 @@ def test_kernels_give_what_numba_s_give(gpu, rng, call):
 @EVERY_METHOD
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_method_gives_what_the_cpu_gives(gpu, tiny_dataset, method, variant):
-    settings = _settings(**VARIANTS[variant])
+    settings = _settings(**(_few(method) if variant == "deep" else {}) | VARIANTS[variant])
     expected, found = (reconstruct(tiny_dataset, method, settings=settings, place=p) for p in (Placement(), gpu))
     assert _difference(found.volume.data, expected.volume.data) < _same(gpu)
     assert found.history.keys() == expected.history.keys()
@@ -139,11 +137,15 @@ def test_half_precision_of_duals_and_projected_volumes(gpu, tiny_dataset, tiny_p
 # --------------------------------------------------------------------------------------------- what moves, what is made
 
 
+def _few(method):
+    """Algorithm 1 takes forty iterations of total variation, each like the one before."""
+    return {"tv_iterations": 3} if method == "gradient-descent" else {}
+
+
 def _rounds(record, dataset, method, **extra):
     """Events of the outer iterations from the fourth on, when all memory has been made: a list an iteration."""
     marks = []
-    few = {"tv_iterations": 3} if method == "gradient-descent" else {}  # else forty
-    settings = _settings(max_iterations=8, depth=40, **few | extra)
+    settings = _settings(max_iterations=6, depth=40, **_few(method) | extra)
     callback = lambda i, volume: marks.append(len(record.events))  # noqa: E731
     reconstruct(dataset, method, settings=settings, place=GPU, callback=callback)
     return [record.events[start:stop] for start, stop in pairwise(marks[3:])]
@@ -159,25 +161,36 @@ SUMS = 8 * 3 * N_ELEMENTS * LENGTH  # three an element and column, at the end of
 OPTIONS = [{}, {"mask": "cylinder"}, {"tv_iterations": 2}]
 
 
-@EVERY_METHOD
-@pytest.mark.parametrize("extra", OPTIONS)
-def test_only_column_sums_cross_to_the_host(record, tiny_dataset, method, extra):
-    for events in _rounds(record, tiny_dataset, method, **extra):
+@pytest.fixture(scope="module", params=[pytest.param(o, id=" ".join(o) or "default") for o in OPTIONS])
+def options(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=sorted(METHODS))
+def rounds(request, options, tiny_dataset):
+    """Those of every method with every option."""
+    with fake_cupy.installed() as record:
+        return _rounds(record, tiny_dataset, request.param, **options)
+
+
+@pytest.mark.fake_gpu
+def test_only_column_sums_cross_to_the_host(rounds):
+    for events in rounds:
         assert max(_bytes(events, "to host")) <= SUMS
         assert sum(_bytes(events, "to host")) < 0.15 * 4 * N_ELEMENTS * CHANNEL  # 3e-4 of a volume at 256^3
         assert sum(_bytes(events, "to device")) <= 4 * N_ELEMENTS * 12  # a step's weights
         assert sum(event.kind == "wait" for event in events) <= 40
 
 
-@EVERY_METHOD
-@pytest.mark.parametrize("extra", OPTIONS)
-def test_no_iteration_allocates_a_volume_or_a_stack(record, tiny_dataset, method, extra):
-    for events in _rounds(record, tiny_dataset, method, **extra):
+@pytest.mark.fake_gpu
+def test_no_iteration_allocates_a_volume_or_a_stack(rounds):
+    for events in rounds:
         made = [(event.what, event.bytes) for event in events if event.kind == "allocate"]
         assert max(n for what, n in made if what == "float64") < 4 * N_ELEMENTS * CHANNEL  # partial sums
         assert max((n for what, n in made if what != "float64"), default=0) < 4 * STACK
 
 
+@pytest.mark.fake_gpu
 @pytest.mark.parametrize("method", ["fused", "poisson-tv", "fista-tv"])
 def test_a_new_metric_takes_one_channel_at_most(record, tiny_dataset, method, monkeypatch):
     monkeypatch.setattr(accelerated, "_OUTDATED", 0.0)
@@ -188,9 +201,10 @@ def test_a_new_metric_takes_one_channel_at_most(record, tiny_dataset, method, mo
         made = {event.bytes for event in events if event.kind == "allocate" and event.what != "float64"}
         assert max(made - {4 * CHANNEL}, default=0) < 4 * STACK
         assert max(_bytes(events, "to host")) <= SUMS
-    assert len(renewed) == 8
+    assert len(renewed) == 6
 
 
+@pytest.mark.fake_gpu
 def test_half_precision_is_that_of_duals_and_of_what_is_projected(record, tiny_dataset):
     place = Placement(device="gpu", half=True)
     reconstruct(tiny_dataset, "fused", settings=_settings(max_iterations=2, depth=40), place=place)
@@ -199,6 +213,7 @@ def test_half_precision_is_that_of_duals_and_of_what_is_projected(record, tiny_d
     assert halves == [2 * CHANNEL, volume, 3 * volume, 3 * volume]  # the density, the volume, two dual fields
 
 
+@pytest.mark.fake_gpu
 def test_memory_in_use(record, tiny_dataset):
     """For docs/gpu.md: volumes' worth of memory at the most, for three elements, stacks being small."""
     _rounds(record, tiny_dataset, "fused")
@@ -227,10 +242,9 @@ if comm.rank == 0:
 
 @needs_mpi
 @pytest.mark.slow
+@pytest.mark.fake_gpu
 def test_slabs_on_gpus_have_the_bits_of_the_whole():
     """Every method on one and on three ranks, each with a fake GPU of its own, their arrays staged through the host."""
-    if host_build.why_not() is not None:
-        pytest.skip(host_build.why_not())
     one, three = (run_script(n, SLABS, str(Path(__file__).parents[3]), timeout_s=200) for n in (1, 3))
     assert (one.returncode, three.returncode) == (0, 0), three.stderr
     assert json.loads(three.stdout) == json.loads(one.stdout)

@@ -15,7 +15,7 @@ from tests.devices import DEVICES, device, on
 from tests.fusedtomo.reference import joseph_matrix
 
 EDGE_ANGLES = (0.0, 45.0, -45.0, 90.0, -90.0, 89.9, -89.9, 44.999, 33.3, -71.7)
-ADJOINT_TOLERANCE = 1e-6  # solver.md, Traps: above it backtracking and restarts break
+ADJOINT_TOLERANCE = 1e-6  # what the test of backtracking lets pass (docs/solver.md, The algorithm): more would break it
 ROUNDING = 1e-5  # float32 sums of some hundred terms, relative to the largest value
 
 

@@ -10,7 +10,7 @@ from parsl.providers import LocalProvider
 
 from workflows.machines import CONFIGS, Machine, load_machine, parsl_config
 from workflows.machines.config import NoBlockLeft, block_watch, retry_cost, worker_init
-from workflows.solver_process import UnfitWorker
+from workflows.trial.solver_process import UnfitWorker
 
 PROFILES = sorted(path.stem for path in (CONFIGS / "machines").glob("*.toml"))
 BATCH = Machine(name="m", provider="slurm", workers=2, walltime_min=60, drain_min=10, address="10.0.0.1")
@@ -51,6 +51,15 @@ def test_ranks_are_started_by_one_worker_on_the_first_node_of_a_block(tmp_path):
     (ranks,) = parsl_config(local, tmp_path, ("ranks",)).executors
     assert (ranks.max_workers_per_node, ranks.available_accelerators) == (1, [])
     assert type(ranks.provider.launcher).__name__ == "SingleNodeLauncher"
+
+
+def test_every_kind_of_workers_tells_of_its_blocks(tmp_path):
+    def on_submit(label, job):
+        pass
+
+    for machine in (BATCH, Machine(name="m", workers=1)):
+        config = parsl_config(machine, tmp_path, ("trials", "ranks"), on_submit)
+        assert [executor.provider.on_submit for executor in config.executors] == [on_submit, on_submit]
 
 
 def test_a_local_machine_does_not_drain_and_replaces_workers_that_were_killed(tmp_path):

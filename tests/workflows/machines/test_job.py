@@ -6,7 +6,8 @@ import time
 import pytest
 
 from fusedtomo.errors import InputError
-from workflows.machines import Machine, job, settled
+from workflows.machines import Machine, settled
+from workflows.machines.schedulers import lsf, pbs, scheduler, slurm
 
 SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-3]"}
 
@@ -19,7 +20,8 @@ def machine(provider, **fields):
 def says(monkeypatch):
     """The scheduler's commands by name, and what they print."""
     answers = {}
-    monkeypatch.setattr(job, "_said", lambda *command: answers.get(command[0], ""))
+    for module in (slurm, pbs, lsf):
+        monkeypatch.setattr(module, "said", lambda *command: answers.get(command[0], ""))
     return answers
 
 
@@ -101,14 +103,14 @@ def test_nodes_that_cannot_be_found_out_are_an_error_and_not_a_wait(says, tmp_pa
 
 
 def test_a_command_that_is_missing_says_nothing():
-    assert job._said("no-such-command-of-a-scheduler") == ""
+    assert scheduler.said("no-such-command-of-a-scheduler") == ""
 
 
 def test_a_job_of_this_one_host_needs_no_network_but_a_shell_beside_it_does(says, monkeypatch):
     says |= {"scontrol": "n1.site", "squeue": "30:00"}
-    monkeypatch.setattr(job.socket, "gethostname", lambda: "n1")
+    monkeypatch.setattr(scheduler.socket, "gethostname", lambda: "n1")
     assert settled(machine("slurm", interface="ib0"), SLURM).address == "127.0.0.1"
-    monkeypatch.setattr(job.socket, "gethostname", lambda: "login1")
+    monkeypatch.setattr(scheduler.socket, "gethostname", lambda: "login1")
     assert settled(machine("slurm", interface="ib0"), SLURM).address == ""
     says["scontrol"] = "login1 n2"
     assert settled(machine("slurm"), SLURM).address == ""

@@ -48,7 +48,7 @@ if __name__ == "__main__":
     from pathlib import Path
     from rich.console import Console
     from workflows.machines import load_machine
-    from workflows.workers import workers
+    from workflows.workers.start import workers
     with workers(load_machine("mine.toml"), Path("run"), Console(quiet=True)) as submit:
         submit(len, "four").result(60)
 """

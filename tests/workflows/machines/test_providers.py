@@ -5,10 +5,12 @@ import re
 
 import pytest
 from parsl.jobs.states import JobState
+from parsl.providers.cluster_provider import ClusterProvider
 
 from workflows.machines import CONFIGS, load_machine
+from workflows.machines.bounded import NotSubmitted
 from workflows.machines.config import block_script
-from workflows.machines.providers import NotSubmitted, launcher_of, provider_of
+from workflows.machines.providers import launcher_of, provider_of
 
 PROFILES = sorted(path.stem for path in (CONFIGS / "machines").glob("*.toml"))
 BATCH = [name for name in PROFILES if load_machine(name).provider != "local"]
@@ -30,7 +32,7 @@ def script(tmp_path, monkeypatch):
 def test_every_profile_renders_a_whole_script(name, script):
     text = script(name)
     assert text.startswith("#!/bin/bash\n")
-    assert "python3 -m workflows.pool ..." in text
+    assert "python3 -m workflows.workers.pool ..." in text
     assert not re.search(r"\bNone\b|\$\{(nodes|walltime|user_script)", text)
     assert load_machine(name).worker_init in text
 
@@ -119,6 +121,40 @@ def test_pbs_is_asked_for_one_job_at_a_time(tmp_path):
     pbs.execute_wait = qstat
     ids = [pbs.submit("true", 1) for _ in range(3)]
     assert [status.state for status in pbs.status(ids)] == [JobState.RUNNING] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "noted"),
+    [
+        ("slurm", "Submitted batch job 7", ("slurm", "7")),
+        ("pbs", "7.pbs", ("pbspro", "7.pbs")),
+        ("lsf", "Job <7> is submitted to queue <q>.", ("lsf", "7")),
+    ],
+)
+def test_every_block_that_was_submitted_is_told_of(tmp_path, monkeypatch, name, answer, noted):
+    made = provider(name, tmp_path)
+    told = []
+    made.on_submit = lambda label, job: told.append((label, job))
+    monkeypatch.setattr(ClusterProvider, "execute_wait", lambda self, command, timeout=None: (0, answer, ""))
+    made.submit("true", 1)
+    assert told == [noted]
+    made.script("true")  # rendering is no submission
+    assert len(told) == 1
+
+
+def test_a_block_of_this_host_is_told_of_too(tmp_path):
+    told = []
+    made = provider_of(load_machine("laptop"), "", lambda label, job: told.append((label, job)))
+    made.script_dir = str(tmp_path)
+    assert told == [("local", made.submit("true", 1))] != []
+
+
+def test_a_block_that_the_scheduler_did_not_give_is_not_told_of(tmp_path):
+    pbs = provider("pbs", tmp_path)
+    pbs.on_submit = lambda *_: pytest.fail("there is no block")
+    pbs.execute_wait = lambda command, timeout=None: (0, "", "")
+    with pytest.raises(NotSubmitted, match="no job id"):
+        pbs.submit("true", 1)
 
 
 def test_the_scheduler_is_asked_as_often_as_the_profile_says(tmp_path):

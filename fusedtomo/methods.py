@@ -1,0 +1,60 @@
+"""Which reconstruction methods are there, and what does each of them use?
+
+A method is one value: whatever names, draws or searches methods asks it. Add one by `METHODS.register(Method(...))`
+(docs/adding.md).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fusedtomo.registry import Registry
+from fusedtomo.solvers.fused import fista_tv, fused, poisson, poisson_tv
+from fusedtomo.solvers.gradient_descent import gradient_descent
+from fusedtomo.solvers.sirt import sirt
+from fusedtomo.solvers.solution import Solution
+
+Term = Literal["haadf", "chemical", "tv"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to reconstruct a data set.
+
+    Attributes:
+        name: as written in campaigns, keys and commands.
+        label: what people read, in every table and figure.
+        solve: (problem, *, initial, callback) -> Solution.
+        terms: what its cost function holds of Eq. 1. A method without the term "haadf" does not see the HAADF series,
+            so whatever alters that series alone does not alter its result.
+        searched: parameters that change its result, in the order of a search.
+        color, marker: in every figure (Okabe and Ito 2008: told apart by colour-blind readers).
+    """
+
+    name: str
+    label: str
+    solve: Callable[..., Solution]
+    terms: frozenset[Term]
+    searched: tuple[str, ...]
+    color: str
+    marker: str
+
+    def uses(self, term: Term | None) -> bool:
+        """Whether it has a term; None stands for what every method sees."""
+        return term is None or term in self.terms
+
+
+METHODS: Registry[Method] = Registry("method")
+
+_EQ_1: frozenset[Term] = frozenset({"haadf", "chemical", "tv"})
+_TWO_TERMS: frozenset[Term] = frozenset({"chemical", "tv"})
+_PARAMETERS = ("haadf", "chemical", "tv", "gamma", "eps")
+for _method in (
+    Method("fused", "fused", fused, _EQ_1, _PARAMETERS, "#0072B2", "o"),
+    Method("gradient-descent", "Algorithm 1", gradient_descent, _EQ_1, _PARAMETERS, "#56B4E9", "P"),
+    Method("poisson-tv", "Poisson + TV", poisson_tv, _TWO_TERMS, ("chemical", "tv", "eps"), "#E69F00", "s"),
+    Method("poisson", "Poisson", poisson, frozenset({"chemical"}), (), "#7F7F7F", "^"),
+    Method("sirt", "SIRT", sirt, frozenset({"chemical"}), (), "#CC79A7", "v"),
+    Method("fista-tv", "FISTA + TV", fista_tv, _TWO_TERMS, ("chemical", "tv"), "#009E73", "D"),
+):
+    METHODS.register(_method)

@@ -1,0 +1,301 @@
+"""A campaign: one TOML file, validated, expanded into the conditions of its axes."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from fusedtomo.errors import InputError, nearest
+from fusedtomo.methods import METHODS
+from fusedtomo.settings import Acquisition, Settings, SolverSettings, Weights
+from fusedtomo.toml import read_toml, validated
+from phantoms.registry import list_phantoms, make_phantom
+from phantoms.spec import PhantomSpec, phantom_rng
+from workflows.campaign.axes import AXES, Axis, Value
+from workflows.campaign.conditions import Condition
+from workflows.campaign.measures import Minimise, checked_measures
+from workflows.campaign.setup import AcquisitionConfig, Setup
+from workflows.campaign.strategies import STRATEGIES
+
+Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
+SEARCHABLE: tuple[Searchable, ...] = get_args(Searchable)
+MOST_AXES = 3
+_WEIGHTS = tuple(Weights.model_fields)
+_EARLIER = {"grid": "axes", "baselines": "methods"}  # names of earlier versions, still read
+
+
+class Dimension(Settings):
+    """The range of one searched parameter."""
+
+    low: float = Field(gt=0, description="smallest value tried")
+    high: float = Field(gt=0, description="largest value tried")
+    scale: Literal["log", "linear"] = Field("log", description="log for weights; linear suits gamma")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        return self
+
+    def place(self, value: float) -> float:
+        """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
+        scale = math.log if self.scale == "log" else float
+        low, high = scale(self.low), scale(self.high)
+        return (scale(value) - low) / (high - low)
+
+
+class Search(Settings):
+    """How the weights of every condition are searched."""
+
+    strategy: str = Field("gp_hedge", description="how points are proposed: gp_hedge, sobol, grid, or a plug-in's")
+    minimise: Minimise = Field("nrmse", description="nrmse, rmse, stoichiometry_error, or weights of several of them")
+    evaluations: int = Field(20, ge=1, le=1000, description="trials in total per condition of a fused method")
+    baseline_evaluations: int = Field(8, ge=1, le=1000, description="the same of methods without the HAADF term")
+    initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
+    pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
+    lag: int = Field(16, ge=1, le=4096, description="the same of a campaign whose strategy sees all conditions")
+    warm_start: bool = Field(
+        False, description="start every trial from the solution of its condition's first one, not from the chemistry"
+    )
+    space: dict[Searchable, Dimension] = Field(
+        min_length=1, description="what is searched, and over which range"
+    )
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy_there(cls, name: str) -> str:
+        return STRATEGIES[name].name
+
+    @field_validator("minimise")
+    @classmethod
+    def _measures_there(cls, wanted: Minimise) -> Minimise:
+        return checked_measures(wanted)
+
+    @model_validator(mode="after")
+    def _gamma_in_range(self) -> Self:
+        gamma = self.space.get("gamma")
+        if gamma and not (gamma.low >= 1.0 and gamma.high <= 2.0):
+            raise ValueError(f"space.gamma runs from {gamma.low:g} to {gamma.high:g}; keep it within 1 and 2")
+        return self
+
+
+class Report(Settings):
+    """What the report shows beside the map."""
+
+    slices: tuple[tuple[Value, ...], ...] = Field(
+        (), description="cells shown as slices, a value of every axis each; default: the one with the lowest error"
+    )
+    landscapes: tuple[tuple[Value, ...], ...] = Field(
+        (), description="cells whose searched landscape is drawn; default: the same"
+    )
+
+
+class CampaignConfig(Settings):
+    """A whole campaign (configs/campaigns/*.toml)."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="name of the campaign and its run folder"
+    )
+    seed: int = Field(0, ge=0, description="seed of noise and search")
+    phantom: PhantomSpec = Field(description="the specimen")
+    acquisition: AcquisitionConfig = Field(
+        AcquisitionConfig(), description="simulation settings, as far as no axis says them"
+    )
+    axes: dict[str, tuple[Value, ...]] = Field(
+        description="one to three axes and their values: the map's rows, columns and panels"
+    )
+    repeats: dict[str, tuple[Value, ...]] = Field(
+        {}, description="seeds over which the results of a cell are averaged, such as noise_seed"
+    )
+    solver: SolverSettings = Field(SolverSettings(), description="stopping rules and assumptions of the solver")
+    weights: Weights = Field(Weights(), description="values of the weights that are not searched")
+    search: Search = Field(description="strategy, budget and space")
+    methods: tuple[str, ...] = Field(
+        ("fused", "poisson-tv", "poisson"), min_length=1, description="the methods compared, the map's own first"
+    )
+    report: Report = Field(Report(), description="extras of the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_earlier_versions_had_it(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        for old, new in _EARLIER.items():
+            if old in content and new in content:
+                raise ValueError(f"'{old}' is the earlier name of '{new}'; give '{new}' alone")
+        renamed = {_EARLIER.get(key, key): value for key, value in content.items()}
+        if "baselines" in content and isinstance(content["baselines"], list | tuple):
+            renamed["methods"] = ("fused", *content["baselines"])
+        return renamed
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is named twice; name each method once")
+        return tuple(METHODS[name].name for name in names)
+
+    @field_validator("axes", "repeats", mode="before")
+    @classmethod
+    def _axes_there(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        return {name: AXES[name].checked(values) for name, values in content.items()}
+
+    @model_validator(mode="after")
+    def _axes_fit(self) -> Self:
+        if not 1 <= len(self.axes) <= MOST_AXES:
+            raise ValueError(f"axes: {len(self.axes)} are given; give one to {MOST_AXES}")
+        for name in self.repeats:
+            if not AXES[name].repeats:
+                seeds = ", ".join(axis.name for axis in AXES.values() if axis.repeats)
+                raise ValueError(
+                    f"repeats: '{name}' is no seed, so that its results cannot be averaged; seeds: {seeds}"
+                )
+            if name in self.axes:
+                raise ValueError(f"repeats: '{name}' is an axis as well; it can be drawn or averaged, not both")
+        for condition in self.conditions():
+            self.acquisition_of(condition)
+        return self
+
+    @model_validator(mode="after")
+    def _report_cells_exist(self) -> Self:
+        for cell in (*self.report.slices, *self.report.landscapes):
+            if len(cell) != len(self.axes) or any(
+                v not in axis for v, axis in zip(cell, self.axes.values(), strict=True)
+            ):
+                raise ValueError(f"report names the cell {list(cell)}, which is not on the axes {', '.join(self.axes)}")
+        return self
+
+    def cells(self, method: str) -> tuple[Condition, ...]:
+        """The cells of a method on the axes that it sees, the last axis fastest."""
+        return tuple(Condition(method, at) for at in self._grid(self.axes, method))
+
+    def repeated(self, cell: Condition) -> tuple[Condition, ...]:
+        """The conditions over which a cell is averaged; itself where nothing is repeated."""
+        return tuple(Condition(cell.method, cell.at + at) for at in self._grid(self.repeats, cell.method))
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """All conditions, those of methods blind to an axis first: they are quick, and every column needs them."""
+        blind = sorted(self.methods, key=lambda method: len(self.seen(method)) == len(self.axes))
+        return tuple(one for method in blind for cell in self.cells(method) for one in self.repeated(cell))
+
+    def seen(self, method: str) -> tuple[Axis, ...]:
+        """The campaign's axes that a method sees."""
+        return tuple(AXES[name] for name in self.axes if METHODS[method].uses(AXES[name].term))
+
+    def cell(self, method: str, values: tuple[Value, ...]) -> Condition:
+        """The cell of a method at a value of every axis."""
+        at = zip(self.axes, values, strict=True)
+        return Condition(method, tuple((name, value) for name, value in at if METHODS[method].uses(AXES[name].term)))
+
+    @staticmethod
+    def _grid(axes: dict[str, tuple[Value, ...]], method: str) -> Iterator[tuple[tuple[str, Value], ...]]:
+        seen = [name for name in axes if METHODS[method].uses(AXES[name].term)]
+        for values in product(*(axes[name] for name in seen)):
+            yield tuple(zip(seen, values, strict=True))
+
+    def setup(self, condition: Condition) -> Setup:
+        """What a condition is simulated from; an axis that its method does not see stands at its first value."""
+        values = {name: values[0] for name, values in (self.axes | self.repeats).items()} | dict(condition.at)
+        setup = Setup(self.phantom, self.acquisition, self.solver)
+        for name, value in values.items():
+            setup = AXES[name].apply(setup, value)
+        return setup
+
+    def acquisition_of(self, condition: Condition) -> Acquisition:
+        """The acquisition that a condition's data is simulated with."""
+        return self.setup(condition).acquisition.complete(self.seed)
+
+    def evaluations(self, condition: Condition) -> int:
+        """Trials in total of one condition; one where nothing is searched."""
+        space, search = self.space(condition), self.search
+        if not space:
+            return 1
+        budget = search.evaluations if METHODS[condition.method].uses("haadf") else search.baseline_evaluations
+        return STRATEGIES[search.strategy].trials(budget, len(space))
+
+    def space(self, condition: Condition) -> dict[str, Dimension]:
+        """The searched parameters that the condition's method has, in a fixed order."""
+        method = METHODS[condition.method]
+        names = [name for name in method.searched if name in self.search.space]
+        # without the HAADF term the ratio of the two remaining weights is all that matters
+        if not method.uses("haadf") and {"chemical", "tv"} <= set(names):
+            names.remove("chemical")
+        return {name: self.search.space[name] for name in names}
+
+    def parameters(self, condition: Condition, point: dict[str, float]) -> tuple[Weights, SolverSettings]:
+        """Weights and solver settings of a trial: the file's and the axes', with the searched point put in."""
+        weights = {name: value for name, value in point.items() if name in _WEIGHTS}
+        others = {name: value for name, value in point.items() if name not in _WEIGHTS}
+        return self.weights.model_copy(update=weights), self.setup(condition).solver.model_copy(update=others)
+
+    def decisive(self) -> dict[str, Any]:
+        """Everything that alters a condition's results.
+
+        The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
+        (Where a strategy lays its points by the budget, the budget counts.)
+        """
+        laid_by_budget = STRATEGIES[self.search.strategy].laid_by_budget
+        budgets = set() if laid_by_budget else {"evaluations", "baseline_evaluations"}
+        alone = {"name", "report", "axes", "repeats", "methods"}
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": budgets})
+
+    def fingerprint(self) -> str:
+        """A hash of `decisive`."""
+        return hashlib.sha256(json.dumps(self.decisive(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def sizes_of(config: CampaignConfig) -> tuple[int, ...]:
+    """Voxels along each edge of the campaign's specimens, rising."""
+    return tuple(sorted({config.setup(condition).phantom.size for condition in config.conditions()}))
+
+
+def sizes_text(config: CampaignConfig) -> str:
+    """Such as 40³, or 24³ to 64³."""
+    smallest, *others = (f"{size}³" for size in sizes_of(config))
+    return f"{smallest} to {others[-1]}" if others else smallest
+
+
+def load_campaign(path: str | Path) -> CampaignConfig:
+    """Read and validate a campaign file; raise InputError naming file, field, value and cure.
+
+    A run folder's own campaign.json is one as well.
+    """
+    content = _read_json(path) if Path(path).suffix == ".json" else read_toml(path)
+    config = validated(CampaignConfig, content, path)
+    try:
+        _check_specimen(config)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return config
+
+
+def _read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a campaign file") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON: {error}; give another campaign file") from None
+
+
+def _check_specimen(config: CampaignConfig) -> None:
+    """Refuse what the specimen cannot have; otherwise every trial would fail by it."""
+    families, name = list_phantoms(), config.phantom.name
+    if name not in families:
+        raise InputError(f"'phantom.name' = '{name}': there is no such phantom; {nearest(name, families)}")
+    small = config.phantom.model_copy(update={"size": 16})
+    elements = make_phantom(small, phantom_rng(small)).elements
+    for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
+        snr = getattr(config.acquisition, modality).snr
+        if isinstance(snr, dict) and set(snr) != set(names):
+            raise InputError(
+                f"'acquisition.{modality}.snr' is given for {', '.join(snr) or 'nothing'}, but phantom '{name}' needs "
+                f"it for {', '.join(names)}; give one number for all, or one for each of these"
+            )

@@ -1,0 +1,46 @@
+"""What is a search strategy? A value that proposes points, and declares what it must know to do so.
+
+Add one by `STRATEGIES.register(Strategy(...))` (docs/adding.md). Those that come with fusedtomo stand in
+workflows/search, above this room: they are imported by name when one is first looked up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fusedtomo.registry import Registry
+
+
+def _all(budget: int, _dimensions: int) -> int:
+    return budget
+
+
+def _never(_asked: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How points are proposed.
+
+    Attributes:
+        name: as written in a campaign file.
+        propose: (Asked) -> Proposal, a pure function.
+        sees: "condition": the trials of its own condition, each of which has a search of its own; "campaign": those
+            of all conditions, over which there is one search that chooses the condition as well.
+        needs_model: (Asked) -> whether the proposal takes long, so that a worker has to make it.
+        trials: (budget, dimensions) -> trials of a condition, such as a full grid's.
+        laid_by_budget: whether a point depends on the budget, so that a run cannot go on with another one.
+    """
+
+    name: str
+    propose: Callable[[Any], Any]
+    sees: Literal["condition", "campaign"] = "condition"
+    needs_model: Callable[[Any], bool] = _never
+    trials: Callable[[int, int], int] = _all
+    laid_by_budget: bool = False
+
+
+STRATEGIES: Registry[Strategy] = Registry(
+    "strategy", built_in=("workflows.search.gp_hedge", "workflows.search.space_filling")
+)

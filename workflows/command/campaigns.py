@@ -1,0 +1,213 @@
+"""`check`, `plan`, `run`, `report`, `status`, `trials` and `merge`: what can be done with a campaign and its run?"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from workflows.command.app import (
+    Account,
+    Config,
+    MachineName,
+    Nodes,
+    Queue,
+    Run,
+    RunOut,
+    Walltime,
+    Workers,
+    app,
+    campaign_file,
+    example,
+    say,
+)
+from workflows.command.progress import KERNELS, doing
+
+if TYPE_CHECKING:
+    from workflows.campaign.config import CampaignConfig
+
+
+@app.command(epilog=example("fusedtomo check quickstart"))
+def check(config: Config) -> None:
+    """Validate a campaign file and say what it would run, or everything that is wrong with it."""
+    from fusedtomo.toml import InvalidContent
+    from workflows.campaign.config import load_campaign
+    from workflows.shipped import named_file
+
+    path = named_file("campaigns", config)
+    try:
+        Console().print(f"{path}: valid. {_summary(load_campaign(path))}")
+    except InvalidContent as error:
+        raise typer.Exit(_tell_all(error.problems)) from None
+
+
+def _tell_all(problems: Sequence[str]) -> int:
+    for problem in problems:
+        say.print(f"[bold red]error:[/bold red] {escape(problem)}")
+    if len(problems) > 1:
+        say.print(f"{len(problems)} errors; what several fields must have in common is checked once each is right")
+    return 2
+
+
+def _summary(config: CampaignConfig) -> str:
+    from fusedtomo.methods import METHODS
+    from workflows.campaign import AXES
+    from workflows.campaign.config import sizes_text
+
+    conditions = config.conditions()
+    trials = sum(config.evaluations(condition) for condition in conditions)
+    methods = ", ".join(METHODS[name].label for name in config.methods)
+    shape = " x ".join(f"{len(values)} {AXES[name].label}" for name, values in config.axes.items())
+    repeats = "".join(f", repeated over {len(values)} {AXES[name].label}s" for name, values in config.repeats.items())
+    return (
+        f"'{config.name}': {config.phantom.name} at {sizes_text(config)}, {shape}{repeats}; "
+        f"{methods}: {len(conditions)} conditions, {trials} trials by {config.search.strategy} over "
+        f"{', '.join(config.search.space)}."
+    )
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo plan quickstart --workers 2",
+        "fusedtomo plan quickstart --machine polaris --account PROJECT --nodes 4",
+    )
+)
+def plan(
+    config: Config,
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+) -> None:
+    """Predict cells, trials, memory and time of a campaign, from a short measurement on this machine."""
+    from workflows.campaign.config import load_campaign
+
+    path = campaign_file(config)
+    loaded = load_campaign(path)
+    with doing(say, f"measuring small trials ({KERNELS})"):
+        from workflows.batch import plan as planning
+        from workflows.machines import Wishes, load_machine
+
+        wished = Wishes(account, queue, nodes, walltime, workers).applied(load_machine(machine))
+        forecast = planning.forecast(loaded, wished)
+    planning.show(Console(), say, forecast, path, machine)
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo run quickstart --out runs/quickstart",
+        "fusedtomo run quickstart --machine slurm --nodes 2 --walltime 120",
+    )
+)
+def run(
+    config: Config,
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+    out: RunOut = None,
+    account: Account = None,
+    queue: Queue = None,
+    nodes: Nodes = None,
+    walltime: Walltime = None,
+    workers_in: Annotated[
+        str | None,
+        typer.Option(
+            help="job: all nodes of the batch job this runs in; blocks: batch jobs that it submits; "
+            "auto: in its job where it has one"
+        ),
+    ] = None,
+) -> None:
+    """Start or resume a campaign; the same command goes on where it was stopped.
+
+    Exit code 0: complete, or stopped in good order; 2: something given cannot be used; 75: the same command may do
+    better later (all workers lost, run folder in use).
+    """
+    from workflows.campaign.config import load_campaign
+    from workflows.control.run import run_campaign
+    from workflows.machines import Wishes, machine_here
+    from workflows.machines.monitoring import warning_of
+
+    loaded, wishes = (
+        load_campaign(campaign_file(config)),
+        Wishes(account, queue, nodes, walltime, workers, workers_in),
+    )
+    found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
+    if warning := warning_of(found, folder):
+        say.print(f"[yellow]warning:[/yellow] {warning}")
+    if report_path := run_campaign(loaded, found, folder, say):
+        say.print(f"report: {report_path}", markup=False)
+        return
+    options = [] if machine == "laptop" else ["--machine", machine]
+    again = shlex.join(["fusedtomo", "run", str(config), *options, *wishes.options(), "--out", str(folder)])
+    say.print(f"stopped; nothing is lost. Resume with:\n  {again}", markup=False)
+
+
+@app.command(epilog=example("fusedtomo status runs/quickstart", "fusedtomo status runs/quickstart --watch"))
+def status(
+    run: Run,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="go on showing it until the map is complete, or Ctrl-C")
+    ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="say nothing; exit code 0 when the map is complete, else 1")
+    ] = False,
+) -> None:
+    """Show how far a run is, from its folder alone; works from another terminal or node while it runs."""
+    from workflows.watch import status as standing
+
+    if complete:
+        raise typer.Exit(0 if standing.complete(run) else 1)
+    (standing.watch if watch else standing.status)(Console(), run)
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo trials runs/quickstart --failed",
+        "fusedtomo trials runs/quickstart --sort nrmse",
+        "fusedtomo trials runs/quickstart --json | jq .nrmse",
+    )
+)
+def trials(
+    run: Run,
+    failed: Annotated[bool, typer.Option("--failed", help="failed ones, with the end of what they said")] = False,
+    condition: Annotated[str | None, typer.Option(help="those of one condition, such as fused-h47-c9")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    sort: Annotated[
+        str | None, typer.Option(help="by nrmse, seconds, iterations, condition, trial, ... or a searched parameter")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="the other way round")] = False,
+) -> None:
+    """List the trials of a run, and where the logs of their workers are."""
+    from workflows.watch.listing import show
+
+    show(Console(), run, failed, condition, as_json, sort, reverse)
+
+
+@app.command(epilog=example("fusedtomo merge runs/left runs/right --out runs/whole"))
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="run folders of one campaign")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the new run folder")],
+) -> None:
+    """Make one run folder of several: their grids united, all their trials; `run` goes on with it."""
+    from workflows.record.merge import merge as unite
+
+    unite(say, runs, out)
+
+
+@app.command(epilog=example("fusedtomo report runs/quickstart"))
+def report(run: Run) -> None:
+    """Write atlas.h5, the figures and report.html of a run again, from its journal."""
+    from workflows.control.provenance import provenance
+    from workflows.record.runfolder import RunFolder
+    from workflows.report.products import write_products
+
+    folder = RunFolder.read(run)
+    with say.status("writing the report") as progress:
+        written = write_products(folder, provenance(folder.config), progress.update)
+    say.print(f"report: {written}", markup=False)

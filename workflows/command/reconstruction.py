@@ -1,0 +1,176 @@
+"""How does a request become a reconstruction? Read, solve, write, say what was done; on one rank or on many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fusedtomo.errors import InputError, nearest
+from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
+from fusedtomo.methods import METHODS
+from fusedtomo.parallel import SERIAL, Comm, agreed
+from fusedtomo.placement import Placement, placed
+from fusedtomo.reconstruct import Reconstruction
+from fusedtomo.reconstruct import reconstruct as run_method
+from fusedtomo.score import score
+from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.tilts import FusedDataset
+from fusedtomo.toml import validated
+from fusedtomo.volume import ChemicalVolume
+from workflows.command.pictures import write_pictures
+from workflows.command.progress import told
+from workflows.command.score import print_score
+from workflows.command.targets import check_target
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructionRequest:
+    """A reconstruction as the command line asks for it: files, method, weights, settings, and where it runs."""
+
+    data: Path
+    out: Path
+    method: str = "fused"
+    weights: Mapping[str, float] = field(default_factory=dict)  # those that are given; they win over the atlas
+    atlas: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # fields of SolverSettings
+    mask: str = "none"  # none, cylinder, or the path of a volume
+    initial: Path | None = None
+    device: str = "cpu"
+    half: bool = False
+    picture: bool = True
+    compare: bool = False
+    overwrite: bool = False
+
+    def solver_settings(self) -> SolverSettings:
+        """Settings, validated; a mask of their own or none, where it is not a file."""
+        named = {} if self.mask_file else {"mask": self.mask}
+        return validated(SolverSettings, {**self.settings, **named}, "reconstruct")
+
+    @property
+    def mask_file(self) -> Path | None:
+        """The volume that is 0 where nothing is."""
+        return None if self.mask in ("none", "cylinder") else Path(self.mask)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What was read, of several ranks the columns of this one."""
+
+    dataset: FusedDataset
+    truth: ChemicalVolume | None
+    weights: Weights
+    solver: SolverSettings
+    mask: np.ndarray | None
+    initial: np.ndarray | None
+
+
+def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = SERIAL) -> None:
+    """Write a reconstruction, its slices and its cost curves; of several ranks, each reads and keeps its columns."""
+    with agreed(comm):
+        if comm.rank == 0:
+            check_target(request.out, request.overwrite)
+        inputs = _read(say, request, comm)
+    with agreed(comm):
+        place = _placement(request, comm)
+    _tell_ranks(say, inputs.dataset, comm)
+    solve = partial(_solve, say, inputs, place)
+    result = solve(request.method)
+    with agreed(comm):
+        _check_finite(request.data, result)
+    _write(say, request, inputs, result, comm)
+    if request.picture:
+        others = {"poisson": solve("poisson")} if request.compare and request.method != "poisson" else {}
+        write_pictures(say, request.out, inputs.truth, {**others, request.method: result}, comm)
+
+
+def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
+    dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
+    weights = _weights(say, request, dataset)
+    solver = request.solver_settings()
+    path = request.mask_file
+    mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
+    initial = None if request.initial is None else _initial(request.initial, dataset, comm)
+    return _Inputs(dataset, truth, weights, solver, mask, initial)
+
+
+def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
+    """Weights from the atlas, where one is given, and from the options, which win."""
+    content = {} if request.atlas is None else _from_atlas(say, request.atlas, dataset)
+    weights = validated(Weights, {**content, **request.weights}, "weights")
+    _tell_weights(say, request, weights)
+    return weights
+
+
+def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights) -> None:
+    """Those that the method has; those given in vain are named."""
+    terms = [name for name in Weights.model_fields if METHODS[request.method].uses(name)]
+    has = terms if len(terms) > 1 else []  # of a single term the weight is arbitrary
+    if vain := [f"--{name}" for name in request.weights if name not in has]:
+        say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
+    if has:
+        shown = ", ".join(f"{name} {getattr(weights, name):.3g}" for name in has)
+        say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
+
+
+def _from_atlas(say: Console, path: Path, dataset: FusedDataset) -> dict[str, float]:
+    from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
+
+    known = [series.snr for series in dataset.chemical if series.snr]
+    snr = sum(known) / len(known) if known else None
+    atlas = read_atlas(path)
+    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr)
+    if lookup.warning:
+        say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
+    return {name: lookup.weights[name] for name in WEIGHTS}
+
+
+def _initial(path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
+    volume = read_volume(path, comm.columns)
+    if volume.elements != dataset.elements:
+        raise InputError(
+            f"{path}: holds {', '.join(volume.elements)} but the data set {', '.join(dataset.elements)}; "
+            f"start from a volume of the same elements in the same order"
+        )
+    return volume.data
+
+
+def _placement(request: ReconstructionRequest, comm: Comm) -> Placement:
+    if request.device not in ("cpu", "gpu"):
+        raise InputError(f"there is no device '{request.device}'; {nearest(request.device, ['cpu', 'gpu'])}")
+    return placed(request.device, comm, half=request.half)
+
+
+def _tell_ranks(say: Console, dataset: FusedDataset, comm: Comm) -> None:
+    if comm.size > 1:
+        widths = comm.widths(dataset.haadf.counts.shape[-1])
+        say.print(f"{comm.size} ranks with {', '.join(map(str, widths))} columns of x")
+
+
+def _solve(say: Console, inputs: _Inputs, place: Placement, method: str) -> Reconstruction:
+    solve = partial(run_method, inputs.dataset, method, inputs.weights, inputs.solver)
+    with told(say, method, inputs.solver.max_iterations) as advance:
+        return solve(truth=inputs.truth, mask=inputs.mask, initial=inputs.initial, place=place, callback=advance)
+
+
+def _check_finite(path: Path, result: Reconstruction) -> None:
+    if result.stopped == "not finite":
+        raise InputError(f"{path}: the cost became infinite after {result.iterations} iterations; lower the weights")
+
+
+def _write(say: Console, request: ReconstructionRequest, inputs: _Inputs, result: Reconstruction, comm: Comm) -> None:
+    out, method = request.out, request.method
+    attributes = {
+        "method": method,
+        "weights": inputs.weights.model_dump_json(),
+        "settings": inputs.solver.model_dump_json(),
+        "stopped": result.stopped,
+        "data": request.data.name,
+    }
+    write_reconstruction(out, result.volume, result.history, attributes, request.overwrite, comm=comm)
+    say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
+    if inputs.truth is not None:
+        print_score(say, score(result.volume, inputs.truth, comm=comm))

@@ -1,0 +1,1 @@
+"""The controller: a campaign from its configuration to its products."""

@@ -1,0 +1,113 @@
+"""A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from workflows.campaign import CampaignConfig
+from workflows.control.provenance import provenance
+from workflows.control.steer import Steering
+from workflows.control.stopping import Stop, Stopped
+from workflows.control.volumes import make_volumes
+from workflows.machines import Machine, deadline
+from workflows.record.journal import Journal, TrialResult
+from workflows.record.runfolder import RunFolder
+from workflows.record.sessions import add_session
+from workflows.record.state import RUNNING, Heartbeat
+from workflows.report.products import volumes_to_make, write_products
+from workflows.search.order import orders_of
+from workflows.watch.live import Dashboard
+from workflows.workers.apps import ParslSubmit, warm_up
+from workflows.workers.memory import ranks_by_condition
+from workflows.workers.start import kinds, n_of, workers
+
+
+def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: Console) -> Path | None:
+    """Start or resume a campaign in the folder `out`; return the report's path, None when it was stopped early."""
+    with Stop(60 * machine.drain_min) as stop:
+        try:
+            return _run(config, machine, out, console, stop)
+        except Stopped:
+            return None
+
+
+def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, stop: Stop) -> Path | None:
+    with (
+        RunFolder(out, config) as folder,
+        Journal(folder.journal) as journal,
+        Heartbeat(folder.path, machine.name) as heart,
+    ):
+        try:
+            _Controller(folder, journal, machine, console, stop, heart).compute()
+            heart.update(phase="writing the report")
+            with console.status("writing the report") as status:
+                written = write_products(folder, provenance(config, machine), status.update)
+        except Stopped:  # no error, to those who read the state
+            heart.update(phase="stopped")
+            return None
+        heart.update(phase="finished")
+        return written
+
+
+@dataclass(frozen=True)
+class _Controller:
+    """What one controller has: its run folder and journal, its machine, and whom it listens and speaks to."""
+
+    folder: RunFolder
+    journal: Journal
+    machine: Machine
+    console: Console
+    stop: Stop
+    heart: Heartbeat
+
+    def compute(self) -> None:
+        """Have computed what is left: trials, then the reconstructions that the report shows.
+
+        Raises:
+            Stopped: the campaign is not complete.
+        """
+        trials = self.folder.trials()
+        finished = all(order.finished for order in orders_of(self.folder.config, trials))
+        if finished and not volumes_to_make(self.folder):
+            return
+        note_session(self.folder, self.machine, self.console)
+        ranks = ranks_by_condition(self.machine, self.folder.config)
+        self._prepare()
+        with workers(self.machine, self.folder.path, self.console, ranks) as submit, deadline(self.machine):
+            if not finished:
+                self._search(trials, submit, ranks)
+            self.heart.update(phase="reconstructing volumes")
+            make_volumes(volumes_to_make(self.folder), submit, self.console, submit.broken)
+
+    def _prepare(self) -> None:
+        self.heart.update(phase="preparing the kernels")
+        with self.console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
+            warm_up()
+        self.heart.update(phase="starting workers")
+
+    def _search(self, trials: list[TrialResult], submit: ParslSubmit, ranks: Mapping[str, int]) -> None:
+        """Run the trials that are left; Stopped when they are not complete."""
+        config, heart = self.folder.config, self.heart
+        n_workers = sum(n_of(self.machine, kind) for kind in kinds(ranks))
+        waiting = config.search.pending * sum(n > 1 for n in ranks.values())
+        with Dashboard(config, heart, self.console, trials=trials) as watch:
+            heart.update(phase=RUNNING)
+            steering = Steering(config, trials, self.journal, submit, n_workers, watch, submit.broken, waiting)
+            with self.stop.calling(steering.stop):
+                steering.run()
+        if steering.stopping:
+            raise Stopped
+
+
+def note_session(folder: RunFolder, machine: Machine, console: Console) -> None:
+    """Note in the run folder which code works in it from now on; warn where other code made a part of it."""
+    changed = add_session(folder.path, provenance(folder.config, machine))
+    if changed:
+        console.print(
+            f"warning: {folder.path}: other code made a part of it: {changed}. Its trials stay; where they may no "
+            f"longer be comparable, start over in another --out",
+            style="yellow",
+            markup=False,
+        )

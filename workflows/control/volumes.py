@@ -1,0 +1,44 @@
+"""Which reconstructions does the report need? Workers make them after the search, on their devices, and keep them."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+
+from rich.console import Console
+
+from workflows.campaign import Trial
+from workflows.control.steer import TICK_S, Submit, WorkersLost
+from workflows.record.journal import TrialResult
+from workflows.workers.apps import run_trial
+
+
+def make_volumes(
+    trials: Sequence[Trial], submit: Submit, console: Console, broken: Callable[[], str] = lambda: ""
+) -> None:
+    """Have workers compute trials again and keep what they reconstruct; a failure is told and costs a figure alone.
+
+    Raises:
+        WorkersLost: no worker can answer any more; the same command goes on.
+    """
+    futures = {submit(run_trial, trial): trial for trial in trials}
+    waiting = set(futures)
+    with console.status("") as status:
+        while waiting:
+            status.update(f"reconstructing volumes for the report: {len(futures) - len(waiting)} of {len(futures)}")
+            ended, waiting = wait(waiting, timeout=TICK_S)
+            lost = [future for future in ended if future.exception()]
+            if (waiting or lost) and (reason := broken()):  # what all workers lost is no failure of a reconstruction
+                raise WorkersLost(reason)
+            for future in ended:
+                if why := _failure(future):
+                    _tell(console, futures[future], why)
+
+
+def _failure(future: Future[TrialResult]) -> str:
+    if error := future.exception():
+        return f"{type(error).__name__}: {error}"
+    return future.result().reason
+
+
+def _tell(console: Console, trial: Trial, why: str) -> None:
+    said = f"warning: the reconstruction of {trial.condition.key} for the report failed: {why}"
+    console.print(said, style="yellow", markup=False)

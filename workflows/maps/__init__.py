@@ -1,0 +1,1 @@
+"""The numbers that a campaign found: sampling map and atlas, no drawing."""

@@ -1,0 +1,248 @@
+"""The atlas: which weights are best under given conditions (paper, Supplement 22a), kept as atlas.h5.
+
+An atlas is the data set of workflows/maps/sampling_map.py with what made it as attributes; docs/formats.md has its
+layout.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from fusedtomo.errors import InputError
+from fusedtomo.files import replacing
+from fusedtomo.settings import Weights
+from fusedtomo.tilts import FusedDataset
+from workflows.campaign import AXES, Value
+from workflows.campaign.config import SEARCHABLE
+from workflows.maps.sampling_map import METHOD, axes_of
+
+T = TypeVar("T")
+
+FORMAT = "fusedtomo atlas"
+FORMAT_VERSION = 2
+WEIGHTS = tuple(Weights.model_fields)
+HAADF = "HAADF"
+_AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
+# the SNR differs by more than this factor: the weights were searched for other data
+_SNR_FACTOR = 2.0
+# between categories, far more than between any values of an axis: an empty cell is filled from its own category first
+_APART = 1e6
+
+
+@dataclass(frozen=True)
+class AtlasLookup:
+    """Weights for a data set, and what speaks against using them ("" when nothing does)."""
+
+    weights: dict[str, float]
+    warning: str = ""
+
+
+def conditions_of(
+    atlas: xr.Dataset, dataset: FusedDataset, given: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
+    """Where a data set stands on the axes of an atlas: as measured, or as given.
+
+    Raises:
+        InputError: the data does not tell, and nothing is given.
+    """
+    found: dict[str, Value] = dict(given or {})
+    for name in axes_of(atlas):
+        if name not in found:
+            value = AXES[name].measured(dataset)
+            if value is None:
+                raise InputError(f"the atlas has the axis '{name}', of which the data says nothing; use another atlas")
+            found[name] = value
+    return found
+
+
+def weights_for(
+    atlas: xr.Dataset, at: Mapping[str, Value], maps_snr: float | None = None, method: str = "fused"
+) -> AtlasLookup:
+    """Return the atlas's weights (and gamma, eps when searched) for data under given conditions.
+
+    Between cells the logarithm of a weight is interpolated linearly over each axis on its scale; outside the axes the
+    edge is taken, and said; an empty cell takes the value of the nearest filled one.
+
+    Args:
+        atlas: as `read_atlas` gives it.
+        at: a value of every axis.
+        maps_snr: mean SNR of the data's chemical maps, held against the cells'; None when unknown.
+        method: whose weights.
+
+    Raises:
+        InputError: a value is out of range, or the atlas has no filled cell of the method.
+    """
+    if method not in atlas[METHOD]:
+        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas[METHOD].values)}")
+    own = atlas.sel({METHOD: method})
+    axes = axes_of(atlas)
+    values = [_checked(name, at) for name in axes]
+    names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
+    weights = {name: _value(own[name], name, values) for name in dict.fromkeys(names)}
+    warnings = [*(_outside(own, n, v) for n, v in zip(axes, values, strict=True)), _other_snr(own, maps_snr)]
+    return AtlasLookup(weights, "; ".join(filter(None, warnings)))
+
+
+def _checked(name: str, at: Mapping[str, Value]) -> Value:
+    if name not in at:
+        raise InputError(f"the atlas has the axis '{name}'; give a value of it")
+    value, axis = at[name], AXES[name]
+    if axis.scale == "category":
+        return value
+    if not isinstance(value, int | float) or not math.isfinite(value) or (axis.scale == "log" and value <= 0):
+        above = " above 0" if axis.scale == "log" else ""
+        raise InputError(f"{axis.label} is {value}; give a number{above}")
+    return value
+
+
+def _value(variable: xr.DataArray, name: str, at: list[Value]) -> float:
+    if not np.isfinite(variable).any():
+        cure = "no trial of its campaign succeeded; run the campaign again, or use another atlas"
+        raise InputError(f"the atlas has no value of '{name}' in any cell: {cure}")
+    return interpolate(variable, at)
+
+
+def interpolate(variable: xr.DataArray, at: list[Value]) -> float:
+    """The value of a variable over axes at any place on them; see `weights_for`."""
+    places = [_places(variable, str(name), value) for name, value in zip(variable.dims, at, strict=True)]
+    filled = _filled([axis for axis, _ in places], variable.values)
+    positive = bool((filled > 0).all())
+    found = _multilinear(np.log(filled) if positive else filled, places)
+    return math.exp(found) if positive else found
+
+
+def _places(variable: xr.DataArray, name: str, value: Value) -> tuple[np.ndarray, float]:
+    """The values of an axis as coordinates, and where a value lies among them."""
+    known, axis = variable[name].values, AXES[name]
+    if axis.scale == "category":
+        if value not in known.tolist():
+            raise InputError(f"{axis.label} is {value}; the atlas has {', '.join(map(str, known.tolist()))}")
+        return _APART * np.arange(len(known)), _APART * known.tolist().index(value)
+    scale = np.log if axis.scale == "log" else np.asarray
+    return scale(known.astype(float)), float(scale(float(value)))
+
+
+def _multilinear(values: np.ndarray, places: list[tuple[np.ndarray, float]]) -> float:
+    for axis, position in places:
+        index = float(np.interp(position, axis, np.arange(len(axis))))  # fractional, and clamped at the ends
+        low = int(index)
+        high = min(low + 1, len(axis) - 1)
+        values = values[low] + (index - low) * (values[high] - values[low])
+    return float(values)
+
+
+def _filled(axes: list[np.ndarray], grid: np.ndarray) -> np.ndarray:
+    """Give every empty cell the value of its nearest filled one."""
+    full = np.argwhere(np.isfinite(grid))
+    positions = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    distances = np.linalg.norm(positions[..., np.newaxis, :] - positions[tuple(full.T)], axis=-1)
+    nearest = full[distances.argmin(axis=-1)]
+    return np.where(np.isfinite(grid), grid, grid[tuple(np.moveaxis(nearest, -1, 0))])
+
+
+def _outside(own: xr.Dataset, name: str, value: Value) -> str:
+    known, axis = own[name].values, AXES[name]
+    if axis.scale == "category" or known[0] <= float(value) <= known[-1]:
+        return ""
+    return f"{axis.said(value)} lies outside the atlas ({known[0]:g} to {known[-1]:g}): its edge is used"
+
+
+def chemical_snr_of(atlas: xr.Dataset) -> tuple[float, float]:
+    """Lowest and highest SNR of the chemical maps over the cells, mean over the elements; NaN when it has none."""
+    snr = atlas.snr.sel(modality=[name for name in atlas.modality.values if name != HAADF])
+    means = (snr.sum("modality") / snr.count("modality").where(lambda count: count > 0)).values
+    known = means[np.isfinite(means)]
+    return (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
+
+
+def _other_snr(own: xr.Dataset, data_snr: float | None) -> str:
+    low, high = chemical_snr_of(own)
+    if data_snr is None or math.isnan(low):
+        return ""
+    if not (math.isfinite(data_snr) and data_snr > 0):
+        cure = "give the mean SNR of the chemical maps, above 0, or leave it out"
+        raise InputError(f"chemical SNR is {data_snr}; {cure}")
+    if low / _SNR_FACTOR <= data_snr <= high * _SNR_FACTOR:
+        return ""
+    told = f"{low:.3g}" if high < 1.05 * low else f"{low:.3g} to {high:.3g}"
+    return (
+        f"the data's chemical SNR {data_snr:.3g} differs more than {_SNR_FACTOR:g}-fold from the atlas's {told}: "
+        f"search the weights at this SNR, or check them before use"
+    )
+
+
+def build_atlas(sampling: xr.Dataset, provenance: Mapping[str, str | float]) -> xr.Dataset:
+    """The map with what made it: campaign, code version, machine, ..."""
+    return sampling.assign_attrs({**provenance, "format": FORMAT, "format_version": FORMAT_VERSION})
+
+
+def write_atlas(atlas: xr.Dataset, path: str | Path) -> None:
+    """Write atlas.h5 (layout: docs/formats.md); an older file stays whole until the new one is complete."""
+    # in memory first: HDF5 ends the whole process where a disk fills up while it closes a file
+    content = atlas.to_netcdf(engine="h5netcdf")
+    with replacing(path, keep_suffix=False) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_atlas(path: str | Path) -> xr.Dataset:
+    """Read atlas.h5.
+
+    Raises:
+        InputError: the file is missing, torn, or not an atlas; it names the file, what lacks and the cure.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the atlas.h5 of a finished campaign")
+    _check_kind(path, _whole(path, _attributes))
+    return _whole(path, _loaded)
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    with h5py.File(path) as file:
+        return dict(file.attrs)
+
+
+def _loaded(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as atlas:
+        loaded = atlas.load()
+    _check(loaded)
+    return loaded
+
+
+def _whole(path: Path, read: Callable[[Path], T]) -> T:
+    """What is read from a file; InputError for whatever goes wrong, as a torn file may be anything."""
+    try:
+        return read(path)
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a whole {FORMAT}: {reason}; {_AGAIN}") from None
+
+
+def _check_kind(path: Path, facts: Mapping[str, object]) -> None:
+    if facts.get("format") != FORMAT:
+        raise InputError(f"{path}: not a {FORMAT} (no attribute format = '{FORMAT}'); give the atlas.h5 of a campaign")
+    if (version := facts.get("format_version")) != FORMAT_VERSION:
+        raise InputError(f"{path}: of format version {version}, this code reads {FORMAT_VERSION}; {_AGAIN}")
+
+
+def _check(atlas: xr.Dataset) -> None:
+    """Raise ValueError for what is missing, or is no number over method and axes."""
+    for name in ("error", "nrmse", "snr", *WEIGHTS):
+        if name not in atlas:
+            raise ValueError(f"'{name}' is missing")
+        if atlas[name].dtype.kind != "f" or METHOD not in atlas[name].dims:
+            raise ValueError(f"'{name}' holds no numbers over method and axes")
+    for name in (METHOD, *axes_of(atlas)):
+        if name not in atlas.coords:
+            raise ValueError(f"the values of '{name}' are missing")
+    for name in axes_of(atlas):
+        AXES[name].checked(atlas[name].values.tolist())
+    for name in WEIGHTS:
+        if atlas[name].dims != atlas.error.dims:
+            raise ValueError(f"'{name}' has other dimensions than 'error'")

@@ -1,0 +1,1 @@
+"""What a run folder holds: journal, sessions, state; and how several of them become one."""

@@ -1,0 +1,1 @@
+"""The products of a run and the page that shows them."""

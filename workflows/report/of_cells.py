@@ -1,0 +1,102 @@
+"""Products of single cells: the searched landscape, slices of the reconstructions, the cost over iterations."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from fusedtomo.methods import METHODS
+from workflows.campaign import Condition
+from workflows.figures.cells import subject_of
+from workflows.figures.drawing import to_figure
+from workflows.figures.history import draw_history, history_info
+from workflows.figures.landscape import draw_landscape, landscape_info
+from workflows.figures.slices import draw_slices, slices_info
+from workflows.report.findings import Findings
+from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+
+
+def landscape(findings: Findings, cell: Subject) -> Drawn | None:
+    """The error over the searched weights, with the points tried (Supplement 22c)."""
+    assert cell is not None
+    condition = findings.first(cell)
+    if findings.best(condition) is None or not findings.config.space(condition):
+        return None
+    info = landscape_info(findings.config, findings.trials, condition)
+    own = [trial for trial in findings.trials if trial.condition == condition.key]
+    rows = [{"trial": t.trial, **t.point, "nrmse": t.nrmse, "fidelity": t.fidelity, "status": t.status} for t in own]
+    caption = "The error over the searched weights; each dot is a trial (Supplement 22c)."
+    title, figure = f"Landscape of {cell.key}", to_figure(draw_landscape, info)
+    return Drawn(title, caption, figure, info.alt_text, pd.DataFrame(rows))
+
+
+def landscapes_asked(findings: Findings) -> Iterable[Subject]:
+    """The cells that the campaign names, or the one of the lowest error."""
+    return findings.cells(findings.config.report.landscapes)
+
+
+def slices(findings: Findings, cell: Subject) -> Drawn | None:
+    """A slice of every method's best reconstruction beside the truth (Fig. 4b)."""
+    assert cell is not None
+    rows = _kept(findings, cell)
+    if not rows:
+        return None
+    truth = findings.truth(findings.first(cell))
+    labels = {method: METHODS[method].label for method in rows}
+    volumes = {"Truth": truth} | {labels[method]: findings.volume(one) for method, one in rows.items()}
+    errors = {labels[method]: best.nrmse for method, one in rows.items() if (best := findings.best(one))}
+    info = slices_info(volumes, nrmse=errors, title=subject_of(findings.config))
+    words = ", ".join(cell.words.split(", ")[1:])
+    caption = f"A slice across the tilt axis from {words}, each method with its best weights (Fig. 4b)."
+    table = pd.DataFrame([_scores(findings, method, one) for method, one in rows.items()])
+    return Drawn(f"Slices of {cell.key}", caption, to_figure(draw_slices, info), info.alt_text, table)
+
+
+def _scores(findings: Findings, method: str, condition: Condition) -> dict[str, object]:
+    best = findings.best(condition)
+    assert best is not None
+    by_element = {
+        f"{kind}_{e}": v for kind in ("nrmse", "rmse") for e, v in getattr(best, f"{kind}_by_element").items()
+    }
+    measures = {name: best.measure(name) for name in ("nrmse", "rmse", "stoichiometry_error")}
+    return {"method": METHODS[method].label, "condition": condition.key, **measures, **by_element}
+
+
+def slices_asked(findings: Findings) -> Iterable[Subject]:
+    """The cells that the campaign names, or the one of the lowest error."""
+    return findings.cells(findings.config.report.slices)
+
+
+def of_every_method(findings: Findings, cell: Subject) -> Iterable[Condition]:
+    """The conditions of all methods that have a result there."""
+    assert cell is not None
+    return [one for one in findings.beside(cell).values() if findings.best(one)]
+
+
+def _kept(findings: Findings, cell: Condition) -> dict[str, Condition]:
+    return {method: one for method, one in findings.beside(cell).items() if findings.is_kept(one)}
+
+
+def cost(findings: Findings, cell: Subject) -> Drawn | None:
+    """The terms of the cost function over the iterations of the cell's best reconstruction (Supplement 13b)."""
+    assert cell is not None
+    condition = findings.first(cell)
+    if not findings.is_kept(condition):
+        return None
+    history = {name: values for name, values in findings.history(condition).items() if np.any(values > 0)}
+    info = history_info(history)
+    caption = f"The terms of the cost function of {cell.words} (Supplement 13b)."
+    table = pd.DataFrame({"iteration": np.arange(len(next(iter(history.values())))), **history}) if history else None
+    return Drawn(f"Cost of {cell.key}", caption, to_figure(draw_history, info), info.alt_text, table)
+
+
+def of_the_cell(findings: Findings, cell: Subject) -> Iterable[Condition]:
+    """The cell's own condition, where it has a result."""
+    assert cell is not None
+    condition = findings.first(cell)
+    return [condition] if findings.best(condition) else []
+
+
+PRODUCTS.register(Product("landscape", landscape, landscapes_asked))
+PRODUCTS.register(Product("slices", slices, slices_asked, of_every_method))
+PRODUCTS.register(Product("cost", cost, slices_asked, of_the_cell))

@@ -1,0 +1,71 @@
+"""Products of a whole campaign: the sampling map and the atlas, over one to three axes."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from workflows.campaign import AXES
+from workflows.figures.cells import atlas_info, draw_heat_maps, sampling_map_info
+from workflows.figures.curves import curves_info, draw_curves, weights_info
+from workflows.figures.drawing import to_figure
+from workflows.maps.sampling_map import METHOD, axes_of
+from workflows.report.findings import Findings
+from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+
+_OF_MAP = ("error", "nrmse", "rmse", "stoichiometry_error", "iterations", "trials", "failed", "at_cap", "on_bound")
+
+
+def sampling_map(findings: Findings, _subject: Subject) -> Drawn:
+    """The lowest error over the axes (paper, Fig. 4a), and below it methods without HAADF images (Supplement 9)."""
+    config, found = findings.config, findings.map
+    table = _table(findings, [n for name in _OF_MAP for n in (name, f"{name}_deviation") if n in found])
+    if len(config.axes) == 1:
+        curves = curves_info(config, found)
+        bars = " Error bars: standard deviation of the repeats." if config.repeats else ""
+        caption = f"The lowest error of every method.{bars}{_averaged(findings)}"
+        return Drawn("Sampling map", caption, to_figure(draw_curves, curves), curves.alt_text, table)
+    maps = sampling_map_info(config, found)
+    below = any(info.below_limits for info in maps.maps)
+    aside = "; below it, on a scale of their own, the methods that do not see the axis upwards (Supplement 9)"
+    caption = f"The lowest error of every cell (paper, Fig. 4a){aside if below else ''}.{_averaged(findings)}"
+    return Drawn("Sampling map", caption, to_figure(draw_heat_maps, maps), maps.alt_text, table)
+
+
+def _averaged(findings: Findings) -> str:
+    repeats = findings.config.repeats
+    if not repeats:
+        return ""
+    seeds = " and ".join(f"{len(values)} values of {AXES[name].label}" for name, values in repeats.items())
+    return f" Means over {seeds}."
+
+
+def atlas(findings: Findings, _subject: Subject) -> Drawn | None:
+    """The parameters of the best trial of every cell (Supplement 22a)."""
+    config, found = findings.config, findings.map
+    figure, alt_text = _curves(findings) if len(config.axes) == 1 else _maps(findings)
+    if figure is None:
+        return None
+    caption = (
+        "The parameters of the best trial of every cell (Supplement 22a), as far as they differ from cell to cell."
+    )
+    table = _table(findings, [name for name in ("haadf", "chemical", "tv", "gamma", "eps") if name in found])
+    return Drawn("Atlas", caption + _averaged(findings), figure, alt_text, table)
+
+
+def _curves(findings: Findings) -> tuple[Figure | None, str]:
+    info = weights_info(findings.config, findings.map)
+    return (to_figure(draw_curves, info), info.alt_text) if info else (None, "")
+
+
+def _maps(findings: Findings) -> tuple[Figure | None, str]:
+    info = atlas_info(findings.config, findings.map)
+    return (to_figure(draw_heat_maps, info), info.alt_text) if info else (None, "")
+
+
+def _table(findings: Findings, names: list[str]) -> pd.DataFrame:
+    """Variables of the map, a row a method and cell."""
+    order = [METHOD, *axes_of(findings.map)]
+    return findings.map[names].to_dataframe(dim_order=order).reset_index().rename(columns={METHOD: "method"})
+
+
+PRODUCTS.register(Product("sampling_map", sampling_map))
+PRODUCTS.register(Product("atlas", atlas))

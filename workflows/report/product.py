@@ -1,0 +1,92 @@
+"""What is a product of a run? A figure, a table and their caption, made from trials and from reconstructions.
+
+Add one by `PRODUCTS.register(Product(...))` (docs/adding.md).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fusedtomo.files import replacing
+from fusedtomo.registry import Registry
+from workflows.campaign import Condition
+from workflows.figures.drawing import png_bytes, save_figure
+from workflows.report.findings import Findings
+
+Subject = Condition | None  # a cell, or the whole campaign
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a product makes of one subject.
+
+    Attributes:
+        title: its heading.
+        caption: what is seen and how to read it.
+        figure: drawn, not saved.
+        alt_text: what is seen, for those who cannot see it.
+        table: the numbers behind it; None where they are volumes.
+    """
+
+    title: str
+    caption: str
+    figure: Figure
+    alt_text: str
+    table: pd.DataFrame | None = None
+
+
+def _whole(_findings: Findings) -> Iterable[Subject]:
+    return (None,)
+
+
+def _no_volumes(_findings: Findings, _subject: Subject) -> Iterable[Condition]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Product:
+    """Something that is made of a finished or unfinished run.
+
+    Attributes:
+        name: of its files.
+        draw: (findings, subject) -> Drawn; None when there is nothing to draw yet.
+        subjects: of which there is one each; by default the whole campaign.
+        volumes: conditions whose best reconstructions it needs; workers make them after the search.
+    """
+
+    name: str
+    draw: Callable[[Findings, Subject], Drawn | None]
+    subjects: Callable[[Findings], Iterable[Subject]] = _whole
+    volumes: Callable[[Findings, Subject], Iterable[Condition]] = _no_volumes
+
+
+PRODUCTS: Registry[Product] = Registry("product", built_in=("workflows.report.of_the_map", "workflows.report.of_cells"))
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A product as it stands in the report: its texts, its picture and the files beside it."""
+
+    title: str
+    caption: str
+    alt_text: str
+    png: bytes
+    files: tuple[Path, ...]
+
+
+def made(product: Product, findings: Findings, subject: Subject) -> Exhibit | None:
+    """Draw a product and write its files into the run folder."""
+    drawn = product.draw(findings, subject)
+    if drawn is None:
+        return None
+    stem = findings.path / (product.name if subject is None else f"{product.name}-{subject.key}")
+    files = save_figure(drawn.figure, stem)
+    if drawn.table is not None:
+        table = stem.with_name(stem.name + ".csv")
+        with replacing(table) as temporary:
+            drawn.table.to_csv(temporary, index=False)
+        files += (table,)
+    return Exhibit(drawn.title, drawn.caption, drawn.alt_text, png_bytes(drawn.figure), files)

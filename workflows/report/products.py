@@ -1,0 +1,54 @@
+"""All products of a run folder: atlas.h5, every registered figure and table, report.html. Nothing is computed here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from workflows.campaign import Condition, Trial
+from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.record.runfolder import RunFolder
+from workflows.record.sessions import codes
+from workflows.report.findings import Findings
+from workflows.report.page import write_report
+from workflows.report.product import PRODUCTS, Product, Subject, made
+
+Say = Callable[[str], None]
+
+
+def write_products(folder: RunFolder, facts: Mapping[str, str], say: Say = lambda _: None) -> Path:
+    """Write every product into the run folder; return the path of the report.
+
+    Args:
+        folder: the run.
+        facts: provenance.
+        say: told what is being made, for a progress line.
+    """
+    findings = Findings(folder)
+    atlas = build_atlas(findings.map, {**facts, "sessions": codes(folder.path) or "not recorded"})
+    write_atlas(atlas, folder.path / "atlas.h5")
+    exhibits = []
+    for product, subject in _all(findings):
+        say(f"drawing: {product.name}{f' of {subject.key}' if subject else ''}")
+        if exhibit := made(product, findings, subject):
+            exhibits.append(exhibit)
+    report = folder.path / "report.html"
+    write_report(report, findings, exhibits, atlas.attrs, _left_out(findings))
+    return report
+
+
+def volumes_to_make(folder: RunFolder) -> list[Trial]:
+    """The trials whose reconstructions products need and the run folder does not hold yet."""
+    findings = Findings(folder)
+    needed: dict[Condition, None] = {}
+    for product, subject in _all(findings):
+        needed |= dict.fromkeys(product.volumes(findings, subject))
+    return [findings.to_keep(condition) for condition in needed if not findings.is_kept(condition)]
+
+
+def _all(findings: Findings) -> Iterator[tuple[Product, Subject]]:
+    return ((product, subject) for product in PRODUCTS.values() for subject in product.subjects(findings))
+
+
+def _left_out(findings: Findings) -> list[str]:
+    """What reconstructions are missing, for the report."""
+    needed = dict.fromkeys(one for product, subject in _all(findings) for one in product.volumes(findings, subject))
+    return [condition.key for condition in needed if not findings.is_kept(condition)]

@@ -1,0 +1,1 @@
+"""One trial, and the processes that compute it."""

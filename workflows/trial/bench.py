@@ -1,0 +1,120 @@
+"""What does a worker keep from trial to trial? One specimen, what was recorded of it, and where solvers start."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+from fusedtomo.arrays import Array
+from fusedtomo.placement import HERE, Placement
+from fusedtomo.settings import Acquisition, SolverSettings, Weights
+from fusedtomo.simulate import simulate
+from fusedtomo.solvers.initial import initial_volume
+from fusedtomo.solvers.problem import Problem
+from fusedtomo.tilts import FusedDataset, TiltSeries
+from fusedtomo.volume import ChemicalVolume
+from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
+from workflows.campaign import CampaignConfig, Condition
+
+T = TypeVar("T")
+_DATA, _STARTS = 4, 2  # data sets and initial volumes kept: a worker turns to another condition after every trial
+
+
+@lru_cache(maxsize=1)
+def _bench(spec: PhantomSpec, grid: str, place: Placement) -> "Bench":
+    return Bench(spec, grid, place)
+
+
+def bench_of(config: CampaignConfig, condition: Condition, place: Placement = HERE) -> "Bench":
+    """The bench of a condition's specimen: the last one is kept, and of several ranks each has its columns."""
+    setup = config.setup(condition)
+    return _bench(setup.phantom, setup.acquisition.grid, place)
+
+
+def truth_of(config: CampaignConfig, condition: Condition, elements: tuple[str, ...] | None = None) -> ChemicalVolume:
+    """The ground truth of a condition on its reconstruction's grid, of all elements or of some."""
+    truth = bench_of(config, condition).truth
+    return truth.only(elements or truth.elements)
+
+
+class Bench:
+    """A specimen and what is made from it, keyed by content: a changed setting never meets old data.
+
+    Args:
+        spec: the specimen at the reconstruction's size.
+        grid: "same", or "fine" for a simulation on a grid twice as fine.
+        place: ranks and device.
+    """
+
+    def __init__(self, spec: PhantomSpec, grid: str, place: Placement):
+        self._spec, self._bins, self._place = spec, 2 if grid == "fine" else 1, place
+        self._data: dict[Hashable, FusedDataset] = {}
+        self._starts: dict[Hashable, Array] = {}
+
+    @cached_property
+    def _phantom(self) -> ChemicalVolume:
+        bins, mine = self._bins, self._place.comm.columns(self._spec.size)
+        spec = PhantomSpec(**{**self._spec.model_dump(), "size": self._spec.size * bins})
+        whole = make_phantom(spec, phantom_rng(spec))
+        data = np.ascontiguousarray(whole.data[..., bins * mine.start : bins * mine.stop])
+        return ChemicalVolume(data, whole.elements, whole.voxel_nm)
+
+    @cached_property
+    def truth(self) -> ChemicalVolume:
+        """The ground truth on the reconstruction's grid, in the host's memory."""
+        return self._phantom.binned(2) if self._bins == 2 else self._phantom
+
+    @cached_property
+    def truth_there(self) -> ChemicalVolume:
+        """The truth where the reconstruction is: a GPU scores there, as a host would take longer than the solver."""
+        return replace(self.truth, data=self._place.put(self.truth.data))
+
+    def data(self, acquisition: Acquisition) -> FusedDataset:
+        """The simulated tilt series."""
+        return _kept(
+            self._data, acquisition, _DATA, lambda: simulate(self._phantom, acquisition, comm=self._place.comm)
+        )
+
+    def start(self, acquisition: Acquisition, settings: SolverSettings, fidelity: float) -> Array:
+        """Where solvers start: the volume that a few iterations on the chemistry alone give."""
+        of_start = _settings_of_start(settings)
+
+        def made() -> Array:
+            dataset = slab_of(self.data(acquisition), fidelity)
+            return initial_volume(Problem(dataset, Weights(), of_start, self._place))
+
+        return _kept(self._starts, (acquisition, of_start, fidelity), _STARTS, made)
+
+
+def _settings_of_start(settings: SolverSettings) -> SolverSettings:
+    """The settings that the initial volume depends on; what else a trial changes must not make it be computed again."""
+    return SolverSettings(eps=settings.eps, depth=settings.depth, initial_iterations=settings.initial_iterations)
+
+
+def _kept(kept: dict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:
+    """The value of a key, made when it is not kept; the one that was not used for longest goes."""
+    kept[key] = kept.pop(key) if key in kept else make()
+    if len(kept) > most:
+        del kept[next(iter(kept))]
+    return kept[key]
+
+
+def columns_of(width: int, fidelity: float) -> slice:
+    """The columns of a slab that is a share of a volume: about the middle, at least one."""
+    n = max(1, round(fidelity * width))
+    first = (width - n) // 2
+    return slice(first, first + n)
+
+
+def slab_of(dataset: FusedDataset, fidelity: float) -> FusedDataset:
+    """The data of a slab: cut out after the simulation, so that pixels, noise and rays are those of the whole."""
+    if fidelity == 1:
+        return dataset
+    columns = columns_of(dataset.haadf.counts.shape[-1], fidelity)
+
+    def cut(series: TiltSeries) -> TiltSeries:
+        return replace(series, counts=np.ascontiguousarray(series.counts[..., columns]))
+
+    return replace(dataset, haadf=cut(dataset.haadf), chemical=tuple(cut(series) for series in dataset.chemical))

@@ -1,0 +1,208 @@
+"""One trial from start to end: phantom, data set, reconstruction, score; never an exception, always a result.
+
+As a command: ``python -m workflows.trial.evaluate trial.json`` prints the journal line of the trial in the file:
+``{"campaign": "path/to/campaign.toml", "condition": "fused-h47-c9", "trial": 0, "point": {"haadf": 0.1, "tv": 1}}``;
+add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand there itself.
+
+Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the
+memory of its host and keeps its columns; scores are those of one rank bit by bit, and the first rank prints the line. A
+trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1; bad input ends with 2.
+"""
+
+import json
+import logging
+import math
+import os
+import socket
+import sys
+import time
+import traceback
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fusedtomo.arrays import Array, to_host
+from fusedtomo.errors import InputError, nearest
+from fusedtomo.io import write_reconstruction
+from fusedtomo.methods import METHODS
+from fusedtomo.parallel import SERIAL, Comm, agreed, guarded, in_turn, world
+from fusedtomo.placement import HERE, Device, Placement, placed
+from fusedtomo.reconstruct import solve
+from fusedtomo.score import score
+from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.solvers.solution import Solution
+from fusedtomo.tilts import FusedDataset
+from fusedtomo.toml import validated
+from fusedtomo.volume import ChemicalVolume
+from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
+from workflows.record.journal import TrialResult
+from workflows.trial.bench import bench_of, columns_of, slab_of
+from workflows.trial.outcome import unfinished
+
+_log = logging.getLogger("workflows")
+
+
+def evaluate(trial: Trial, place: Placement = HERE) -> TrialResult:
+    """Return the trial's result; a failure is a result with its reason. `place`: its ranks and its device.
+
+    Of several ranks, all return the same result. A failure of one rank alone is the exception: the others wait for
+    that rank, so that it must end them (see `main`).
+    """
+    started, began = time.time(), time.perf_counter()
+    try:
+        fields = {"status": "ok", **_measure(trial, place)}
+    except Exception as error:
+        _log.exception("%s, trial %d failed", trial.condition.key, trial.number)
+        fields = {"status": "failed", "reason": _reason(error)}
+    return unfinished(
+        trial,
+        seconds=round(time.perf_counter() - began, 4),
+        started=round(started, 3),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        device=place.device,
+        ranks=place.comm.size,
+        **fields,
+    )
+
+
+def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
+    _check_fidelity(trial, place)
+    task = _task(trial, place)
+    dataset, result = task[0], _solved(task, place)
+    if result.stopped == "not finite":
+        raise FloatingPointError(f"the cost is not finite after {result.iterations} iterations")
+    estimate = ChemicalVolume(result.volume, dataset.elements, dataset.pixel_nm)
+    errors = score(estimate, _truth(trial, dataset, place), comm=place.comm)
+    if not math.isfinite(errors.nrmse):
+        raise FloatingPointError(f"NRMSE is {errors.nrmse}")
+    if trial.keep:
+        _keep(trial, estimate, result, place)
+    uses_haadf = METHODS[trial.condition.method].uses("haadf")
+    series = (dataset.haadf, *dataset.chemical) if uses_haadf else dataset.chemical
+    stoichiometry = errors.stoichiometry_error
+    return {
+        "nrmse": errors.nrmse,
+        "nrmse_by_element": errors.nrmse_by_element,
+        "rmse_by_element": errors.rmse_by_element,
+        "stoichiometry_error": stoichiometry if math.isfinite(stoichiometry) else None,
+        "iterations": result.iterations,
+        "stopped": result.stopped,
+        "snr": {one.name: one.snr for one in series if one.snr is not None and math.isfinite(one.snr)},
+    }
+
+
+def _check_fidelity(trial: Trial, place: Placement) -> None:
+    if not 0 < trial.fidelity <= 1:
+        raise ValueError(f"fidelity {trial.fidelity} is not in (0, 1]")
+    if trial.fidelity < 1 and place.comm.size > 1:
+        raise ValueError(f"fidelity {trial.fidelity} on {place.comm.size} ranks: one rank has no slab in the middle")
+
+
+Task = tuple[FusedDataset, str, Weights, SolverSettings, Array]
+
+
+def _task(trial: Trial, place: Placement) -> Task:
+    """What `solve` takes: data set, method, weights, settings, initial volume."""
+    config, condition = trial.config, trial.condition
+    weights, settings = config.parameters(condition, trial.point)
+    bench, acquisition = bench_of(config, condition, place), config.acquisition_of(condition)
+    if trial.start is None:
+        start = bench.start(acquisition, settings, trial.fidelity)
+    else:
+        start = _solution(config, condition, tuple(sorted(trial.start.items())), trial.fidelity, place)
+    return slab_of(bench.data(acquisition), trial.fidelity), condition.method, weights, settings, start
+
+
+def _solved(task: Task, place: Placement) -> Solution:
+    dataset, method, weights, settings, start = task
+    return solve(dataset, method, weights, settings, initial=start, place=place)
+
+
+@lru_cache(maxsize=1)
+def _solution(
+    config: CampaignConfig,
+    condition: Condition,
+    point: tuple[tuple[str, float], ...],
+    fidelity: float,
+    place: Placement,
+) -> Array:
+    """What the condition's trial at a point ends with; another worker that needs it finds it anew, and the same."""
+    return _solved(_task(Trial(config, condition, 0, dict(point), fidelity=fidelity), place), place).volume
+
+
+def _truth(trial: Trial, dataset: FusedDataset, place: Placement) -> ChemicalVolume:
+    bench = bench_of(trial.config, trial.condition, place)
+    if trial.fidelity == 1:
+        return bench.truth_there.only(dataset.elements)
+    truth = bench.truth.only(dataset.elements)
+    return replace(truth, data=place.put(truth.data[..., columns_of(truth.shape[-1], trial.fidelity)]))
+
+
+def _keep(trial: Trial, estimate: ChemicalVolume, result: Solution, place: Placement) -> None:
+    """Write the reconstruction, with the trial that it is of."""
+    volume = replace(estimate, data=to_host(estimate.data))
+    facts: dict[str, str | float | int] = {
+        "condition": trial.condition.key,
+        "trial": trial.number,
+        "point": json.dumps(trial.point),
+        "fingerprint": trial.config.fingerprint(),
+        "stopped": result.stopped,
+    }
+    Path(trial.keep).parent.mkdir(parents=True, exist_ok=True)
+    write_reconstruction(trial.keep, volume, result.history, facts, overwrite=True, comm=place.comm)
+
+
+def _reason(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+
+
+def main(path: str) -> None:
+    """Evaluate the trial of a JSON file and print its journal line."""
+    comm: Comm = SERIAL
+    try:
+        comm = world()
+        with guarded(comm):
+            with agreed(comm):
+                trial, device = _read_trial(path)
+                comm.columns(trial.config.phantom.size)  # refuses more ranks than columns
+            _print_line(evaluate(trial, placed(device, comm)), comm)
+    except InputError as error:
+        sys.exit(_complain(str(error)) if comm.rank == 0 else 2)
+
+
+def _print_line(result: TrialResult, comm: Comm) -> None:
+    """On the first rank; a failed trial's on the rank that failed, which ends those that may wait for it for ever."""
+    if comm.size > 1 and not result.ok:
+        in_turn(comm)
+        print(result.line(), flush=True)
+        comm.abort(f"rank {comm.rank} of {comm.size}: {result.reason}")
+    if comm.rank == 0:
+        print(result.line())
+
+
+def _read_trial(path: str) -> tuple[Trial, Device]:
+    try:
+        content = json.loads(Path(path).read_text())
+        campaign, key, point = content["campaign"], content["condition"], content["point"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a trial ({error}); give campaign, condition and point as JSON") from None
+    config = validated(CampaignConfig, campaign, path) if isinstance(campaign, dict) else load_campaign(campaign)
+    conditions = {condition.key: condition for condition in config.conditions()}
+    if key not in conditions:
+        raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")
+    device = content.get("device", "cpu")
+    if device not in ("cpu", "gpu"):
+        raise InputError(f"{path}: there is no device '{device}'; {nearest(str(device), ['cpu', 'gpu'])}")
+    more = {name: content[name] for name in ("start", "fidelity", "keep") if name in content}
+    return Trial(config, conditions[key], content.get("trial", 0), point, **more), device
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""Where Parsl lives: workers, their blocks, and what is handed to them."""

@@ -1,0 +1,74 @@
+"""How much memory does a trial take, and over how many ranks must it be spread?"""
+
+import math
+
+from fusedtomo.errors import InputError
+from fusedtomo.methods import METHODS
+from phantoms.registry import list_phantoms
+from workflows.campaign import CampaignConfig, Condition
+from workflows.machines import Machine
+
+PROCESS_GB = 0.3  # Python and its libraries
+# volumes of all elements that the solver holds at once, dual variables included: 14.4 were counted for `fused` with
+# four elements on a GPU (docs/gpu.md)
+_VOLUMES = 14.4
+_SERIES = 8  # copies of every ray sum: counts, projections, residuals and what is made from them
+_USABLE = 0.9  # of a device's memory: kernels, libraries and fragments take the rest
+
+
+def trial_gb(config: CampaignConfig, condition: Condition) -> float:
+    """Memory of one trial's arrays, on the device that it runs on."""
+    size, elements = config.setup(condition).phantom.size, n_elements(config)
+    acquisition = config.acquisition_of(condition)
+    n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
+    n_chemical = len(acquisition.chemical.tilts.scheme())
+    volume = 4 * elements * size**3
+    rays = 4 * size**2 * (n_haadf + elements * n_chemical)
+    return (_VOLUMES * volume + _SERIES * rays) / 1e9
+
+
+def host_gb(config: CampaignConfig, condition: Condition) -> float:
+    """Memory of a process that computes the trial alone on the CPU."""
+    setup = config.setup(condition)
+    fine = 8 * 4 * n_elements(config) * setup.phantom.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
+    return PROCESS_GB + trial_gb(config, condition) + fine
+
+
+def n_elements(config: CampaignConfig) -> int:
+    """Elements of the campaign's specimen."""
+    return len(list_phantoms()[config.phantom.name].elements)
+
+
+def ranks_by_condition(machine: Machine, config: CampaignConfig) -> dict[str, int]:
+    """MPI ranks of the trials of every condition, by its key.
+
+    As many as the profile asks for, and no fewer than the memory needs. GPUs of one host cannot hold two kinds of
+    trials beside each other: there all get the most that one needs. Batch jobs are of one kind each.
+
+    Raises:
+        InputError: there is no such number; it says what lacks.
+    """
+    ranks = {condition.key: _ranks_of(machine, config, condition) for condition in config.conditions()}
+    if machine.device == "gpu" and machine.provider == "local":
+        ranks = dict.fromkeys(ranks, max(ranks.values()))
+    return ranks
+
+
+def _ranks_of(machine: Machine, config: CampaignConfig, condition: Condition) -> int:
+    needed, gb = 1, trial_gb(config, condition)
+    if machine.device_memory_gb:
+        needed = math.ceil(gb / (_USABLE * machine.device_memory_gb))
+    ranks = max(machine.ranks, needed)
+    gpus = len(machine.accelerator_names) * machine.nodes_per_block
+    columns = config.setup(condition).phantom.size
+    if ranks > columns:
+        raise InputError(
+            f"machine '{machine.name}': a trial of {condition.key} ({gb:.3g} GB) would be shared by {ranks} ranks, but "
+            f"its volume has {columns} columns; lower `ranks`, or check device_memory_gb"
+        )
+    if machine.device == "gpu" and 1 < ranks > gpus:
+        raise InputError(
+            f"machine '{machine.name}': a trial of {condition.key} ({gb:.3g} GB) needs {ranks} GPUs, but a block has "
+            f"{gpus}; raise nodes_per_block"
+        )
+    return ranks

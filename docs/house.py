@@ -48,20 +48,21 @@ LAYERS = {
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }
 FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
-# Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` finds the files that come along.
+# Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` and `saying` are single files.
 ROOMS = {
+    "saying": set(),
     "shipped": set(),
     "campaign": set(),
-    "record": {"campaign"},
+    "record": {"saying", "campaign"},
     "search": {"campaign", "record"},
     "trial": {"campaign", "record"},
     "maps": {"campaign", "record"},
     "watch": {"campaign", "record"},
     "machines": {"shipped", "trial"},
-    "figures": {"campaign", "record"},
+    "figures": {"campaign", "record", "maps"},
     "report": {"campaign", "record", "maps", "figures", "trial"},
-    "workers": {"campaign", "record", "search", "trial", "machines"},
-    "control": {"campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
+    "workers": {"saying", "campaign", "record", "search", "trial", "machines"},
+    "control": {"saying", "campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
     "batch": {"campaign", "record", "trial", "machines", "workers", "watch"},
     "doctor": {"campaign", "trial", "machines", "workers", "watch", "batch", "control"},
     "command": ANY,

@@ -224,8 +224,8 @@ def test_the_page_has_the_columns_of_every_table(run):
     variables = [name for name in table("atlas file") if name not in ("method_name", "element", "modality", "<axis>")]
     with_deviations = set(variables) - {*searched, "repeats", "nrmse_by_element", "rmse_by_element", "snr"}
     expected = {
-        "sampling_map": {"method_name", "haadf_tilts", "chemical_tilts", *with_deviations},
-        "atlas": {"method_name", "haadf_tilts", "chemical_tilts", *searched},
+        "sampling_map": {"method", "haadf_tilts", "chemical_tilts", *with_deviations},
+        "atlas": {"method", "haadf_tilts", "chemical_tilts", *searched},
         "landscape": {"trial", *searched, "nrmse", "fidelity", "status"},
         "slices": {"method", "condition", "nrmse", "rmse", "stoichiometry_error"}
         | {f"{kind}_{element}" for kind in ("nrmse", "rmse") for element in elements},

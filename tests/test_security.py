@@ -283,7 +283,7 @@ def test_a_journal_s_names_lead_nowhere_and_what_is_made_of_it_has_the_user_s_mo
     outside = {path for path in everything if products not in (path, *path.parents)}
     assert not [path for path in outside if "out" in path.name or path.name == "m"]
     made = {path.name for path in products.iterdir()}
-    assert {"atlas.h5", "report.html", "sampling_map.png", "slices-fused-h2-c2.png", "state.json", "lock"} <= made
+    assert {"atlas.h5", "report.html", "sampling_map.png", "sampling_map.csv", "state.json", "lock"} <= made
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in products.iterdir()}
     assert modes == dict.fromkeys(made, "0o664")
     assert stat.S_IMODE(products.stat().st_mode) == 0o775

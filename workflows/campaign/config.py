@@ -44,6 +44,8 @@ class Dimension(Settings):
 
     def place(self, value: float) -> float:
         """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
+        if self.scale == "log" and value <= 0:
+            return -math.inf
         scale = math.log if self.scale == "log" else float
         low, high = scale(self.low), scale(self.high)
         return (scale(value) - low) / (high - low)
@@ -62,9 +64,7 @@ class Search(Settings):
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
-    space: dict[Searchable, Dimension] = Field(
-        min_length=1, description="what is searched, and over which range"
-    )
+    space: dict[Searchable, Dimension] = Field(min_length=1, description="what is searched, and over which range")
 
     @field_validator("strategy")
     @classmethod
@@ -75,6 +75,12 @@ class Search(Settings):
     @classmethod
     def _measures_there(cls, wanted: Minimise) -> Minimise:
         return checked_measures(wanted)
+
+    @model_validator(mode="after")
+    def _warm_start_has_a_first_trial(self) -> Self:
+        if self.warm_start and STRATEGIES[self.strategy].sees == "campaign":
+            raise ValueError(f"warm_start needs a search in each condition, but '{self.strategy}' sees the campaign")
+        return self
 
     @model_validator(mode="after")
     def _gamma_in_range(self) -> Self:
@@ -241,10 +247,12 @@ class CampaignConfig(Settings):
         The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
         (Where a strategy lays its points by the budget, the budget counts.)
         """
-        laid_by_budget = STRATEGIES[self.search.strategy].laid_by_budget
-        budgets = set() if laid_by_budget else {"evaluations", "baseline_evaluations"}
+        strategy = STRATEGIES[self.search.strategy]
+        unused = {"pending" if strategy.sees == "campaign" else "lag"}
+        if not strategy.laid_by_budget:
+            unused |= {"evaluations", "baseline_evaluations"}
         alone = {"name", "report", "axes", "repeats", "methods"}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": budgets})
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": unused})
 
     def fingerprint(self) -> str:
         """A hash of `decisive`."""

@@ -26,7 +26,7 @@ from workflows.command.app import (
     example,
     say,
 )
-from workflows.command.progress import KERNELS, doing
+from workflows.saying import KERNELS, doing
 
 if TYPE_CHECKING:
     from workflows.campaign.config import CampaignConfig
@@ -208,6 +208,6 @@ def report(run: Run) -> None:
     from workflows.report.products import write_products
 
     folder = RunFolder.read(run)
-    with say.status("writing the report") as progress:
+    with doing(say, "writing the report") as progress:
         written = write_products(folder, provenance(folder.config), progress.update)
     say.print(f"report: {written}", markup=False)

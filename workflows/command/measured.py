@@ -8,6 +8,7 @@ import typer
 from workflows.command.app import Out, Overwrite, app, example, say
 from workflows.command.simulate import describe
 from workflows.command.targets import check_target
+from workflows.saying import doing
 
 
 @app.command(
@@ -25,7 +26,7 @@ def import_(
     from fusedtomo.io import write_dataset
 
     check_target(out, overwrite)
-    with say.status("reading and aligning"):
+    with doing(say, "reading and aligning"):
         dataset, notes = import_dataset(read_recipe(recipe), data_dir or recipe.parent)
         write_dataset(dataset, out, None, {"recipe": recipe.name}, overwrite)
     for note in notes:

@@ -1,27 +1,20 @@
-"""How is a computation that takes long told? A bar or a spinner in a terminal; elsewhere lines, now and then."""
+"""How are the iterations of a solver told? By a bar in a terminal; elsewhere by lines, now and then."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-KERNELS = "the first time on a machine, preparing the kernels takes up to a minute"
+from workflows.saying import KERNELS
+
 _EVERY_S = 30.0
 _THINNED = (slice(None), *(slice(None, None, 4),) * 3)  # a 64th of a volume's voxels tell how far it moved
 
 Advance = Callable[[int, Any], dict[str, float]]
 """The callback of a solver (fusedtomo.solvers.solution.Callback)."""
-
-
-def doing(say: Console, what: str) -> AbstractContextManager:
-    """Say what is being done while it is done; elsewhere than in a terminal, rich's spinner would say nothing."""
-    if say.is_terminal:
-        return say.status(what)
-    say.print(what, markup=False)
-    return nullcontext()
 
 
 @contextmanager

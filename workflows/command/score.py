@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fusedtomo.errors import InputError
 from workflows.command.app import app, example, say
-from workflows.command.progress import KERNELS, doing
+from workflows.saying import KERNELS, doing
 
 if TYPE_CHECKING:
     from fusedtomo.score import Score

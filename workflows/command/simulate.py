@@ -10,8 +10,8 @@ import typer
 
 from fusedtomo.errors import InputError
 from workflows.command.app import Out, Overwrite, app, example, say
-from workflows.command.progress import KERNELS, doing
 from workflows.command.targets import check_target
+from workflows.saying import KERNELS, doing
 
 if TYPE_CHECKING:
     from fusedtomo.tilts import FusedDataset

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from workflows.command.app import Out, Overwrite, app, example, say
 from workflows.command.targets import check_target
+from workflows.saying import doing
 
 
 @app.command(epilog=example("fusedtomo phantom cuo_coo_nanocubes --size 64 --out nanocubes.h5"))
@@ -42,7 +43,7 @@ def _make(name: str, size: int, seed: int, out: Path, overwrite: bool) -> None:
 
     spec = validated(PhantomSpec, {"name": name, "size": size, "seed": seed}, "phantom")
     check_target(out, overwrite)
-    with say.status(f"making {name} at {size}^3"):
+    with doing(say, f"making {name} at {size}^3"):
         volume = make_phantom(spec, phantom_rng(spec))
         write_volume(volume, out, {"phantom": spec.model_dump_json()}, overwrite)
     say.print(f"{out}: {', '.join(volume.elements)} on {size}^3 voxels of {volume.voxel_nm:.3g} nm")

@@ -17,6 +17,7 @@ from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import add_session
 from workflows.record.state import RUNNING, Heartbeat
 from workflows.report.products import volumes_to_make, write_products
+from workflows.saying import KERNELS, doing
 from workflows.search.order import orders_of
 from workflows.watch.live import Dashboard
 from workflows.workers.apps import ParslSubmit, warm_up
@@ -42,8 +43,8 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
         try:
             _Controller(folder, journal, machine, console, stop, heart).compute()
             heart.update(phase="writing the report")
-            with console.status("writing the report") as status:
-                written = write_products(folder, provenance(config, machine), status.update)
+            with doing(console, "writing the report") as said:
+                written = write_products(folder, provenance(config, machine), said.update)
         except Stopped:  # no error, to those who read the state
             heart.update(phase="stopped")
             return None
@@ -83,7 +84,7 @@ class _Controller:
 
     def _prepare(self) -> None:
         self.heart.update(phase="preparing the kernels")
-        with self.console.status("preparing the kernels (the first time on a machine takes up to a minute)"):
+        with doing(self.console, f"preparing ({KERNELS})"):
             warm_up()
         self.heart.update(phase="starting workers")
 

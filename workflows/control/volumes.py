@@ -8,6 +8,7 @@ from rich.console import Console
 from workflows.campaign import Trial
 from workflows.control.steer import TICK_S, Submit, WorkersLost
 from workflows.record.journal import TrialResult
+from workflows.saying import doing
 from workflows.workers.apps import run_trial
 
 
@@ -21,9 +22,9 @@ def make_volumes(
     """
     futures = {submit(run_trial, trial): trial for trial in trials}
     waiting = set(futures)
-    with console.status("") as status:
+    with doing(console, "") as said:
         while waiting:
-            status.update(f"reconstructing volumes for the report: {len(futures) - len(waiting)} of {len(futures)}")
+            said.update(f"reconstructing volumes for the report: {len(futures) - len(waiting)} of {len(futures)}")
             ended, waiting = wait(waiting, timeout=TICK_S)
             lost = [future for future in ended if future.exception()]
             if (waiting or lost) and (reason := broken()):  # what all workers lost is no failure of a reconstruction

@@ -1,6 +1,7 @@
 """How does a campaign with a single axis look? A curve for each method, with the deviation of its repeats."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -143,14 +144,14 @@ def draw_curves(info: CurvesInfo, figure: Figure) -> None:
     if info.notes:
         figure.supxlabel("\n".join(info.notes), fontsize=7, color="0.3")
     if info.curves:
-        place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 3}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 3}
         ax.legend(**place, frameon=False, fontsize=7, columnspacing=1.2, handlelength=1.8)
 
 
 def _draw_curve(info: CurvesInfo, curve: Curve, ax: Axes) -> None:
     ax.plot(info.x, curve.y, color=curve.color, marker=curve.marker, label=curve.label)
     if curve.deviation is not None:
-        bars = {"yerr": curve.deviation, "ecolor": curve.color, "elinewidth": 0.9}
+        bars: dict[str, Any] = {"yerr": curve.deviation, "ecolor": curve.color, "elinewidth": 0.9}
         ax.errorbar(info.x, curve.y, **bars, fmt="none", capsize=2.5)
     for x, y, marked in zip(info.x, curve.y, curve.marks, strict=False):
         if marked and np.isfinite(y):

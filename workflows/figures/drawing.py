@@ -1,7 +1,7 @@
 """How does a drawing get onto a figure that fits a journal, and the figure into files that are whole?"""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def axes_of(target: Figure | Axes) -> Axes:
     return target if isinstance(target, Axes) else target.add_subplot()
 
 
-def ink(color) -> str:
+def ink(color: Sequence[float]) -> str:
     """Black or white, whichever reads better on an RGB(A) colour (WCAG relative luminance)."""
     rgb = np.asarray(color[:3], float)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

@@ -51,7 +51,8 @@ def mixed(images: np.ndarray, colors: Sequence[RGB]) -> np.ndarray:
     weights = images / np.maximum(images.sum(axis=-3, keepdims=True), np.finfo(np.float32).tiny)
     hue = _encoded(np.einsum("...eij,ec->...ijc", weights, _linear(np.array(colors))))
     # brightness scales the encoded colour, as in the images of single elements, where it looks even to the eye
-    return (hue * images.max(axis=-3)[..., None]).astype(np.float32)
+    composite: np.ndarray = hue * images.max(axis=-3)[..., None]
+    return composite.astype(np.float32)
 
 
 def _linear(encoded: np.ndarray) -> np.ndarray:

@@ -127,8 +127,8 @@ class _Fitted:
         self.chosen = _most_important(process, len(space))
         self.drawn = [list(space)[index] for index in self.chosen]
         self.grid = tuple(_grid(space[name], _GRID[len(self.chosen)]) for name in self.drawn)
-        if process is not None:
-            self._predict(process)
+        if process is not None and best is not None:
+            self._predict(process, best)
 
     @property
     def held(self) -> dict[str, float]:
@@ -136,10 +136,10 @@ class _Fitted:
         point = [] if self.best is None else self.best.tolist()
         return {name: value for name, value in zip(self.space, point, strict=False) if name not in self.drawn}
 
-    def _predict(self, process: Any) -> None:
+    def _predict(self, process: Any, best: np.ndarray) -> None:
         """Mean and standard deviation, (n,) or (n_second, n_first)."""
         meshes = np.meshgrid(*self.grid)
-        points = np.tile(self.best, (meshes[0].size, 1))
+        points = np.tile(best, (meshes[0].size, 1))
         for index, mesh in zip(self.chosen, meshes, strict=True):
             points[:, index] = mesh.ravel()
         mean, deviation = process.predict(_unit(points, self.space), return_std=True)

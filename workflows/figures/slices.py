@@ -84,7 +84,7 @@ class SlicesInfo:
     @property
     def shallow(self) -> bool:
         """Whether an image is too shallow to hold a scale bar."""
-        return self.images.shape[2] < _SHALLOW * self.images.shape[3]
+        return bool(self.images.shape[2] < _SHALLOW * self.images.shape[3])
 
     @property
     def place(self) -> str:
@@ -251,7 +251,7 @@ def _axes(info: SlicesInfo, figure: Figure) -> tuple[np.ndarray, list[Axes]]:
     across_in = _panel_in(info, width)
     down_in = (top - _BELOW_IN + _GAP_IN) / rows - _GAP_IN
 
-    def place(left, bottom, wide, high) -> Axes:
+    def place(left: float, bottom: float, wide: float, high: float) -> Axes:
         return figure.add_axes((left / width, bottom / height, wide / width, high / height))
 
     lefts = [_LABEL_IN + column * (across_in + _GAP_IN) for column in range(columns + 1)]

@@ -199,6 +199,8 @@ def read_atlas(path: str | Path) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the atlas.h5 of a finished campaign")
+    if not h5py.is_hdf5(path):
+        raise InputError(f"{path}: cannot be read as HDF5; give the atlas.h5 of a finished campaign")
     _check_kind(path, _whole(path, _attributes))
     return _whole(path, _loaded)
 

@@ -18,6 +18,7 @@ from workflows.record.runfolder import CAMPAIGN, RunFolder, differences, listed
 from workflows.record.sessions import read_sessions, write_sessions
 from workflows.record.state import read_state
 from workflows.record.tally import Tally
+from workflows.saying import doing
 
 _SHOWN = 5  # conditions named before the rest is counted
 
@@ -50,7 +51,7 @@ def merge(say: Console, paths: Sequence[Path], out: Path) -> None:
         if (state := read_state(run.path)) and state.alive(time.time()):
             say.print(f"{run.path}: a run works in it; what ends from now on will not be in {out}", markup=False)
     with _new_folder(out) as folder:
-        with say.status("reading the journals"):
+        with doing(say, "reading the journals"):
             merged = merge_trials([run.config for run in runs], [run.trials() for run in runs])
         _write(folder, merged, runs)
     _tell(say, merged, paths, out)

@@ -35,7 +35,11 @@ class Tally:
         self.errors: dict[str, float] = {}
         self._marks: dict[str, bool] = {}  # whether the best trial stopped at its cap, or lies on a bound
         self._spaces = {condition.key: config.space(condition) for condition in config.conditions()}
-        self.lowest: str | None = None
+        self._cells = {
+            cell.key: [one.key for one in config.repeated(cell)]
+            for method in config.methods
+            for cell in config.cells(method)
+        }
         self.hours: defaultdict[str, float] = defaultdict(float)  # of devices, by kind
         self._seconds: defaultdict[str, float] = defaultdict(float)  # of workers, by condition, by method and of all
         self._ended: Counter[str] = Counter()
@@ -64,8 +68,6 @@ class Tally:
         if not error >= self.errors.get(key, math.inf) and not math.isnan(error):
             self.errors[key] = error
             self._marks[key] = trial.stopped == CAP or on_bound(trial, self._spaces[key])
-            if self.lowest is None or error < self.errors[self.lowest]:
-                self.lowest = key
 
     @property
     def trials(self) -> int:
@@ -130,9 +132,16 @@ class Tally:
     def _groups(self, key: str) -> tuple[str, ...]:
         return (_ALL,) if key == _ALL else (key, self._method[key], _ALL)
 
+    @property
+    def lowest(self) -> tuple[str, float] | None:
+        """The key of the cell with the lowest error, averaged over its repeats, and that error; None without one."""
+        found = {cell: [self.errors[key] for key in keys if key in self.errors] for cell, keys in self._cells.items()}
+        means = {cell: fmean(errors) for cell, errors in found.items() if errors}
+        return min(means.items(), key=lambda item: item[1], default=None)
+
     def lowest_text(self) -> str:
-        """Lowest error and its condition."""
-        return f"{self.errors[self.lowest]:.3f} ({self.lowest})" if self.lowest else "none yet"
+        """Lowest error and its cell."""
+        return f"{self.lowest[1]:.3f} ({self.lowest[0]})" if self.lowest else "none yet"
 
 
 @dataclass(frozen=True)

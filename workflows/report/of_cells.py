@@ -44,7 +44,7 @@ def slices(findings: Findings, cell: Subject) -> Drawn | None:
     truth = findings.truth(findings.first(cell))
     labels = {method: METHODS[method].label for method in rows}
     volumes = {"Truth": truth} | {labels[method]: findings.volume(one) for method, one in rows.items()}
-    errors = {labels[method]: best.nrmse for method, one in rows.items() if (best := findings.best(one))}
+    errors = {labels[method]: best.measure("nrmse") for method, one in rows.items() if (best := findings.best(one))}
     info = slices_info(volumes, nrmse=errors, title=subject_of(findings.config))
     words = ", ".join(cell.words.split(", ")[1:])
     caption = f"A slice across the tilt axis from {words}, each method with its best weights (Fig. 4b)."
@@ -84,7 +84,7 @@ def cost(findings: Findings, cell: Subject) -> Drawn | None:
     if not findings.is_kept(condition):
         return None
     history = {name: values for name, values in findings.history(condition).items() if np.any(values > 0)}
-    info = history_info(history)
+    info = history_info({name: values.tolist() for name, values in history.items()})
     caption = f"The terms of the cost function of {cell.words} (Supplement 13b)."
     table = pd.DataFrame({"iteration": np.arange(len(next(iter(history.values())))), **history}) if history else None
     return Drawn(f"Cost of {cell.key}", caption, to_figure(draw_history, info), info.alt_text, table)

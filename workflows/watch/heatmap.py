@@ -77,7 +77,7 @@ class _Drawing:
     def drawn(self) -> RenderableType:
         """All panels."""
         parts = [part for panel in self.layout.panels for part in self._panel(panel)]
-        legend = "underlined: its best trial stopped at the cap of iterations, or lies on a bound of the search"
+        legend = "underlined: its best trial stopped at the cap of iterations or lies on a bound"
         marked = any(self.tally.cell(cell).marked for cell in self._cells())
         return Group(*parts, *([Text(legend, style="dim")] if marked and not self.dense else []))
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -66,12 +67,12 @@ def in_order(trials: list[TrialResult], column: str | None, reverse: bool = Fals
     if column not in {*_COLUMNS, *parameters}:
         raise InputError(f"--sort {column}: there is no such column; {nearest(column, {*_COLUMNS, *parameters})}")
     valued = [(_value(trial, column), trial) for trial in trials]
-    having = [pair for pair in valued if pair[0] is not None]
+    having = [(value, trial) for value, trial in valued if value is not None]
     having.sort(key=lambda pair: pair[0], reverse=reverse)
     return [trial for _, trial in having] + [trial for value, trial in valued if value is None]
 
 
-def _value(trial: TrialResult, column: str) -> str | float | None:
+def _value(trial: TrialResult, column: str) -> Any:
     """What a trial has in a column; None where it has nothing, as a failed one no result."""
     if column not in _COLUMNS:
         return trial.point.get(column)

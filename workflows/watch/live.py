@@ -57,7 +57,7 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, *_exception) -> None:
+    def __exit__(self, *_exception: object) -> None:
         if self._live:
             self._live.stop()
 
@@ -114,6 +114,6 @@ class Dashboard:
         self._screen.__enter__()
         return self
 
-    def __exit__(self, *_exception) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._screen.show(self.tally, self._heart.state(self._clock()))  # the last one, however short ago it was
         self._screen.__exit__()

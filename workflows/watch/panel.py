@@ -1,6 +1,7 @@
 """How is the standing of a campaign said? As a panel for terminals and as one line for logs; both only say."""
 
 import time
+from typing import TypeGuard
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -79,7 +80,7 @@ def _standing(tally: Tally, state: State | None, now: float) -> Text:
     return Text(f"{seen}; if it has ended, run it again", style="yellow")
 
 
-def _works(state: State | None, now: float) -> bool:
+def _works(state: State | None, now: float) -> TypeGuard[State]:
     return state is not None and state.alive(now)
 
 

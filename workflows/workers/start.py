@@ -10,6 +10,7 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError
 from workflows.machines import Machine, parsl_config
+from workflows.saying import doing
 from workflows.trial.solver_process import Handling, UnfitWorker
 from workflows.workers.apps import ALONE, ON_RANKS, ParslSubmit
 from workflows.workers.blocks import Blocks
@@ -39,8 +40,8 @@ def workers(
     in_haste = False
     try:
         submit = ParslSubmit(kernel, handling_of(machine, folder), ranks)
-        with console.status(f"starting {machine.n_workers} workers on {machine.name}") as status:
-            _wait_for_worker(submit, machine, folder, status.update)
+        with doing(console, f"starting {machine.n_workers} workers on {machine.name}") as said:
+            _wait_for_worker(submit, machine, folder, said.update)
         yield submit
     except KeyboardInterrupt:
         in_haste = True  # a second signal: nothing is waited for

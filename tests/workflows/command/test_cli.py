@@ -418,7 +418,7 @@ BAD_CAMPAIGNS = {
     "snr": ({"acquisition__chemical": {"snr": 0.5}}, ["'acquisition.chemical'", "snr 0.5 is not above 1"]),
     "snr and dose": (
         {"acquisition__haadf": {"snr": 5.0, "dose_counts": 5.0}},
-        ["'acquisition.haadf'", "give either snr or dose_counts"],
+        ["acquisition.haadf: give one of snr, dose_counts and total_dose_counts"],
     ),
     "no element": ({"acquisition__chemical": {"snr": {"Co": 2.0, "Xx": 2.0}}}, ["chemical.snr", "Xx", "Co, Ni, O"]),
     "phantom": ({"phantom__name": "conio_tube"}, ["'phantom.name' = 'conio_tube'", "did you mean 'conio_nanotube'?"]),
@@ -571,7 +571,7 @@ BAD_COMMANDS = {
     ),
     "snr and dose": (
         ["simulate", "volume.h5", *TILTS, "--haadf-snr", "3", "--haadf-dose", "9"],
-        ["'haadf'", "give either snr or dose_counts"],
+        ["'haadf'", "give one of snr, dose_counts and total_dose_counts"],
     ),
     "gamma": (["simulate", "volume.h5", *TILTS, "--gamma", "3"], ["'gamma' = 3.0", "or equal to 2"]),
     "simulate nothing": (["simulate", "none.h5", *TILTS, "--out", "n.h5"], ["none.h5: does not exist"]),

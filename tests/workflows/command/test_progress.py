@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from workflows.command.progress import KERNELS, doing, told
+from workflows.command.progress import told
+from workflows.saying import KERNELS, doing
 
 
 def console(terminal=False):

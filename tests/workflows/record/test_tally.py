@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.workflows.tiny import config
 from tests.workflows.values import campaign, trial
+from workflows.record.journal import TrialResult
 from workflows.record.tally import Tally, hours_text
 
 TRIALS = [
@@ -17,7 +19,7 @@ TRIALS = [
 
 def test_trials_off_the_grid_count_for_their_cost_alone():
     tally = Tally(campaign(), [*TRIALS, trial("fused-h99-c3", 0, 0.01)])
-    assert (tally.trials, tally.total, tally.failed.total(), tally.lowest) == (4, 33, 1, "fused-h5-c3")
+    assert (tally.trials, tally.total, tally.failed.total(), tally.lowest[0]) == (4, 33, 1, "fused-h5-c3")
     assert tally.reasons == {"MemoryError: <b>": 1}
     assert tally.hours["cpu"] == pytest.approx(5 * 36 / 3600)
 
@@ -53,3 +55,10 @@ def test_nothing_is_known_before_the_first_trial_and_nothing_missing_after_the_l
     everything = [trial(c.key, i, 0.5) for c in campaign().conditions() for i in range(campaign().evaluations(c))]
     tally = Tally(campaign(), everything)
     assert (tally.remaining_s(), tally.complete) == (0.0, True)
+
+
+def test_the_lowest_is_a_cell_over_its_repeats_as_in_the_report():
+    campaign = config(repeats={"noise_seed": [1, 2]}, methods=["fused"])
+    errors = {"fused-h2-c2-s1": 0.1, "fused-h2-c2-s2": 0.5, "fused-h4-c2-s1": 0.2, "fused-h4-c2-s2": 0.2}
+    trials = [TrialResult(key, 0, "ok", {}, nrmse=error) for key, error in errors.items()]
+    assert Tally(campaign, trials).lowest == ("fused-h4-c2", pytest.approx(0.2))

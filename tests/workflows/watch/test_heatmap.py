@@ -12,7 +12,7 @@ from workflows.record.tally import Tally
 from workflows.watch.heatmap import heat_map, map_rows, other_lines
 
 DARK, BRIGHT = "rgb(68,1,84)", "rgb(253,231,37)"  # the ends of viridis
-LEGEND = "underlined: its best trial stopped at the cap of iterations, or lies on a bound of the search"
+LEGEND = "underlined: its best trial stopped at the cap of iterations or lies on a bound"
 
 
 def lines_of(config, trials, width=80):

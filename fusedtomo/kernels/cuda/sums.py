@@ -13,7 +13,8 @@ from fusedtomo.kernels.cuda import launch
 from fusedtomo.kernels.cuda.launch import Pending
 
 _BLOCK = (32, 8)
-_CHUNK, _FEW = 64, 8  # rows of a partial sum, and where there are not so many that they would fill a device
+_CHUNK = 64  # rows of a partial sum
+_FEW = 8  # the same, times the sums, where there are not so many rows that they would fill a device
 _MANY = 2**16  # rows
 _STEPS = 32  # rows that fold.cu adds side by side
 
@@ -76,7 +77,7 @@ def column_sums(
     rows. Returns float64 sums (*leading, x), where leading holds n_sums times groups of them.
     """
     rows, nx = prod(shape[:-1]) // groups, shape[-1]
-    chunk = _CHUNK if rows >= _MANY else _FEW
+    chunk = _CHUNK if rows >= _MANY else _FEW * n_sums
     partial = launch.empty((n_sums * groups, launch.blocks(rows, chunk), nx), np.float64)
     width = launch.width(nx) if source == "sums" else 1
     sizes = map(np.int32, (rows, chunk, nx))

@@ -186,7 +186,7 @@ def test_only_column_sums_cross_to_the_host(rounds):
 def test_no_iteration_allocates_a_volume_or_a_stack(rounds):
     for events in rounds:
         made = [(event.what, event.bytes) for event in events if event.kind == "allocate"]
-        assert max(n for what, n in made if what == "float64") < 4 * N_ELEMENTS * CHANNEL  # partial sums
+        assert max(n for what, n in made if what == "float64") < 4 * CHANNEL  # partial sums
         assert max((n for what, n in made if what != "float64"), default=0) < 4 * STACK
 
 

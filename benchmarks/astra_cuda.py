@@ -52,6 +52,12 @@ class AstraProjector(Projector):
             self._project(self._id, volume, channel.reshape(self._in_memory), _ADD if add else _SET, "BP")
         return out
 
+    def adjoint_pullback(
+        self, stack: Any, contrast: Any, volume: Any, scratch: Any, out: Any, *, add: bool = False
+    ) -> None:
+        """The two one after the other."""
+        contrast.pullback(volume, self.adjoint(stack, scratch), out, add=add)
+
 
 def geometry(angles_deg: tuple[float, ...], width: int, length: int) -> dict:
     """ASTRA's parallel beams about our x axis, its own x; detector rows along t, columns along x, both of unit size.

@@ -94,6 +94,16 @@ def _denoising(r: Random, n: int) -> tuple:
     return noisy, inverse + np.float32(0.5), _per_element(0.2), _dual(r, n)
 
 
+def _adjoint_pullback(r: Random, n: int) -> tuple:
+    scratch, added = r(n, n, n), True
+    stack, volume = r(N_HAADF, n, n), r(N_ELEMENTS, n, n, n)
+    return stack, *_directions(N_HAADF), volume, _per_element(1.3), 1.6, 0.0, scratch, r(N_ELEMENTS, n, n, n), added
+
+
+def _adjoint_pullback_bytes(n: int) -> float:
+    return 12 * N_ELEMENTS * n**3 + 4 * N_HAADF * n**2
+
+
 def _counting(r: Random, n: int) -> tuple:
     shape = (N_ELEMENTS, N_CHEMICAL, n, n)
     return 20 * r(*shape), 20 * r(*shape), _per_element(0.7), _per_element(0.2)
@@ -117,6 +127,7 @@ CASES = {
     "joseph.forward, chemical": Case("joseph.forward", _forward(_E, N_CHEMICAL), _projection_bytes(_E, N_CHEMICAL)),
     "joseph.adjoint, HAADF": Case("joseph.adjoint", _adjoint(1, N_HAADF), _projection_bytes(1, N_HAADF)),
     "joseph.adjoint, chemical": Case("joseph.adjoint", _adjoint(_E, N_CHEMICAL), _projection_bytes(_E, N_CHEMICAL)),
+    "joseph.adjoint_pullback": Case("joseph.adjoint_pullback", _adjoint_pullback, _adjoint_pullback_bytes),
     "zcontrast.density": Case(
         "zcontrast.density",
         lambda r, n: (r(_E, n, n, n), _per_element(1.3), 1.6, r(n, n, n)),
@@ -139,6 +150,7 @@ CASES = {
         "tv.ascend", lambda r, n: (*_denoising(r, n), None, False), _voxel_bytes(20 * _E), half=True
     ),
     "tv.finish": Case("tv.finish", lambda r, n: (*_denoising(r, n), r(_E, n, n, n), False), _voxel_bytes(24 * _E)),
+    "tv.prox": Case("tv.prox", lambda r, n: (*_denoising(r, n), None, r(_E, n, n, n), 2, False), _voxel_bytes(36 * _E)),
     "sums.dot": Case("sums.dot", _volumes(2), _voxel_bytes(8 * _E)),
     "sums.totals": Case("sums.totals", _volumes(1), _voxel_bytes(4 * _E)),
     "sums.squared_change": Case("sums.squared_change", _volumes(2), _voxel_bytes(8 * _E)),
@@ -195,6 +207,10 @@ def _outcome(case: Case, package: Any, put: Callable) -> list[np.ndarray]:
     returned = case.run(package, args)
     if case.name == "tv.ascend":
         return [_host(returned[0])]  # what else is written is scratch
+    if case.name == "tv.prox":
+        return [_host(returned[0]), _host(returned[2]), _host(args[5])]
+    if case.name == "joseph.adjoint_pullback":
+        return [_host(args[8])]
     returned = returned if isinstance(returned, tuple) else (returned,)
     return [_host(value) for value in (*returned, *args) if getattr(value, "ndim", 0)]
 

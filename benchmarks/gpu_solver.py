@@ -24,7 +24,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import make_phantom, phantom_rng
 from phantoms.spec import PhantomSpec
 
-ITERATIONS, BARS = 100, {256: 0.5, 512: 5.0}  # seconds of the loop on an H200
+ITERATIONS, BARS = 100, {256: 0.35, 512: 2.8}  # seconds of the loop on an H200
 WEIGHTS = Weights(haadf=0.1, chemical=1.0, tv=1.0)
 ACQUISITION = Acquisition(
     haadf=Modality(tilts=TiltRange(count=47), snr=2208.67),

@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 
 from fusedtomo.kernels.interface import Array as Array  # from here, for all who compute
-from fusedtomo.kernels.interface import Kernels
+from fusedtomo.kernels.interface import Columns, Kernels
 from fusedtomo.parallel import SERIAL, Comm
 
 
@@ -36,8 +36,8 @@ def kernels(array: Array) -> Kernels:
 
 
 def to_host(array: Array) -> np.ndarray:
-    """The array as NumPy's."""
-    host: np.ndarray = array.get() if on_gpu(array) else array
+    """The array as NumPy's, once it is there."""
+    host: np.ndarray = array.get() if hasattr(array, "get") else array
     return host
 
 
@@ -51,9 +51,9 @@ def relative_change(new: Array, old: Array, comm: Comm = SERIAL) -> float:
     return relative(kernels(new).sums.squared_change(new, old), comm)
 
 
-def relative(columns: tuple[np.ndarray, np.ndarray], comm: Comm = SERIAL) -> float:
-    """The square root of one sum over another, both as columns (x,)."""
-    change, square = comm.total(np.stack(columns))
+def relative(columns: Columns, comm: Comm = SERIAL) -> float:
+    """The square root of one sum over another, both as columns (2, x)."""
+    change, square = comm.total(columns)
     return float(np.sqrt(change / max(square, 1e-30)))
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, dot, kernels, means, sample
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.placement import HERE, Placement
@@ -22,8 +23,11 @@ class Loss(Protocol):
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """The model's projections of volume (element, z, y, x)."""
 
-    def value(self, projected: Array) -> float:
-        """The term, a float64 sum >= 0 over all ranks."""
+    def sums(self, projected: Array) -> Columns:
+        """What the term is made of, as column sums; a GPU's are on their way, and who reads them waits."""
+
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
+        """The term, a float64 sum >= 0 over all ranks; sums: what `sums` made of `projected`."""
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """out (element, z, y, x) = weight * gradient, or += with `add`."""
@@ -72,10 +76,14 @@ class ChemicalPoisson:
         """A x, (element, tilt, y, x)."""
         return self.projector.forward(self._reading(volume), out)
 
-    def value(self, projected: Array) -> float:
+    def sums(self, projected: Array) -> Columns:
+        """The divergences by column, (element, y)."""
+        return kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
+
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
         """The weighted Kullback-Leibler divergence of the counts from the model."""
-        columns = kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
-        return float(self.place.comm.total(columns) @ self.element_weights)
+        sums = self.sums(projected) if sums is None else sums
+        return float(self.place.comm.total(sums) @ self.element_weights)
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (1 - b / (g A x + eps))."""
@@ -137,10 +145,14 @@ class ChemicalLeastSquares:
             residual -= signal
         return self._residual
 
-    def value(self, projected: Array) -> float:
+    def sums(self, projected: Array) -> list[Columns]:
+        """The squared misfits by column, (y,) for every element."""
+        return [kernels(misfit).sums.dot(misfit, misfit) for misfit in self._misfit(projected)]
+
+    def value(self, projected: Array, sums: list[Columns] | None = None) -> float:
         """Half the squared misfit in units of its variance."""
-        pairs = zip(self._precision, self._misfit(projected), strict=True)
-        return 0.5 * sum(float(precision) * dot(misfit, misfit, self.place.comm) for precision, misfit in pairs)
+        squares = [float(self.place.comm.total(each)) for each in (self.sums(projected) if sums is None else sums)]
+        return 0.5 * sum(float(p) * square for p, square in zip(self._precision, squares, strict=True))
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight v g A' (g A x + background - b) / mean b."""
@@ -188,8 +200,9 @@ class HaadfLeastSquares:
         shape = (projector.depth, projector.width, self.signal.shape[-1])
         self._scratch = place.xp.empty(shape, np.float32)  # the density, then the back-projected misfit
         self._reading = _Reading(place)
-        # projections and their products: `gradient` follows `value`
-        self._last: tuple[Array, float, float] | None = None
+        # projections and their products (`gradient` follows `value`); products and their totals
+        self._last: tuple[Array, Columns] | None = None
+        self._added: tuple[Columns, float, float] | None = None
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
@@ -199,21 +212,27 @@ class HaadfLeastSquares:
 
     def gain(self, projected: Array) -> float:
         """The fitted HAADF gain s, in counts per unit of projected brightness; 0 for an empty volume."""
-        square, product = self._products(projected)
+        square, product = self._products(self.sums(projected))
         return product / square if square > 0 else 0.0
 
-    def value(self, projected: Array) -> float:
+    def sums(self, projected: Array) -> Columns:
+        """<Ax, Ax> and <Ax, b> by column, (2, y); those of the last projections are kept."""
+        if self._last is None or self._last[0] is not projected:
+            self._last = projected, kernels(projected).sums.products(projected, self.signal)
+        return self._last[1]
+
+    def value(self, projected: Array, sums: Columns | None = None) -> float:
         """Half the squared misfit in units of its variance, ``(<b, b> - s <Ax, b>) / (2 sigma^2)`` at the fitted s."""
-        square, product = self._products(projected)
+        square, product = self._products(self.sums(projected) if sums is None else sums)
         misfit = self._square - product**2 / square if square > 0 else self._square
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
-    def _products(self, projected: Array) -> tuple[float, float]:
-        """<Ax, Ax> and <Ax, b>, with one message between ranks; those of the last projections are kept."""
-        if self._last is None or self._last[0] is not projected:
-            square, product = self.place.comm.total(kernels(projected).sums.products(projected, self.signal))
-            self._last = projected, float(square), float(product)
-        return self._last[1:]
+    def _products(self, sums: Columns) -> tuple[float, float]:
+        """<Ax, Ax> and <Ax, b>, with one message between ranks; the last ones are kept."""
+        if self._added is None or self._added[0] is not sums:
+            square, product = self.place.comm.total(sums)
+            self._added = sums, float(square), float(product)
+        return self._added[1:]
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""
@@ -221,8 +240,7 @@ class HaadfLeastSquares:
         array_module(projected).multiply(projected, np.float32(gain), out=self._misfit)
         self._misfit -= self.signal
         self._misfit *= np.float32(weight * gain / self.variance)
-        self.projector.adjoint(self._misfit, self._scratch)
-        self.contrast.pullback(volume, self._scratch, out, add=add)
+        self.projector.adjoint_pullback(self._misfit, self.contrast, volume, self._scratch, out, add=add)
 
     def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""

@@ -1,8 +1,11 @@
 """Total variation and its proximal operator with non-negativity, in a diagonal metric."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 
@@ -53,26 +56,24 @@ class TotalVariation:
         Returns the two terms of that sum at `out`, the TV first. Without a fixed number of iterations the inner loop
         goes on until the duality gap, by which the cost of `out` may exceed the least one, is at most `allowed_gap`.
         """
+        return self.begin_prox(noisy, inverse, step, out, allowed_gap=allowed_gap)()
+
+    def begin_prox(
+        self, noisy: Array, inverse: Array, step: float, out: Array, *, allowed_gap: float = 0.0
+    ) -> Callable[[], tuple[float, float]]:
+        """`prox`, whose terms the returned function gives: it waits, so that a GPU can be given more before."""
         if not self._active:
             array_module(noisy).maximum(noisy, np.float32(0), out=out)
             columns = kernels(noisy).sums.distance(out, noisy, inverse)
-            return 0.0, float(self.place.comm.total(columns)) / (2 * step)
+            return lambda: (0.0, float(self.place.comm.total(columns)) / (2 * step))
         weight = np.float32(step) * self.weights
         noisy, inverse = self._halo.extended(noisy, inverse)
         if self._dual is None:
             self._allocate(noisy)
-        done = 0
-        while True:
-            for _ in range(self._inner):
-                self._ascend(noisy, inverse, weight)
-            done += self._inner
-            value, gap, moved = self._finish(noisy, inverse, weight, out)
-            if self._iterations or not gap > allowed_gap or done >= _MOST:
-                break
-            self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
-        if not self._iterations and gap < 0.5 * allowed_gap:
-            self._inner = max(_FEWEST, self._inner * 3 // 4)
-        return value, moved / (2 * step)
+        columns = self._iterated(noisy, inverse, weight, out)
+        if not self._iterations:
+            columns = self._closed(columns, noisy, inverse, weight, out, allowed_gap)
+        return lambda: self._terms(columns, step)
 
     def forget(self) -> None:
         """Drop the kept dual field: the next call of `prox` starts as the first one did."""
@@ -85,20 +86,50 @@ class TotalVariation:
         self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
         self._spare = kernels(like).tv.spare(self._dual)
 
-    def _ascend(self, noisy: Array, inverse: Array, weight: np.ndarray) -> None:
-        tv = kernels(noisy).tv
-        self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
-        self._halo.exchange(self._dual)
+    def _closed(
+        self, columns: Columns, noisy: Array, inverse: Array, weight: np.ndarray, out: Array, allowed_gap: float
+    ) -> Columns:
+        """Iterate on until the gap is at most the allowed one, and note how many iterations to begin with next time."""
+        done, gap = self._inner, self._sums(columns)[1]
+        while gap > allowed_gap and done < _MOST:
+            self._inner = min(self._inner + max(1, self._inner // 2), _MOST)
+            columns = self._iterated(noisy, inverse, weight, out)
+            done, gap = done + self._inner, self._sums(columns)[1]
+        if gap < 0.5 * allowed_gap:
+            self._inner = max(_FEWEST, self._inner * 3 // 4)
+        return columns
 
-    def _finish(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> tuple[float, float, float]:
-        """Write the prox of the dual as it is; return its weighted TV, its gap, its distance."""
-        target = self._halo.room_for(out)
-        total, paired, moved = kernels(noisy).tv.finish(noisy, inverse, weight, self._dual, target, self.anisotropic)
-        if target is not out:
-            out[:] = target[self._halo.own]
+    def _terms(self, columns: Columns, step: float) -> tuple[float, float]:
+        value, _, moved = self._sums(columns)
+        return value, moved / (2 * step)
+
+    def _sums(self, columns: Columns) -> tuple[float, float, float]:
+        """From the column sums of `finish`: the weighted TV, the gap, the distance."""
+        total, paired, moved = columns
         sums = self._summed(np.stack([total, total - paired, moved]))
         value, gap = sums[:2] @ self.weights.astype(np.float64)
         return float(value), float(gap), float(sums[2].sum())
+
+    def _iterated(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Columns:
+        """Iterate, and write the prox of the dual as it then is; the column sums of `finish`."""
+        target = self._halo.room_for(out)
+        columns = self._ascended(noisy, inverse, weight, target)
+        if target is not out:
+            out[:] = target[self._halo.own]
+        return columns
+
+    def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Columns:
+        """Iterate and finish. Slabs show each other their borders after every iteration."""
+        tv, done = kernels(noisy).tv, 0
+        if self.place.comm.size > 1:
+            for _ in range(self._inner):
+                self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
+                self._halo.exchange(self._dual)
+            done = self._inner
+        self._dual, self._spare, columns = tv.prox(
+            noisy, inverse, weight, self._dual, self._spare, out, self._inner - done, self.anisotropic
+        )
+        return columns
 
     def _summed(self, columns: np.ndarray) -> np.ndarray:
         """Column sums (sum, channel, x) over all ranks' own columns: (sum, channel)."""

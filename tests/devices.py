@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusedtomo.arrays import on_gpu, to_host
+from fusedtomo.arrays import to_host
 from fusedtomo.placement import Placement
 from tests.fusedtomo.kernels import fake_cupy, host_build
 
@@ -84,13 +84,9 @@ class _Ferry:
                 _bring_back(there[key], host)
                 if result is there[key]:
                     return host
-            return tuple(map(_home, result)) if isinstance(result, tuple) else _home(result)
+            return tuple(map(to_host, result)) if isinstance(result, tuple) else to_host(result)
 
         return call
-
-
-def _home(result: Any) -> Any:
-    return result.get() if on_gpu(result) else result
 
 
 def _bring_back(array: Any, host: np.ndarray) -> None:

@@ -2,7 +2,8 @@
 
 Arrays are float32 and C-contiguous, on the host for `fusedtomo.kernels.numba` and on the device for
 `fusedtomo.kernels.cuda`; a volume is (channel, z, y, x), a stack (channel, tilt, t, x). Tables with one value a channel
-or tilt lie on the host, and so do all results: column sums, float64, one value for every x.
+or tilt lie on the host, and so do all results: column sums, float64, one value for every x. A GPU's may still be on
+their way there; whoever reads them waits.
 """
 
 from typing import Any, Protocol
@@ -10,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = Any  # numpy.ndarray or cupy.ndarray, which has no types
+Columns = Any  # numpy.ndarray, or fusedtomo.kernels.cuda.launch.Pending, which is read like one
 
 
-class Joseph(Protocol):
-    """The projector."""
+class Projection(Protocol):
+    """The projector, whoever computes it."""
 
     def forward(self, volume: Array, cos: np.ndarray, sin: np.ndarray, out: Array) -> None:
         """Line integrals of a volume, in voxels, into out, a stack."""
@@ -22,10 +24,29 @@ class Joseph(Protocol):
         """The transpose: a stack into out, a volume, or added to it."""
 
 
+class Joseph(Projection, Protocol):
+    """Our own projector."""
+
+    def adjoint_pullback(
+        self,
+        stack: Array,
+        cos: np.ndarray,
+        sin: np.ndarray,
+        volume: Array,
+        zeta: np.ndarray,
+        gamma: float,
+        floor: float,
+        scratch: Array,
+        out: Array,
+        add: bool,
+    ) -> None:
+        """`adjoint` of a stack (tilt, t, x), and `ZContrast.add_pullback` of that into out; scratch (z, y, x)."""
+
+
 class Poisson(Protocol):
     """The Poisson term of stacks."""
 
-    def divergence(self, projected: Array, counts: Array, gain: np.ndarray, eps: np.ndarray) -> np.ndarray:
+    def divergence(self, projected: Array, counts: Array, gain: np.ndarray, eps: np.ndarray) -> Columns:
         """Kullback-Leibler divergence of counts from gain * projected + eps: (channel, x)."""
 
     def residual(
@@ -37,32 +58,32 @@ class Poisson(Protocol):
 class Sums(Protocol):
     """Column sums of arrays (..., x), and the solver's elementwise steps."""
 
-    def dot(self, a: Array, b: Array) -> np.ndarray:
+    def dot(self, a: Array, b: Array) -> Columns:
         """Sums of a b: (x,)."""
 
-    def products(self, a: Array, b: Array) -> np.ndarray:
+    def products(self, a: Array, b: Array) -> Columns:
         """Sums of a^2 and of a b: (2, x)."""
 
-    def totals(self, a: Array) -> np.ndarray:
+    def totals(self, a: Array) -> Columns:
         """Sums of every channel: (channel, x)."""
 
-    def squared_change(self, new: Array, old: Array) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of (new - old)^2 and of new^2: twice (x,)."""
+    def squared_change(self, new: Array, old: Array) -> Columns:
+        """Sums of (new - old)^2 and of new^2: (2, x)."""
 
-    def distance(self, a: Array, b: Array, inverse: Array) -> np.ndarray:
+    def distance(self, a: Array, b: Array, inverse: Array) -> Columns:
         """Sums of (a - b)^2 / inverse: (x,)."""
 
-    def descend(self, volume: Array, gradient: Array, inverse: Array, step: float, out: Array) -> np.ndarray:
+    def descend(self, volume: Array, gradient: Array, inverse: Array, step: float, out: Array) -> Columns:
         """out = volume - step inverse gradient; returns sums of inverse gradient^2, (x,)."""
 
-    def extrapolate(self, new: Array, old: Array, step: float, out: Array) -> tuple[np.ndarray, np.ndarray]:
+    def extrapolate(self, new: Array, old: Array, step: float, out: Array) -> Columns:
         """out = max(new + step (new - old), 0); returns what `squared_change` does."""
 
 
 class TV(Protocol):
     """Total variation of volumes; a dual field is (channel, 3, z, y, x)."""
 
-    def total_variation(self, volume: Array, anisotropic: bool) -> np.ndarray:
+    def total_variation(self, volume: Array, anisotropic: bool) -> Columns:
         """Total variation: (channel, x)."""
 
     def spare(self, dual: Array) -> Array:
@@ -75,8 +96,21 @@ class TV(Protocol):
 
     def finish(
         self, noisy: Array, inverse: Array, weight: np.ndarray, dual: Array, out: Array, anisotropic: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The prox that a dual stands for, into out; its variation, pairing and squared distance, each (channel, x)."""
+    ) -> Columns:
+        """The prox that a dual stands for, into out; its variation, pairing and squared distance: (3, channel, x)."""
+
+    def prox(
+        self,
+        noisy: Array,
+        inverse: Array,
+        weight: np.ndarray,
+        dual: Array,
+        spare: Array,
+        out: Array,
+        iterations: int,
+        anisotropic: bool,
+    ) -> tuple[Array, Array, Columns]:
+        """`ascend`, so many times, then `finish`; returns dual and spare as `ascend` does, and what `finish` does."""
 
 
 class ZContrast(Protocol):

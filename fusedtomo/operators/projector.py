@@ -6,7 +6,8 @@ import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
 from fusedtomo.errors import InputError, nearest
-from fusedtomo.kernels.interface import Joseph
+from fusedtomo.kernels.interface import Projection
+from fusedtomo.operators.zcontrast import ZContrast
 
 
 class Projector:
@@ -52,6 +53,20 @@ class Projector:
         joseph.adjoint(source, self._cos, self._sin, target, add)
         return out
 
+    def adjoint_pullback(
+        self, stack: Array, contrast: ZContrast, volume: Array, scratch: Array, out: Array, *, add: bool = False
+    ) -> None:
+        """`contrast.pullback` at `volume` of the back-projection of stack (tilt, y, x), into out (element, z, y, x).
+
+        What is back-projected may lie in scratch (z, y, x) meanwhile. With `add` the result is added to what `out`
+        holds.
+        """
+        if self._kernels:
+            contrast.pullback(volume, self.adjoint(stack, scratch), out, add=add)
+        else:
+            own, zeta, gamma = kernels(stack).joseph, contrast.zeta, contrast.gamma
+            own.adjoint_pullback(stack, self._cos, self._sin, volume, zeta, gamma, 0.0, scratch, out, add)
+
     @property
     def _volume_rows(self) -> tuple[int, int]:
         return self.depth, self.width
@@ -86,7 +101,7 @@ def _is_astra(backend: str) -> bool:
     return backend == "astra"
 
 
-def _astra_kernels(angles: np.ndarray, depth: int, width: int) -> Joseph:
+def _astra_kernels(angles: np.ndarray, depth: int, width: int) -> Projection:
     from fusedtomo.operators import _astra  # an optional dependency
 
     return _astra.Kernels(angles, depth, width)

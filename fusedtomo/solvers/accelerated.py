@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels, relative, relative_change
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.objective import Objective
 from fusedtomo.solvers.solution import Callback, History, Solution
@@ -25,17 +26,19 @@ class _Point:
 
     volume: Array
     projected: dict[str, Array] = None  # type: ignore[assignment]  # `evaluated` comes first
-    terms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def smooth(self) -> float:
-        return sum(self.terms.values())
+    sums: dict[str, Columns] | None = None  # what the terms are made of; None where the volume is not evaluated
+    terms: dict[str, float] = field(default_factory=dict)  # once they were waited for
 
     def evaluated(self, objective: Objective) -> "_Point":
-        """Project the volume and take the smooth terms there."""
+        """Project the volume and sum up what the smooth terms there are made of; a GPU does so while we go on."""
         self.projected = objective.project(self.volume, self.projected)
-        self.terms = objective.smooth(self.projected)
+        self.sums, self.terms = objective.sums(self.projected), {}
         return self
+
+    def smooth(self, objective: Objective) -> float:
+        """The smooth part, which is waited for."""
+        self.terms = self.terms or objective.smooth(self.projected, self.sums)
+        return sum(self.terms.values())
 
     def like(self) -> "_Point":
         """Room for another point."""
@@ -62,28 +65,31 @@ class _Descent:
         one and the way to n the other, so that no pass over the volumes is spent on it.
         """
         objective, y = self.objective, self.y
-        if not y.terms:
+        if y.sums is None:
             y.evaluated(objective)
         objective.gradient(y.projected, y.volume, self._gradient)
-        slack = 1e-6 * abs(y.smooth)  # what float32 projections cannot resolve
         new = self._free()
         for _ in range(_MAX_TESTS):
-            slope = self._descend(1 / self.scale)
-            tv, distance = objective.tv.prox(
-                self._noisy, self.inverse, 1 / self.scale, new.volume, allowed_gap=allowed_gap
-            )
-            new.evaluated(objective)
-            model = y.smooth + distance - slope / (2 * self.scale)
+            tv, distance, slope = self._tried(new, allowed_gap)
+            there, here = new.smooth(objective), y.smooth(objective)
+            model = here + distance - slope / (2 * self.scale)
+            slack = 1e-6 * abs(here)  # what float32 projections cannot resolve
             # a value that is not finite fails every comparison: hand it on, the caller stops
-            if not new.smooth > model + slack or not np.isfinite(new.smooth):
+            if not there > model + slack or not np.isfinite(there):
                 break
             self.scale *= _TIGHTEN
         return new, tv
 
-    def _descend(self, step: float) -> float:
-        """What the prox is of: y less a gradient step; returns ||g||^2 in the inverse metric."""
-        sums, comm = kernels(self._noisy).sums, self.objective.place.comm
-        return float(comm.total(sums.descend(self.y.volume, self._gradient, self.inverse, step, self._noisy)))
+    def _tried(self, new: _Point, allowed_gap: float) -> tuple[float, float, float]:
+        """A step in the present metric, into `new`; its total variation, its distance, ||g||^2 in the inverse metric.
+
+        All of it is under way on a GPU before the first sum is waited for.
+        """
+        objective, step = self.objective, 1 / self.scale
+        columns = kernels(self._noisy).sums.descend(self.y.volume, self._gradient, self.inverse, step, self._noisy)
+        terms = objective.tv.begin_prox(self._noisy, self.inverse, step, new.volume, allowed_gap=allowed_gap)
+        new.evaluated(objective)
+        return *terms(), float(objective.place.comm.total(columns))
 
     def advance(self, new: _Point, momentum: float) -> float:
         """Take the new point, and extrapolate beyond it to where the next step starts; return how far it moved.
@@ -95,7 +101,7 @@ class _Descent:
         if not momentum:
             return relative_change(new.volume, old.volume, self.objective.place.comm)
         self.y = next(point for point in self._points if point is not old and point is not new)
-        self.y.terms = {}  # evaluated when a step starts there
+        self.y.sums = None  # evaluated when a step starts there
         columns = kernels(new.volume).sums.extrapolate(new.volume, old.volume, momentum, self.y.volume)
         return relative(columns, self.objective.place.comm)
 
@@ -124,6 +130,7 @@ def minimise(
     equations. Stops when the volume moved by less than `settings.tolerance` of itself three times running.
     """
     history, descent = History(callback), _Descent(objective, start)
+    descent.x.smooth(objective)
     total = history.record({**descent.x.terms, "tv": objective.tv.value(descent.x.volume)}, descent.x.volume)
     t, still, renewals, fall = 1.0, 0, _RENEWALS, abs(total)
     for _ in range(settings.max_iterations):

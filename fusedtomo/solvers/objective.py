@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, means
+from fusedtomo.kernels.interface import Columns
 from fusedtomo.losses import Loss
 from fusedtomo.placement import HERE, Placement
 from fusedtomo.proximal import TotalVariation
@@ -42,9 +43,14 @@ class Objective:
         """The model's projections of a volume (element, z, y, x), term by term."""
         return {name: term.loss.project(volume, out and out[name]) for name, term in self.terms.items()}
 
-    def smooth(self, projected: Mapping[str, Array]) -> dict[str, float]:
-        """The weighted smooth terms by name."""
-        return {name: term.weight * term.loss.value(projected[name]) for name, term in self.terms.items()}
+    def sums(self, projected: Mapping[str, Array]) -> dict[str, Columns]:
+        """What the smooth terms are made of, by name; a GPU's are on their way, and `smooth` waits for them."""
+        return {name: term.loss.sums(projected[name]) for name, term in self.terms.items()}
+
+    def smooth(self, projected: Mapping[str, Array], sums: Mapping[str, Columns] | None = None) -> dict[str, float]:
+        """The weighted smooth terms by name; sums: what `sums` made of the projections."""
+        sums = self.sums(projected) if sums is None else sums
+        return {name: term.weight * term.loss.value(projected[name], sums[name]) for name, term in self.terms.items()}
 
     def gradient(self, projected: Mapping[str, Array], volume: Array, out: Array) -> Array:
         """The gradient of the smooth part, into out (element, z, y, x)."""

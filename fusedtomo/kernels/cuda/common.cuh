@@ -1,7 +1,7 @@
 // In front of every source (see launch.py). Plain C++14 for NVRTC, no header; g++ compiles it too (tests, FUSEDTOMO_HOST).
 //
 // Arrays are C-contiguous with x, the tilt axis, last: neighbouring threads take neighbouring x, so that loads coalesce
-// and whatever depends on (tilt, t, z, y) alone is the same for a warp. Only total variation shares memory within a block;
+// and whatever depends on (tilt, t, z, y) alone is the same for a warp. Only total variation and fold share memory in a block;
 // no kernel uses atomics: every output belongs to one thread, which sums in a fixed order.
 
 typedef long long int64;
@@ -14,6 +14,17 @@ __device__ __forceinline__ int64 wide_product(int a, int b)
     int64 product;
     asm("mul.wide.s32 %0, %1, %2;" : "=l"(product) : "r"(a), "r"(b));
     return product;
+}
+
+__device__ __forceinline__ int float_bits(float value) { return __float_as_int(value); }
+__device__ __forceinline__ float float_of_bits(int bits) { return __int_as_float(bits); }
+// To two units in the last place, in a few instructions, and without a branch for numbers that do not occur here
+__device__ __forceinline__ float quotient(float a, float b) { return __fdividef(a, b); }
+__device__ __forceinline__ float root(float value)
+{
+    float result;
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
+    return result;
 }
 
 __device__ __forceinline__ float from_half(half_bits bits)

@@ -11,6 +11,7 @@
 //            L2: about 0.7 S T V; a block's 16 rays of 2 neighbouring tilts share most of their rows in L1
 //            L1: 2 S T V, the bound together with about 5 instructions per voxel and tilt
 //   adjoint  device memory: 4 R + 4 V written (+ 4 V read when it adds); L2: about 1.3 T V; L1: 8 T V
+//   adjoint_pullback, e elements: 4 R + 8 e V (+ 4 e V when it adds), and what adjoint takes of L2 and L1
 
 #ifndef RAYS
 #define RAYS 4  // neighbouring rays of a thread, forward
@@ -25,11 +26,18 @@
 #define VOXELS 8  // voxels along z of a thread, adjoint
 #endif
 
-#ifndef FORWARD_BLOCKS
-#define FORWARD_BLOCKS 3  // on a multiprocessor at least, which bounds the registers of a thread
-#endif
-#ifndef ADJOINT_BLOCKS
+// Blocks on a multiprocessor at least, which bounds the registers of a thread; some GPUs' code needs a few registers more
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 1000
+#define FORWARD_BLOCKS 3
 #define ADJOINT_BLOCKS 7
+#else
+#define FORWARD_BLOCKS 2
+#define ADJOINT_BLOCKS 5
+#endif
+#if !defined(__CUDA_ARCH__) || (__CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 1000)
+#define PULLBACK_BLOCKS 8
+#else
+#define PULLBACK_BLOCKS 5
 #endif
 
 #ifdef FUSEDTOMO_HALF_VOLUME
@@ -168,25 +176,29 @@ __device__ __forceinline__ void gather(const Pack<float> *at, int64 position, in
     }
 }
 
-// stack (channel, tilt, t, x) -> out (channel, z, y, x), or added to it.
+// The voxels of a thread of `adjoint` and its kin: VOXELS along z from z0 times WIDTH along x.
+struct Voxels {
+    int x, y, z0, channel;
+};
+
+// A block: blockDim.y voxels along y times VOXELS along z times 32 WIDTH columns.
+__device__ __forceinline__ Voxels voxels_of(int nx)
+{
+    const int x_blocks = (nx + 32 * WIDTH - 1) / (32 * WIDTH);
+    return Voxels{(int)(blockIdx.z % x_blocks * 32 + threadIdx.x) * WIDTH, (int)(blockIdx.x * blockDim.y + threadIdx.y),
+                  (int)blockIdx.y * VOXELS, (int)blockIdx.z / x_blocks};
+}
+
+// What all tilts give to a thread's voxels.
 // steps (tilt, 3): a voxel's position on the detector moves by [0] along y and by [1] along z, and is [2] for the first.
 // weights (tilt, 2): 1/h and 1/h^2; the weight max(0, 1 - |t_v - t| / h) / h of the rays on either side follows from them.
-// A block: blockDim.y voxels along y times VOXELS along z times 32 WIDTH columns.
-extern "C" __global__ void __launch_bounds__(128, ADJOINT_BLOCKS)
-adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const float *__restrict__ weights,
-        float *__restrict__ out, int n_tilts, int nt, int nz, int ny, int nx, int add)
+__device__ __forceinline__ void back_projected(const float *stack, const int64 *steps, const float *weights, const Voxels &v,
+                                               int n_tilts, int nt, int nx, float (*sum)[WIDTH])
 {
-    const int x_blocks = (nx + 32 * WIDTH - 1) / (32 * WIDTH), channel = blockIdx.z / x_blocks;
-    const int x = (blockIdx.z % x_blocks * 32 + threadIdx.x) * WIDTH;
-    const int y = blockIdx.x * blockDim.y + threadIdx.y, z0 = blockIdx.y * VOXELS;
-    if (x >= nx || y >= ny)
-        return;
-    const Pack<float> *at = &packed(stack + (int64)channel * n_tilts * nt * nx + x);
+    const Pack<float> *at = &packed(stack + (int64)v.channel * n_tilts * nt * nx + v.x);
     const int row = nx * (int)sizeof(float);
-
-    float sum[VOXELS][WIDTH] = {};
     for (int tilt = 0; tilt < n_tilts; ++tilt, at = shifted(at, nt, row)) {
-        const int64 z_step = steps[3 * tilt + 1], position = steps[3 * tilt + 2] + y * steps[3 * tilt] + z0 * z_step;
+        const int64 z_step = steps[3 * tilt + 1], position = steps[3 * tilt + 2] + v.y * steps[3 * tilt] + v.z0 * z_step;
         const float once = weights[2 * tilt], twice = weights[2 * tilt + 1];
         const int one_end = whole(position), other_end = whole(position + (VOXELS - 1) * z_step);
         if ((unsigned)one_end < (unsigned)(nt - 1) && (unsigned)other_end < (unsigned)(nt - 1))
@@ -194,11 +206,23 @@ adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const 
         else
             gather<true>(at, position, z_step, nt, row, once, twice, sum);
     }
+}
 
-    float *target = out + (((int64)channel * nz + z0) * ny + y) * nx + x;
+// stack (channel, tilt, t, x) -> out (channel, z, y, x), or added to it.
+extern "C" __global__ void __launch_bounds__(128, ADJOINT_BLOCKS)
+adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const float *__restrict__ weights,
+        float *__restrict__ out, int n_tilts, int nt, int nz, int ny, int nx, int add)
+{
+    const Voxels v = voxels_of(nx);
+    if (v.x >= nx || v.y >= ny)
+        return;
+    float sum[VOXELS][WIDTH] = {};
+    back_projected(stack, steps, weights, v, n_tilts, nt, nx, sum);
+
+    float *target = out + (((int64)v.channel * nz + v.z0) * ny + v.y) * nx + v.x;
 #pragma unroll
     for (int j = 0; j < VOXELS; ++j, target += (int64)ny * nx) {
-        if (z0 + j >= nz)
+        if (v.z0 + j >= nz)
             return;
         Pack<float> voxels = {};
         if (add)
@@ -207,5 +231,38 @@ adjoint(const float *__restrict__ stack, const int64 *__restrict__ steps, const 
         for (int c = 0; c < WIDTH; ++c)
             voxels.value[c] += sum[j][c];
         packed(target) = voxels;
+    }
+}
+
+// The back-projection of a stack (tilt, t, x), pulled back through the contrast as zcontrast.cu's `pullback` does:
+// volume, out (element, z, y, x), scale (element,).
+extern "C" __global__ void __launch_bounds__(128, PULLBACK_BLOCKS)
+adjoint_pullback(const float *__restrict__ stack, const int64 *__restrict__ steps, const float *__restrict__ weights,
+                 const float *__restrict__ volume, const float *__restrict__ scale, float gamma, float least,
+                 float *__restrict__ out, int n_elements, int n_tilts, int nt, int nz, int ny, int nx, int add)
+{
+    const Voxels v = voxels_of(nx);
+    if (v.x >= nx || v.y >= ny)
+        return;
+    float sum[VOXELS][WIDTH] = {};
+    back_projected(stack, steps, weights, v, n_tilts, nt, nx, sum);
+
+    int64 first = ((int64)v.z0 * ny + v.y) * nx + v.x;
+    for (int element = 0; element < n_elements; ++element, first += (int64)nz * ny * nx) {
+        const float factor = scale[element];
+#pragma unroll
+        for (int j = 0; j < VOXELS; ++j) {
+            const int64 i = first + (int64)j * ny * nx;
+            if (v.z0 + j >= nz)
+                break;
+            const Pack<float> x = packed(volume + i);
+            Pack<float> pulled = {};
+            if (add)
+                pulled = packed(out + i);
+#pragma unroll
+            for (int c = 0; c < WIDTH; ++c)
+                pulled.value[c] += pulled_back(x.value[c], factor, gamma, least, sum[j][c]);
+            packed(out + i) = pulled;
+        }
     }
 }

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fusedtomo.kernels.cuda import launch
+from fusedtomo.kernels.cuda.zcontrast import slope_scale
 
 _BLOCK, _ADJOINT_BLOCK = (32, 8), (32, 4)
 _RAYS, _TILTS, _VOXELS = 4, 4, 8  # work of a thread or block, see joseph.cu
@@ -33,18 +34,50 @@ def forward(volume: Any, cos: np.ndarray, sin: np.ndarray, out: Any) -> None:
 
 def adjoint(stack: Any, cos: np.ndarray, sin: np.ndarray, out: Any, add: bool) -> None:
     """Back-projection, the transpose of `forward`: stack (channel, tilt, t, x) -> out (channel, z, y, x); add: +=."""
+    _gather("adjoint", stack, cos, sin, out.shape[-3:-1], (out,), (), add)
+
+
+def adjoint_pullback(
+    stack: Any,
+    cos: np.ndarray,
+    sin: np.ndarray,
+    volume: Any,
+    zeta: np.ndarray,
+    gamma: float,
+    floor: float,
+    scratch: Any,
+    out: Any,
+    add: bool,
+) -> None:
+    """`adjoint` of a stack (tilt, t, x), and `zcontrast.add_pullback` of that into out (element, z, y, x).
+
+    In one pass; scratch (z, y, x) is left alone.
+    """
+    scale = launch.upload_floats(slope_scale(zeta, gamma))
+    args = (volume, scale, np.float32(gamma), np.float32(floor), out)
+    _gather("adjoint_pullback", stack[None], cos, sin, out.shape[-3:-1], args, (out.shape[0],), add)
+
+
+def _gather(
+    name: str,
+    stack: Any,
+    cos: np.ndarray,
+    sin: np.ndarray,
+    depth_and_width: tuple[int, int],
+    args: tuple[Any, ...],
+    counts: tuple[int, ...],
+    add: bool,
+) -> None:
+    """Launch a kernel that back-projects a stack (channel, tilt, t, x); args, counts: what it alone takes."""
     n_channels, n_tilts, nt, nx = stack.shape
-    nz, ny = out.shape[1:3]
+    nz, ny = depth_and_width
     steps, weights = _shadows(np.float64(cos).tobytes(), np.float64(sin).tobytes(), nz, ny, nt)
     width = launch.width(nx)
-    grid = (
-        launch.blocks(ny, _ADJOINT_BLOCK[1]),
-        launch.blocks(nz, _VOXELS),
-        launch.blocks(nx, 32 * width) * n_channels,
-    )
-    sizes = map(np.int32, (n_tilts, nt, nz, ny, nx, add))
-    args = (stack, launch.upload(steps), launch.upload(weights), out, *sizes)
-    launch.launch("joseph", "adjoint", grid, _ADJOINT_BLOCK, args, (f"WIDTH={width}", f"VOXELS={_VOXELS}"))
+    across = launch.blocks(nx, 32 * width)
+    grid = launch.blocks(ny, _ADJOINT_BLOCK[1]), launch.blocks(nz, _VOXELS), across * n_channels
+    sizes = map(np.int32, (*counts, n_tilts, nt, nz, ny, nx, add))
+    args = (stack, launch.upload(steps), launch.upload(weights), *args, *sizes)
+    launch.launch("joseph", name, grid, _ADJOINT_BLOCK, args, (f"WIDTH={width}", f"VOXELS={_VOXELS}"))
 
 
 @lru_cache(maxsize=64)

@@ -1,13 +1,13 @@
 """How a .cu file beside this module becomes a running kernel, and the only place that touches CuPy.
 
 A kernel is compiled on its first launch for the device at hand, by NVRTC, without any header; CuPy keeps the binary on
-disk. Launches go to the calling thread's current stream, and nothing waits for them but `download`: threads with
-streams of their own run side by side and share nothing but compiled kernels.
+disk. Launches go to the calling thread's current stream, and nothing waits for them but whoever reads what was
+downloaded: threads with streams of their own run side by side and share nothing but compiled kernels.
 Tests replace `launch`, `empty`, `upload` and `download` by their NumPy twins and run the same sources on the CPU.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 OPTIONS = ("--std=c++14",)
 _FOLDER = Path(__file__).parent
+_HEADERS = {"tv": "tv.cuh", "tv_prox": "tv.cuh", "zcontrast": "power.cuh", "joseph": "power.cuh"}  # after common.cuh
 _LARGEST_GRID = (2**31 - 1, 65535, 65535)  # CUDA's limits
 
 
@@ -62,9 +63,48 @@ def upload_floats(values: Any) -> Any:
     return upload(np.ascontiguousarray(values, np.float32))
 
 
-def download(array: Any) -> np.ndarray:
-    """An array's copy on the host, after everything launched before it."""
-    return array.get()
+class Pending:
+    """An array on its way to the host, read-only: `get`, or any use as a NumPy array, waits until it is there.
+
+    What is launched after it was asked for is not waited for, so that a GPU need not stand idle while the host reads.
+    """
+
+    def __init__(self, array: Any):
+        import cupy
+
+        self._memory = cupy.cuda.alloc_pinned_memory(array.nbytes)
+        self._host = np.frombuffer(self._memory, array.dtype, array.size).reshape(array.shape)
+        array.get(out=self._host, blocking=False)
+        self._arrived = cupy.cuda.Event(disable_timing=True)
+        self._arrived.record()
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+
+    def get(self) -> np.ndarray:
+        """The array, once it is there."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+            self._arrived = None
+        return self._host
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.get(), dtype)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return self.get()[key]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.get())
+
+    def __del__(self) -> None:
+        self.get()  # else its memory might be given to another while it is still written to
+
+
+def download(array: Any) -> Pending:
+    """An array's copy on the host, after everything launched before it; nothing waits for it before it is used."""
+    return Pending(array)
 
 
 def blocks(n: int, size: int) -> int:
@@ -79,8 +119,9 @@ def width(nx: int) -> int:
 
 @cache
 def source_text(source: str) -> str:
-    """What is compiled: common.cuh in front of the .cu file, as CuPy's cache of binaries does not follow #include."""
-    return "\n".join((_FOLDER / name).read_text() for name in ("common.cuh", f"{source}.cu"))
+    """What is compiled: its headers in front of the .cu file, as CuPy's cache of binaries does not follow #include."""
+    names = "common.cuh", _HEADERS.get(source), f"{source}.cu"
+    return "\n".join((_FOLDER / name).read_text() for name in names if name)
 
 
 def check(name: str, grid: Sequence[int], args: Sequence[Any]) -> None:

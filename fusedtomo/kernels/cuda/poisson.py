@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 
 from fusedtomo.kernels.cuda import launch, sums
+from fusedtomo.kernels.cuda.launch import Pending
 
 _BLOCK, _PER_THREAD = 256, 4
 
 
-def divergence(projected: Any, counts: Any, gain: np.ndarray, eps: np.ndarray) -> np.ndarray:
+def divergence(projected: Any, counts: Any, gain: np.ndarray, eps: np.ndarray) -> Pending:
     """Kullback-Leibler divergence of counts from gain * projected + eps, summed over tilt and t.
 
     projected, counts: float32 (element, tilt, t, x); gain, eps: float32 host arrays (element,).
     Returns float64 (element, x).
     """
     args = (projected, counts, launch.upload_floats(gain), launch.upload_floats(eps))
-    return sums.column_sums("poisson", "divergence", args, projected.shape, groups=projected.shape[0])[0]
+    n_elements = projected.shape[0]
+    return sums.column_sums("poisson", "divergence", args, projected.shape, (n_elements,), groups=n_elements)
 
 
 def residual(projected: Any, counts: Any, gain: np.ndarray, eps: np.ndarray, weight: np.ndarray, out: Any) -> None:

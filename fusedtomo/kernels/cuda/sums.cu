@@ -1,6 +1,6 @@
 // Column sums in float64, and the elementwise steps of the solver.
 //
-// A sum's thread adds up WIDTH columns of one chunk of rows; `fold` then adds chunks, 64 at a time, until one is left. The
+// A sum's thread adds up WIDTH columns of one chunk of rows; `fold` then adds the chunks (fold.cu). The
 // order depends on the number of rows alone: a column has the same bits in a volume and in any slab of it.
 //
 // Device memory traffic per voxel: dot, products, squared_change 8 bytes, totals 4, distance 12, descend 16, extrapolate 12;
@@ -88,17 +88,6 @@ distance(const float *__restrict__ a, const float *__restrict__ b, const float *
             const float move = u.value[j] - v.value[j];
             sum[0][j] += (double)(move * move / d.value[j]);
         }
-    });
-}
-
-// partial (group, row, x) -> out (group, chunk, x)
-extern "C" __global__ void __launch_bounds__(256)
-fold(const double *__restrict__ partial, double *__restrict__ out, int rows, int chunk_rows, int nx)
-{
-    column_sums<1>(out, rows, chunk_rows, nx, [&](int64 i, double (*sum)[WIDTH]) {
-#pragma unroll
-        for (int j = 0; j < WIDTH; ++j)
-            sum[0][j] += partial[i + j];
     });
 }
 

@@ -27,25 +27,6 @@
 #define FITTING BLOCKS
 #endif
 
-#ifdef FUSEDTOMO_HALF_DUALS
-typedef half_bits dual_t;
-#else
-typedef float dual_t;
-#endif
-
-// A projected component. `short_of_one`: the voxel's vector is well inside the unit ball and may be rounded to nearest; on
-// the sphere, half precision rounds toward zero so that no vector leaves the ball.
-__device__ __forceinline__ void store(float *at, float value, bool) { *at = value; }
-__device__ __forceinline__ void store(half_bits *at, float value, bool short_of_one)
-{
-    *at = short_of_one ? to_half(value) : to_half_toward_zero(value);
-}
-
-__device__ __forceinline__ float norm(float z, float y, float x, int anisotropic)
-{
-    return anisotropic ? fabsf(z) + fabsf(y) + fabsf(x) : sqrtf(fmaf(z, z, fmaf(y, y, x * x)));
-}
-
 // partial (channel, chunk and y, x): sums over z of the gradient's norm
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 total_variation(const float *__restrict__ volume, double *__restrict__ partial, int nz, int ny, int nx, int planes,
@@ -127,8 +108,8 @@ __device__ __forceinline__ Voxels made(const Problem &p, const Path &path, const
         v.pz.value[j] = load(&r.pz.value[j]);
         v.py.value[j] = load(&r.py.value[j]);
         v.px.value[j] = load(&r.px.value[j]);
-        const float l = (v.pz.value[j] - above.value[j]) + (v.py.value[j] - before_y) + (v.px.value[j] - before_x);
-        v.u.value[j] = fmaxf(0.0f, fmaf(-p.weight * r.inverse.value[j], l, r.noisy.value[j]));
+        const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, before{above.value[j], before_y, before_x};
+        v.u.value[j] = primal(r.noisy.value[j], r.inverse.value[j], p.weight, here, before);
         before_x = v.px.value[j];
     }
     return v;
@@ -223,11 +204,7 @@ __device__ __forceinline__ void march(const Problem &p, int nz, int ny, int nx, 
     }
 }
 
-__device__ __forceinline__ float clamp(float value) { return fminf(1.0f, fmaxf(-1.0f, value)); }
-
 // spare = dual - step grad(primal(dual)) projected on unit balls; the dual of a channel without weight stays as it is.
-// step: 1.75 / (6 weight (inverse here + the largest of those ahead)): 1.75 times the block form of Pock and Chambolle's
-// diagonal preconditioner (ICCV 2011, lemma 2).
 // noisy, inverse (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
@@ -238,18 +215,11 @@ ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     dual_t *out = spare + 3 * (p.noisy - noisy);
     Pack<dual_t> stored[3];
     march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
-        const float pz = v.pz.value[j], py = v.py.value[j], px = v.px.value[j];
-        const float tau = p.weight > 0.0f ? 1.75f / (6.0f * p.weight * (v.inverse.value[j] + a.largest)) : 0.0f;
-        float rz = fmaf(-tau, a.dz, pz), ry = fmaf(-tau, a.dy, py), rx = fmaf(-tau, a.dx, px);
-        const float square = fmaf(rz, rz, fmaf(ry, ry, rx * rx));
-        const float shrink = square > 1.0f ? rsqrtf(square) : 1.0f;
-        const bool short_of_one = anisotropic || square < 0.998f;
-        rz = anisotropic ? clamp(rz) : rz * shrink;
-        ry = anisotropic ? clamp(ry) : ry * shrink;
-        rx = anisotropic ? clamp(rx) : rx * shrink;
-        store(&stored[0].value[j], rz, short_of_one);
-        store(&stored[1].value[j], ry, short_of_one);
-        store(&stored[2].value[j], rx, short_of_one);
+        const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, slope{a.dz, a.dy, a.dx};
+        const Stored moved = ascended(here, slope, dual_step(p.weight, v.inverse.value[j], a.largest), anisotropic);
+        stored[0].value[j] = moved.z;
+        stored[1].value[j] = moved.y;
+        stored[2].value[j] = moved.x;
         if (j == WIDTH - 1)
             for (int component = 0; component < 3; ++component)
                 packed(out + i + component * voxels) = stored[component];
@@ -268,10 +238,10 @@ finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     float *target = out + (p.noisy - noisy);
     double sum[3][WIDTH] = {};  // variation, pairing, distance
     march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
-        const float move = v.u.value[j] - v.noisy.value[j], pz = v.pz.value[j], py = v.py.value[j], px = v.px.value[j];
-        sum[0][j] += (double)norm(a.dz, a.dy, a.dx, anisotropic);
-        sum[1][j] -= (double)fmaf(a.dz, pz, fmaf(a.dy, py, a.dx * px));
-        sum[2][j] += (double)(move * move / v.inverse.value[j]);
+        const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, slope{a.dz, a.dy, a.dx};
+        sum[0][j] += (double)norm(slope.z, slope.y, slope.x, anisotropic);
+        sum[1][j] += paired(slope, here);
+        sum[2][j] += (double)moved_by(v.u.value[j], v.noisy.value[j], v.inverse.value[j]);
         if (j == 0)
             packed(target + i) = v.u;
     });

@@ -1,14 +1,16 @@
-"""GPU kernels of total variation; arguments as in `fusedtomo.kernels.numba.tv`, the sources in tv.cu.
+"""GPU kernels of total variation; arguments as in `fusedtomo.kernels.numba.tv`, the sources in tv.cu and tv_prox.cu.
 
 Volumes are float32 (channel, z, y, x), dual fields float32 or float16 (channel, 3, z, y, x), weights float32 host
 arrays (channel,); `anisotropic` sums the absolute values of a gradient's components instead of its norm.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from fusedtomo.kernels.cuda import launch, sums
+from fusedtomo.kernels.cuda.launch import Pending
 
 _PLANES = 32  # voxels that a thread walks along z
 _TILE = (
@@ -17,14 +19,17 @@ _TILE = (
 )  # threads along x and y of a block: small ones, as many as a multiprocessor holds, wait for each other least
 _WIDEST = 2  # voxels along x of a thread
 _BLOCKS = {1: 8, 2: 5}  # on a multiprocessor, by the voxels of a thread
+_PROX_TILE, _MARGIN = (16, 32), 5  # threads of a block of tv_prox.cu, and voxels of its tile that are not its own
+_FEWEST = 100  # of those blocks, one a multiprocessor: with fewer, small blocks that read more are faster
+_MOST = 2**31  # voxels of a channel: it addresses them with 32 bits
 
 
-def total_variation(volume: Any, anisotropic: bool) -> np.ndarray:
+def total_variation(volume: Any, anisotropic: bool) -> Pending:
     """Total variation by column, float64 (channel, x); zero differences at the last plane of each axis."""
     partial = _partial(volume.shape, 1)
     args = (volume, partial, *_sizes(volume.shape, anisotropic))
     _launch("total_variation", volume.shape, args)
-    return sums.fold(partial)
+    return sums.fold(partial, volume.shape[:1])
 
 
 def spare(dual: Any) -> Any:
@@ -42,34 +47,88 @@ def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, 
     return spare, dual
 
 
-def finish(
-    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def finish(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool) -> Pending:
     """Write the volume that a dual stands for into out; return its variation, pairing and distance by column.
 
-    They are its total variation, its pairing with the dual, and its ``(out - noisy)^2 / inverse``, all float64
-    (channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
+    They are its total variation, its pairing with the dual, and its ``(out - noisy)^2 / inverse``, float64
+    (3, channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
     partial = _partial(noisy.shape, 3)
     args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
     _launch("finish", noisy.shape, args, dual)
-    variation, pairing, moved = sums.fold(partial).reshape(3, noisy.shape[0], noisy.shape[3])
-    return variation, pairing, moved
+    return sums.fold(partial, (3, noisy.shape[0]))
+
+
+def prox(
+    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, iterations: int, anisotropic: bool
+) -> tuple[Any, Any, Pending]:
+    """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns, with their bits.
+
+    Where blocks fill a device, two ascents are one pass, and the last two with `finish`.
+    """
+    worth = prod(_tiles(noisy.shape)) >= _FEWEST and prod(noisy.shape[1:]) < _MOST
+    pairs = iterations // 2 if worth else 0
+    for _ in range(iterations - 2 * pairs):
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    for _ in range(pairs - 1):
+        _launch_pair("ascend_twice", noisy, inverse, weight, dual, spare, (), anisotropic)
+        dual, spare = spare, dual
+    if not pairs:
+        return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
+    partial = _partial(noisy.shape, 3)
+    _launch_pair("prox", noisy, inverse, weight, dual, spare, (out, partial), anisotropic)
+    return spare, dual, sums.fold(partial, (3, noisy.shape[0]))
+
+
+def _launch_pair(
+    name: str,
+    noisy: Any,
+    inverse: Any,
+    weight: np.ndarray,
+    dual: Any,
+    spare: Any,
+    more: tuple[Any, ...],
+    anisotropic: bool,
+) -> None:
+    """Launch a kernel of tv_prox.cu; more: what it writes beside the spare."""
+    sizes = map(np.int32, (*noisy.shape[1:], _march(noisy.shape[1]), anisotropic))
+    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, *more, *sizes)
+    defines = (f"WIDTH={_width(noisy.shape)}", f"PLANES={_PLANES}", *_tile(_PROX_TILE))
+    launch.launch("tv_prox", name, _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
+
+
+def _tiles(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The blocks of tv_prox.cu: by what is a tile's own along x and y, and by marches along z."""
+    n_channels, nz, ny, nx = shape
+    width = _width(shape)
+    own = (_PROX_TILE[0] * width - _MARGIN) // width * width, _PROX_TILE[1] - _MARGIN
+    return launch.blocks(nx, own[0]), launch.blocks(ny, own[1]), launch.blocks(nz, _march(nz)) * n_channels
+
+
+def _march(nz: int) -> int:
+    """Planes that a block of tv_prox.cu is for; it makes five more."""
+    return 2 * _PLANES if nz > 2 * _PLANES else _PLANES
 
 
 def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any = None) -> None:
     n_channels, nz, ny, nx = shape
-    width = 1 if dual is None else min(launch.width(nx), _WIDEST)
+    width = 1 if dual is None else _width(shape)
     across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
-    defines: tuple[str, ...] = (
-        f"WIDTH={width}",
-        f"TILE_X={_TILE[0]}",
-        f"TILE_Y={_TILE[1]}",
-        f"BLOCKS={_BLOCKS[width]}",
-    )
-    if dual is not None and dual.dtype == np.float16:
-        defines += ("FUSEDTOMO_HALF_DUALS",)
-    launch.launch("tv", name, (*across, launch.blocks(nz, _PLANES) * n_channels), _TILE, args, defines)
+    defines = (f"WIDTH={width}", *_tile(_TILE), f"BLOCKS={_BLOCKS[width]}")
+    grid = (*across, launch.blocks(nz, _PLANES) * n_channels)
+    launch.launch("tv", name, grid, _TILE, args, defines + _halves(dual))
+
+
+def _tile(tile: tuple[int, int]) -> tuple[str, str]:
+    return f"TILE_X={tile[0]}", f"TILE_Y={tile[1]}"
+
+
+def _width(shape: tuple[int, ...]) -> int:
+    return min(launch.width(shape[3]), _WIDEST)
+
+
+def _halves(dual: Any) -> tuple[str, ...]:
+    return ("FUSEDTOMO_HALF_DUALS",) if dual is not None and dual.dtype == np.float16 else ()
 
 
 def _sizes(shape: tuple[int, ...], anisotropic: bool) -> tuple[np.int32, ...]:

@@ -12,18 +12,25 @@ _BLOCK = 256
 def density(volume: Any, zeta: np.ndarray, gamma: float, out: Any) -> None:
     """out (z, y, x) = sum_i (zeta_i x_i)^gamma; volume (element, z, y, x) >= 0, zeta float32 host array (element,)."""
     args = (volume, launch.upload_floats(zeta), np.float32(gamma), out, np.int32(volume.shape[0]), np.int64(out.size))
-    launch.launch("zcontrast", "density", _grid(out), (_BLOCK, 1), args)
+    _launch("density", out, args)
 
 
 def add_pullback(
     volume: Any, zeta: np.ndarray, gamma: float, cotangent: Any, floor: float, out: Any, add: bool
 ) -> None:
     """out_i = gamma zeta_i^gamma max(x_i, floor)^(gamma - 1) * cotangent, or added to it; cotangent (z, y, x)."""
-    scale = (gamma * zeta.astype(np.float64) ** gamma).astype(np.float32)
     sizes = (np.int32(volume.shape[0]), np.int64(cotangent.size), np.int32(add))
-    args = (volume, launch.upload_floats(scale), np.float32(gamma), cotangent, np.float32(floor), out, *sizes)
-    launch.launch("zcontrast", "pullback", _grid(cotangent), (_BLOCK, 1), args)
+    scale = launch.upload_floats(slope_scale(zeta, gamma))
+    args = (volume, scale, np.float32(gamma), cotangent, np.float32(floor), out, *sizes)
+    _launch("pullback", cotangent, args)
 
 
-def _grid(image: Any) -> tuple[int, int, int]:
-    return launch.blocks(image.size, _BLOCK), 1, 1
+def slope_scale(zeta: np.ndarray, gamma: float) -> np.ndarray:
+    """gamma zeta^gamma, by which x^(gamma - 1) is multiplied in the derivative."""
+    return (gamma * zeta.astype(np.float64) ** gamma).astype(np.float32)
+
+
+def _launch(name: str, image: Any, args: tuple[Any, ...]) -> None:
+    width = 4 if image.size % 4 == 0 else 1
+    grid = launch.blocks(image.size, _BLOCK * width), 1, 1
+    launch.launch("zcontrast", name, grid, (_BLOCK, 1), args, (f"WIDTH={width}",))

@@ -16,6 +16,7 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
 
+from fusedtomo.kernels.numba import zcontrast
 from fusedtomo.kernels.numba.jit import Doubles, Floats, njit, prange
 from fusedtomo.kernels.numba.simd import PAIR_LANES, add_pairs
 
@@ -306,3 +307,20 @@ def adjoint(stack: Floats, cos: Doubles, sin: Doubles, out: Floats, add: bool) -
             part = stack[channel, first : first + _GROUP]
             _load_rows(part, x0, width, c, s, z0, y0, centres, (height, length), span, buffer, corner)
             _gather_tile(c, s, buffer, corner, span, line, add or first > 0, target)
+
+
+def adjoint_pullback(
+    stack: Floats,
+    cos: Doubles,
+    sin: Doubles,
+    volume: Floats,
+    zeta: Floats,
+    gamma: float,
+    floor: float,
+    scratch: Floats,
+    out: Floats,
+    add: bool,
+) -> None:
+    """`adjoint` of a stack (tilt, t, x) into scratch (z, y, x), and `zcontrast.add_pullback` of that into out."""
+    adjoint(stack[None], cos, sin, scratch[None], False)
+    zcontrast.add_pullback(volume, zeta, gamma, scratch, floor, out, add)

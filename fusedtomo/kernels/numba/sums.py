@@ -100,12 +100,11 @@ def _squared_change(new: Floats, old: Floats, changes: Doubles, squares: Doubles
                 square[x] += np.float64(u[x]) * np.float64(u[x])
 
 
-def squared_change(new: Floats, old: Floats) -> tuple[Doubles, Doubles]:
-    """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> twice (x,) float64."""
+def squared_change(new: Floats, old: Floats) -> Doubles:
+    """Column sums of (new - old)^2 and of new^2: two arrays (..., x) -> (2, x) float64."""
     sums = np.zeros((2, _CHUNKS, new.shape[-1]), np.float64)
     _squared_change(new.reshape(-1, new.shape[-1]), old.reshape(-1, old.shape[-1]), sums[0], sums[1])
-    change, square = fold(sums)
-    return change, square
+    return fold(sums)
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -163,10 +162,9 @@ def _extrapolate(new: Floats, old: Floats, step: np.float32, out: Floats, change
                 o[x] = max(value + step * move, np.float32(0.0))
 
 
-def extrapolate(new: Floats, old: Floats, step: float, out: Floats) -> tuple[Doubles, Doubles]:
+def extrapolate(new: Floats, old: Floats, step: float, out: Floats) -> Doubles:
     """out = max(new + step (new - old), 0); all (..., x) of one shape. Returns what `squared_change` does."""
     sums = np.zeros((2, _CHUNKS, out.shape[-1]), np.float64)
     u, v, o = (a.reshape(-1, a.shape[-1]) for a in (new, old, out))
     _extrapolate(u, v, np.float32(step), o, sums[0], sums[1])
-    change, square = fold(sums)
-    return change, square
+    return fold(sums)

@@ -256,10 +256,8 @@ def _finish(
             _sum_plane(e, e, p[0, end], p[1, end], p[2, end], anisotropic, *sums)
 
 
-def finish(
-    noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, out: Floats, anisotropic: bool
-) -> tuple[Doubles, Doubles, Doubles]:
-    """The prox that a dual stands for, into out (channel, z, y, x), and three column sums, (channel, x) float64.
+def finish(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, out: Floats, anisotropic: bool) -> Doubles:
+    """The prox that a dual stands for, into out (channel, z, y, x), and column sums (3, channel, x), float64.
 
     They are its total variation TV(x), the pairing ``<x, L p> = -<grad x, p>`` and ``(x - noisy)^2 / inverse``;
     weight (TV - pairing) >= 0 is the duality gap, by which the prox's cost may exceed its least.
@@ -267,7 +265,23 @@ def finish(
     n_channels, nz, _, nx = noisy.shape
     total, paired, moved = np.zeros((3, n_channels, -(-nz // _BAND), nx), np.float64)
     _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved)
-    return fold(total), fold(paired), fold(moved)
+    return np.stack([fold(total), fold(paired), fold(moved)])
+
+
+def prox(
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    spare: Floats,
+    out: Floats,
+    iterations: int,
+    anisotropic: bool,
+) -> tuple[Floats, Floats, Doubles]:
+    """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns."""
+    for _ in range(iterations):
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
 
 
 @njit(parallel=True, cache=True, nogil=True)

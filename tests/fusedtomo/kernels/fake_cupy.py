@@ -110,8 +110,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def get(self, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
         """A copy on the host."""
         record.add("to host", str(self.dtype), self.nbytes)
-        record.add("wait", "get")
-        return np.array(self._host, order=order)
+        if out is not None:
+            out[...] = self._host
+        if blocking:
+            record.add("wait", "get")
+        else:
+            assert out is not None, "a copy that nobody waits for needs pinned memory"
+        return np.array(self._host, order=order) if out is None else out
 
     def __array__(self, dtype=None):
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
@@ -442,6 +447,7 @@ _CUDA = {
     "get_current_stream": lambda device_id=-1: _stack()[-1],
     "Event": CudaEvent,
     "get_elapsed_time": lambda start, end: 1e3 * (end.seconds - start.seconds),
+    "alloc_pinned_memory": bytearray,
     "Device": lambda device=0: SimpleNamespace(id=device, use=lambda: None),
     "runtime": SimpleNamespace(
         getDevice=lambda: 0,

@@ -25,6 +25,23 @@ static Extent gridDim, blockDim, blockIdx, threadIdx;
 
 static inline float rsqrtf(float value) { return 1.0f / sqrtf(value); }
 
+static inline int float_bits(float value)
+{
+    int bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static inline float float_of_bits(int bits)
+{
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static inline float quotient(float a, float b) { return a / b; }
+static inline float root(float value) { return sqrtf(value); }
+
 static inline long long wide_product(int a, int b) { return (long long)a * b; }
 
 static inline float from_half(unsigned short bits)

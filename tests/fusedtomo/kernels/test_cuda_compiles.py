@@ -19,17 +19,22 @@ from fusedtomo.kernels.cuda import launch
 
 # Bytes that a thread may spill on a V100 (CUDA 12 is the last that knows it), A100, H100 and H200; and on a B200 and an
 # RTX 50, which nothing was made for in particular, where a few lie around a slow path.
-ARCHITECTURES = {"sm_70": 0, "sm_80": 0, "sm_90": 0, "sm_100": 24, "sm_120": 24}
+ARCHITECTURES = {"sm_70": 0, "sm_80": 0, "sm_90": 0, "sm_100": 8, "sm_120": 24}
 VARIANTS = [
     ("joseph", ("WIDTH=1",)),
     ("joseph", ("WIDTH=2",)),
     ("joseph", ("WIDTH=4",)),
     ("joseph", ("WIDTH=4", "FUSEDTOMO_HALF_VOLUME")),
-    ("zcontrast", ()),
+    ("zcontrast", ("WIDTH=1",)),
+    ("zcontrast", ("WIDTH=4",)),
     ("poisson", ()),
     ("tv", ("WIDTH=1", "BLOCKS=8")),
     ("tv", ("WIDTH=2", "BLOCKS=5")),
     ("tv", ("WIDTH=2", "BLOCKS=5", "FUSEDTOMO_HALF_DUALS")),
+    ("tv_prox", ("WIDTH=1",)),
+    ("tv_prox", ("WIDTH=2",)),
+    ("tv_prox", ("WIDTH=2", "FUSEDTOMO_HALF_DUALS")),
+    ("fold", ()),
     ("sums", ("WIDTH=1",)),
     ("sums", ("WIDTH=4",)),
 ]

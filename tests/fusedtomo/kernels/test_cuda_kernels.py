@@ -207,6 +207,20 @@ def test_density_and_its_pullback(on_host, rng, shape, gamma):
         assert_close(pulled, expected)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("gamma", [1.0, 1.6, 2.0])
+@pytest.mark.parametrize("add", [False, True])
+def test_back_projecting_and_pulling_back_in_one_pass(on_host, rng, shape, gamma, add):
+    volume, zeta, floor = uniform(rng, *shape), 1 + uniform(rng, shape[0]), 1e-2
+    (cos, sin), stack = directions(*ANGLES), uniform(rng, len(ANGLES), shape[2] + 1, shape[3]) - 0.5
+    out, scratch = uniform(rng, *shape), np.full(shape[1:], np.nan, np.float32)
+    cotangent = np.einsum("atzy,atx->zyx", joseph_weights(cos, sin, *shape[1:3], shape[2] + 1), stack)
+    slope = gamma * zeta.astype(np.float64)[:, None, None, None] ** gamma * np.maximum(volume, floor) ** (gamma - 1.0)
+    expected = slope * cotangent + add * out
+    joseph.adjoint_pullback(stack, cos, sin, volume, zeta, gamma, floor, scratch, out, add)
+    assert_close(out, expected)
+
+
 def counting(rng, shape):
     """projected, counts, gain and eps; some counts are zero."""
     projected, gain = 50 * uniform(rng, *shape), 0.5 + uniform(rng, shape[0])
@@ -275,6 +289,39 @@ def test_finish(on_host, rng, shape, anisotropic):
     assert_close(variation, norm(slopes, anisotropic).sum(axis=(1, 2)))
     terms = -(slopes * dual).sum(axis=1)
     assert_close(pairing, terms.sum(axis=(1, 2)), 1e-5 * max(1, np.abs(terms).sum() / np.abs(terms.sum((1, 2))).max()))
+
+
+# as SHAPES, and: several tiles along x and y, columns in pairs, several marches along z, and chunks of their sums
+PROX_SHAPES = [*SHAPES, (2, 70, 30, 13), (1, 33, 5, 96), (1, 131, 3, 4), (2, 3, 60, 54)]
+
+
+@pytest.mark.parametrize("shape", PROX_SHAPES)
+@pytest.mark.parametrize("anisotropic", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_prox_in_one_pass_has_the_bits_of_its_steps(on_host, monkeypatch, rng, shape, anisotropic, dtype):
+    noisy, inverse, weight, dual = denoising(rng, shape, dtype)
+    weight[-1] *= len(weight) == 1  # else a channel without weight
+    results = []
+    for fewest in (10**9, 1):
+        monkeypatch.setattr(tv, "_FEWEST", fewest)
+        given, spare, out = dual.copy(), np.full_like(dual, np.nan), np.full_like(noisy, np.nan)
+        ascended, _, columns = tv.prox(noisy, inverse, weight, given, spare, out, 4, anisotropic)
+        results.append([ascended, out, *columns])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 2, 3, 5])
+def test_a_prox_makes_as_many_iterations_as_it_is_asked_for(on_host, monkeypatch, rng, iterations):
+    monkeypatch.setattr(tv, "_FEWEST", 1)
+    noisy, inverse, weight, dual = denoising(rng, (1, 6, 7, 8))
+    expected, out = dual, np.empty_like(noisy)
+    for _ in range(iterations):
+        expected = ascended(noisy, inverse, weight, expected, False)
+    found, other, _ = tv.prox(noisy, inverse, weight, dual.copy(), tv.spare(dual), out, iterations, False)
+    assert_close(found, expected)
+    assert_close(out, primal(noisy, inverse, weight, expected))
+    assert other is not found
 
 
 @pytest.mark.parametrize("anisotropic", [False, True])
@@ -373,6 +420,7 @@ def test_slabs_of_projections_and_duals_have_the_bits_of_the_whole(on_host, rng)
 
 def test_the_order_of_threads_does_not_matter(monkeypatch, rng):
     """Run from the last thread to the first, all kernels give the same bits: no thread reads what another writes."""
+    monkeypatch.setattr(tv, "_FEWEST", 1)
     arguments = {name: make(rng) for name, make in CALLS.items()}
     forwards, backwards = {}, {}
     for results, reverse in ((forwards, False), (backwards, True)):
@@ -397,6 +445,12 @@ def _adjoint_arguments(rng, add):
     return uniform(rng, *stack.shape), cos, sin, volume, add
 
 
+def _adjoint_pullback_arguments(rng, add):
+    volume, zeta, gamma, scratch, floor, out, _ = _pullback_arguments(rng, add)
+    (cos, sin), stack = directions(*ANGLES), uniform(rng, len(ANGLES), 6, 7)
+    return stack, cos, sin, volume, zeta, gamma, floor, scratch, out, add
+
+
 def _descent_arguments(rng):
     volume = uniform(rng, 3, 5, 6, 7)
     return volume, uniform(rng, *volume.shape) - 0.5, 0.5 + uniform(rng, *volume.shape)
@@ -411,6 +465,11 @@ def _finish_arguments(rng, anisotropic):
     return noisy, inverse, weight, dual, np.zeros_like(noisy), anisotropic
 
 
+def _prox_arguments(rng, anisotropic):
+    noisy, inverse, weight, dual = denoising(rng, (2, 9, 6, 7))
+    return noisy, inverse, weight, dual, None, np.zeros_like(noisy), 2, anisotropic
+
+
 def _pullback_arguments(rng, add):
     volume, zeta = uniform(rng, 3, 5, 6, 7), 1 + uniform(rng, 3)
     return volume, zeta, 1.6, uniform(rng, 5, 6, 7) - 0.5, 1e-2, uniform(rng, 3, 5, 6, 7), add
@@ -421,6 +480,8 @@ CALLS = {
     "joseph.forward": _projector_arguments,
     "joseph.adjoint": lambda rng: _adjoint_arguments(rng, False),
     "joseph.adjoint, added": lambda rng: _adjoint_arguments(rng, True),
+    "joseph.adjoint_pullback": lambda rng: _adjoint_pullback_arguments(rng, False),
+    "joseph.adjoint_pullback, added": lambda rng: _adjoint_pullback_arguments(rng, True),
     "zcontrast.density": lambda rng: (
         uniform(rng, 3, 5, 6, 7),
         1 + uniform(rng, 3),
@@ -441,6 +502,8 @@ CALLS = {
     "tv.ascend, anisotropic": lambda rng: _ascent_arguments(rng, True),
     "tv.finish": lambda rng: _finish_arguments(rng, False),
     "tv.finish, anisotropic": lambda rng: _finish_arguments(rng, True),
+    "tv.prox": lambda rng: _prox_arguments(rng, False),
+    "tv.prox, anisotropic": lambda rng: _prox_arguments(rng, True),
     "sums.dot": lambda rng: _descent_arguments(rng)[:2],
     "sums.totals": lambda rng: _descent_arguments(rng)[:1],
     "sums.squared_change": lambda rng: _descent_arguments(rng)[:2],
@@ -455,12 +518,17 @@ def outcome(package, call, args):
     """Copies of all arrays that a call is given or returns: compares what it writes, and what it should leave alone."""
     module, name = call.split(",")[0].split(".")
     args = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
-    if name == "ascend":
+    if name in ("ascend", "prox"):
         args[4] = package.tv.spare(args[3])
     returned = getattr(getattr(package, module), name)(*args)
+    returned = np.asarray(returned) if isinstance(returned, launch.Pending) else returned
+    if name == "adjoint_pullback":
+        args[7] = None  # scratch
     given = [arg for arg in args if isinstance(arg, np.ndarray)]
     if name == "ascend":  # which of its two arrays is the new dual is the implementation's choice
         return [returned[0], *given[:3]]
+    if name == "prox":
+        return [returned[0], *returned[2], *given[:3], args[5]]
     returned = returned if isinstance(returned, tuple) else (returned,)
     return [value for value in returned if value is not None] + given
 
@@ -472,7 +540,9 @@ def test_every_function_is_called():
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }
-    assert public - {"sums.column_sums", "sums.fold", "tv.spare"} == {call.split(",")[0] for call in CALLS}
+    assert public - {"sums.column_sums", "sums.fold", "tv.spare", "zcontrast.slope_scale"} == {
+        call.split(",")[0] for call in CALLS
+    }
 
 
 @pytest.mark.parametrize("call", CALLS)

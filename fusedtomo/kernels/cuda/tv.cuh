@@ -1,0 +1,77 @@
+// What all kernels of total variation compute at a voxel, so that all of them give the same bits.
+//
+// Every product that is added to something is an explicit fmaf: the compiler has nothing left to contract, here one way
+// and there another.
+
+#ifdef FUSEDTOMO_HALF_DUALS
+typedef half_bits dual_t;
+#else
+typedef float dual_t;
+#endif
+
+// A projected component. `short_of_one`: the voxel's vector is well inside the unit ball and may be rounded to nearest; on
+// the sphere, half precision rounds toward zero so that no vector leaves the ball.
+__device__ __forceinline__ void store(float *at, float value, bool) { *at = value; }
+__device__ __forceinline__ void store(half_bits *at, float value, bool short_of_one)
+{
+    *at = short_of_one ? to_half(value) : to_half_toward_zero(value);
+}
+
+__device__ __forceinline__ float norm(float z, float y, float x, bool anisotropic)
+{
+    return anisotropic ? fabsf(z) + fabsf(y) + fabsf(x) : root(fmaf(z, z, fmaf(y, y, x * x)));
+}
+
+// A voxel's vector of the dual field, or of differences; as it is stored
+struct Vector {
+    float z, y, x;
+};
+
+struct Stored {
+    dual_t z, y, x;
+};
+
+// max(0, noisy - weight inverse L(p)) at a voxel; before: p's components one step back along their axes, 0 at the first
+__device__ __forceinline__ float primal(float noisy, float inverse, float weight, const Vector &p, const Vector &before)
+{
+    const float l = (p.z - before.z) + (p.y - before.y) + (p.x - before.x);
+    return fmaxf(0.0f, fmaf(-weight * inverse, l, noisy));
+}
+
+// 1.75 / (6 weight (inverse here + the largest of those ahead)): 1.75 times the block form of Pock and Chambolle's
+// diagonal preconditioner (ICCV 2011, lemma 2); 0 where there is no weight
+__device__ __forceinline__ float dual_step(float weight, float inverse, float largest)
+{
+    return weight > 0.0f ? quotient(1.75f, 6.0f * weight * (inverse + largest)) : 0.0f;
+}
+
+__device__ __forceinline__ float clamp(float value) { return fminf(1.0f, fmaxf(-1.0f, value)); }
+
+// p - tau slope, projected on the unit ball
+__device__ __forceinline__ Stored ascended(const Vector &p, const Vector &slope, float tau, bool anisotropic)
+{
+    float z = fmaf(-tau, slope.z, p.z), y = fmaf(-tau, slope.y, p.y), x = fmaf(-tau, slope.x, p.x);
+    const float square = fmaf(z, z, fmaf(y, y, x * x));
+    const float shrink = square > 1.0f ? rsqrtf(square) : 1.0f;
+    const bool short_of_one = anisotropic || square < 0.998f;
+    z = anisotropic ? clamp(z) : z * shrink;
+    y = anisotropic ? clamp(y) : y * shrink;
+    x = anisotropic ? clamp(x) : x * shrink;
+    Stored moved;
+    store(&moved.z, z, short_of_one);
+    store(&moved.y, y, short_of_one);
+    store(&moved.x, x, short_of_one);
+    return moved;
+}
+
+// What a voxel adds to the pairing -<grad u, p>, and to (u - noisy)^2 / inverse
+__device__ __forceinline__ double paired(const Vector &slope, const Vector &p)
+{
+    return -(double)fmaf(slope.z, p.z, fmaf(slope.y, p.y, slope.x * p.x));
+}
+
+__device__ __forceinline__ float moved_by(float u, float noisy, float inverse)
+{
+    const float move = u - noisy;
+    return quotient(move * move, inverse);
+}

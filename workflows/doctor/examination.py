@@ -51,7 +51,7 @@ def _workers(console: Console, machine: Machine) -> list[bool]:
     limit_s = machine.start_timeout_s + 10 * LIMIT_S + (0 if machine.provider == "local" else _QUEUE_S)
     with _no_longer_than(limit_s) as late, _folder() as folder:
         try:
-            with workers(machine, folder, console) as submit:
+            with workers(machine, folder, Console(stderr=True)) as submit:  # stdout is for the checks
                 return [run(console, check) for check in _checks(submit, machine, folder)]
         except InputError as error:
             reason = str(error)

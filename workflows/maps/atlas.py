@@ -150,7 +150,7 @@ def _outside(own: xr.Dataset, name: str, value: Value) -> str:
     known, axis = own[name].values, AXES[name]
     if axis.scale == "category" or known[0] <= float(value) <= known[-1]:
         return ""
-    return f"{axis.said(value)} lies outside the atlas ({known[0]:g} to {known[-1]:g}): its edge is used"
+    return f"outside the atlas: {axis.said(value)} (it has {known[0]:g} to {known[-1]:g}); its edge is used"
 
 
 def chemical_snr_of(atlas: xr.Dataset) -> tuple[float, float]:

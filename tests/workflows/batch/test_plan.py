@@ -147,6 +147,6 @@ def test_a_machine_with_a_scheduler_is_shown_node_hours_jobs_and_the_scripts_of_
 
 def test_jobs_are_counted_by_the_minutes_in_which_trials_start():
     machine = Machine(name="m", provider="slurm", workers=1, walltime_min=60, drain_min=10)
-    long = plan.Plan(1, 0, 1, 1.0, 101 * 60, 1, 1, 1)
+    long = plan.Plan("fused", 1, 0, 1, 1.0, 101 * 60, 1, 1, 1)
     rows = dict(plan._rows(long, plan.Span(60 * 60, 101 * 60), machine, "this host"))
     assert rows["node hours"] == "1 to 1.7, in at most 3 jobs of 60 min"

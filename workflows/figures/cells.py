@@ -15,6 +15,8 @@ from workflows.campaign.setup import SeriesConfig, Setup
 from workflows.figures.heat_map import GAP, CellsInfo, HeatMaps, Limits, Scale, color_limits
 from workflows.maps.sampling_map import METHOD, axes_of, marks
 
+Texts = tuple[tuple[str, ...], ...]  # of every row and column
+
 SYMBOLS = {
     "haadf": r"$\lambda_1$ (HAADF)",
     "chemical": r"$\lambda_2$ (chemical)",
@@ -52,7 +54,7 @@ def _error_map(sampling: xr.Dataset, layout: Layout, title: str, block: Block, b
     return CellsInfo(
         title=title,
         values=values,
-        texts=_texts(values, "{:.2f}"),
+        texts=_with_deviations(_texts(values, "{:.2f}"), sampling, rows),
         marks=tuple(tuple(_marks(sampling, cell) for cell in row.cells) for row in rows),
         row_centres=np.array([*(-1.0 - GAP - k for k in reversed(range(len(below)))), *range(len(block.rows))], float),
         limits=_limits_of(sampling, layout, lambda one: one.is_map and _alike(one, block)),
@@ -182,8 +184,17 @@ def _parameter_maps(
     ]
 
 
-def _texts(values: np.ndarray, form: str) -> tuple[tuple[str, ...], ...]:
+def _texts(values: np.ndarray, form: str) -> Texts:
     return tuple(tuple("" if np.isnan(value) else _short(value, form) for value in row) for row in values)
+
+
+def _with_deviations(texts: Texts, sampling: xr.Dataset, rows: Sequence[Row]) -> Texts:
+    """The texts with a second line for the deviation over the repeats, where it is known."""
+    if "error_deviation" not in sampling:
+        return texts
+    deviations = _grid(sampling, "error_deviation", rows)
+    pairs = (zip(*row, strict=True) for row in zip(texts, deviations, strict=True))
+    return tuple(tuple(said if np.isnan(spread) else f"{said}\n±{spread:.3f}" for said, spread in row) for row in pairs)
 
 
 def _short(value: float, form: str) -> str:

@@ -46,7 +46,7 @@ class CellsInfo:
     Attributes:
         title: above it; "" for none.
         values: (row, column) float64; NaN is drawn hatched. Rows run from the bottom to the top.
-        texts: what is written in each cell; "" in hatched ones.
+        texts: what is written in each cell, in one or two lines; "" in hatched ones.
         marks: what to know of each cell, letters of MARKS.
         row_labels, column_labels: tick labels.
         row_centres: (row,) height of each row's centre, in rows; row i of the map lies at i, other rows below 0.
@@ -90,7 +90,9 @@ class CellsInfo:
     @property
     def letters_in(self) -> float:
         """Width in inches of the longest text of a cell."""
-        return _LETTER_IN * (1 + max((len(text) for row in self.texts for text in row), default=0))
+        return _LETTER_IN * (
+            1 + max((len(line) for row in self.texts for text in row for line in text.split("\n")), default=0)
+        )
 
     @property
     def labels_in(self) -> float:
@@ -266,7 +268,7 @@ def _write(info: CellsInfo, row: int, column: int, ax: Axes, color: tuple[float,
     """Write the number of a cell in its middle, and its marks into its upper right corner."""
     marked, centre = info.marks[row][column], info.row_centres[row]
     look: dict[str, Any] = {"color": ink(color), "ha": "center", "va": "center"}
-    ax.text(column, centre - (0.12 if marked else 0), info.texts[row][column], fontsize=size_pt, **look)
+    ax.text(column, centre - (0.12 if marked else 0), info.texts[row][column], fontsize=size_pt, linespacing=1, **look)
     if marked:
         ax.text(column + 0.46, centre + 0.46, marked, fontsize=7, **look | {"ha": "right", "va": "top"})
 

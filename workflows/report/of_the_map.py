@@ -21,8 +21,7 @@ def sampling_map(findings: Findings, _subject: Subject) -> Drawn:
     table = _table(findings, [n for name in _OF_MAP for n in (name, f"{name}_deviation") if n in found])
     if len(config.axes) == 1:
         curves = curves_info(config, found)
-        bars = " Error bars: standard deviation of the repeats." if config.repeats else ""
-        caption = f"The lowest error of every method.{bars}{_averaged(findings)}"
+        caption = f"The lowest error of every method.{_averaged(findings)}"
         return Drawn("Sampling map", caption, to_figure(draw_curves, curves), curves.alt_text, table)
     maps = sampling_map_info(config, found)
     below = any(info.below_limits for info in maps.maps)
@@ -36,7 +35,7 @@ def _averaged(findings: Findings) -> str:
     if not repeats:
         return ""
     seeds = " and ".join(f"{len(values)} values of {AXES[name].label}" for name, values in repeats.items())
-    return f" Means over {seeds}."
+    return f" Means over {seeds}, with their standard deviations."
 
 
 def atlas(findings: Findings, _subject: Subject) -> Drawn | None:

@@ -147,7 +147,7 @@ def test_a_trial_of_a_part_of_the_problem_is_not_drawn():
 def test_repeats_are_averaged():
     config = campaign(repeats={"noise_seed": [1, 2]})
     _, (axes,) = drawn(maps_of([trial("fused-h5-c3-s1", 0, 0.3), trial("fused-h5-c3-s2", 0, 0.5)], config))
-    assert "0.40" in texts(axes)
+    assert "0.40\n±0.141" in texts(axes)  # 0.2 over the square root of 2
 
 
 def test_three_axes_are_small_multiples_on_one_scale():
@@ -276,3 +276,13 @@ def test_what_is_seen_is_told_in_words():
     assert words.startswith("fused: nanocubes, 64³, HAADF SNR 2000, chemical SNR 2.5. Heat map of")
     assert "4 rows (HAADF tilts) by 3 columns (chemical tilts), from 0.234 to 1.6, 8 empty." in words
     assert "without a value" in maps_of([]).alt_text
+
+
+def test_cells_carry_the_deviation_of_their_repeats():
+    repeated = campaign(repeats={"noise_seed": [1, 2]})
+    trials = [trial("fused-h5-c3-s1", 0, 0.30), trial("fused-h5-c3-s2", 0, 0.32), trial("fused-h20-c3-s1", 0, 0.25)]
+    info = sampling_map_info(repeated, sampling_map(repeated, trials))
+    figure = to_figure(draw_heat_maps, info)
+    drawn = {text.get_text() for ax in figure.axes for text in ax.texts}
+    assert "0.31\n±0.014" in drawn  # 0.02 / sqrt(2)
+    assert "0.25" in drawn  # a single repeat has no deviation

@@ -10,7 +10,7 @@ quickstart: $(VENV)/.installed
 	@echo "The report is at $(CURDIR)/runs/quickstart/report.html"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks

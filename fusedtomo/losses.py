@@ -202,7 +202,7 @@ class HaadfLeastSquares:
         self._reading = _Reading(place)
         # projections and their products (`gradient` follows `value`); products and their totals
         self._last: tuple[Array, Columns] | None = None
-        self._added: tuple[Columns, float, float] | None = None
+        self._added: list[tuple[Columns, float, float]] = []
 
     def project(self, volume: Array, out: Array | None = None) -> Array:
         """A sum_i (zeta_i x_i)^gamma, (tilt, y, x)."""
@@ -228,11 +228,13 @@ class HaadfLeastSquares:
         return 0.5 * float(np.maximum(misfit, 0.0)) / self.variance  # np.maximum hands on NaN
 
     def _products(self, sums: Columns) -> tuple[float, float]:
-        """<Ax, Ax> and <Ax, b>, with one message between ranks; the last ones are kept."""
-        if self._added is None or self._added[0] is not sums:
+        """<Ax, Ax> and <Ax, b>, with one message between ranks; those of the last two points are kept."""
+        known = next((kept for kept in self._added if kept[0] is sums), None)
+        if known is None:
             square, product = self.place.comm.total(sums)
-            self._added = sums, float(square), float(product)
-        return self._added[1:]
+            known = sums, float(square), float(product)
+            self._added = [known, *self._added[:1]]
+        return known[1:]
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
         """weight gamma zeta_i^gamma x_i^(gamma-1) A' (s A(...) - b) s / sigma^2 (Eq. 2, its sign mended)."""

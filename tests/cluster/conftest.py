@@ -68,7 +68,7 @@ def cluster(slurm) -> Iterator[Cluster]:
     slurm.wait_for(lambda: slurm.idle() == slurm.nodes, "all nodes idle")
     yield slurm
     try:
-        slurm.wait_for(lambda: slurm.jobs() == [], "the test left no job in the queue", timeout_s=20)
+        slurm.wait_for(lambda: slurm.jobs() == [], "the test left no job in the queue", timeout_s=120)
     finally:
         slurm.run("scancel", "--user=root")
 

@@ -204,7 +204,7 @@ class Cluster:
         """The number of the last job that was submitted; they count up from 1."""
         return int(self._field("NEXT_JOB_ID", "config")) - 1
 
-    def wait_for(self, condition: Callable[[], object], what: str, timeout_s: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], object], what: str, timeout_s: float = 240) -> None:
         """Return once the condition holds.
 
         Raises:

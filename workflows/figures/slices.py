@@ -17,10 +17,6 @@ from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.volume import ChemicalVolume
 from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
 from workflows.figures.elements import RGB, element_color, mixed
-from workflows.figures.history import HistoryInfo, draw_history, history_info
-
-# the history of the cost has moved to a file of its own; who draws both may go on asking here
-__all__ = ["HistoryInfo", "SlicesInfo", "draw_history", "draw_slices", "history_info", "slices_info"]
 
 _SCALE_BAR_SHARE = 0.3
 _SHALLOW = 0.3  # height of an image over its width

@@ -15,7 +15,7 @@ from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 T = TypeVar("T")
 Columns = slice | Callable[[int], slice] | None  # of the last axis; called with its width, as comm.columns; None: all
@@ -54,6 +54,12 @@ class _Storage(FileIO):
         content = memoryview(data)
         self._attempt(self._write_all, content)
         return content.nbytes
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        content = memoryview(buffer).cast("B")
+        found = super().readinto(content)
+        content[found:] = bytes(len(content) - found)  # what was never written: h5py would leave it as malloc did
+        return len(content)
 
     def truncate(self, size: int | None = None, /) -> int:
         self._attempt(super().truncate, size)

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 #ifdef FUSEDTOMO_BARRIERS
+#include <setjmp.h>
 #include <ucontext.h>
 #include <vector>
 #endif
@@ -74,17 +75,20 @@ static inline Extent unravel(unsigned long long index, const Extent &size)
 static const size_t STACK = 1 << 16;
 
 struct Coroutine {
-    ucontext_t context;
+    ucontext_t context;  // as it begins; from its first barrier on it is `barrier`, which costs no system call
+    jmp_buf barrier;
     Extent thread;
-    bool ended;
+    bool begun, ended;
     std::vector<char> stack;
 };
-static ucontext_t scheduler;
+static ucontext_t scheduler_context;
+static jmp_buf scheduler;
 static Coroutine *current;
 
 static inline void __syncthreads()
 {
-    swapcontext(&current->context, &scheduler);
+    if (!_setjmp(current->barrier))
+        _longjmp(scheduler, 1);
     threadIdx = current->thread;
 }
 
@@ -96,6 +100,20 @@ static void run_to_its_end()
 {
     (*running<Kernel>)();
     current->ended = true;
+    _longjmp(scheduler, 1);
+}
+
+// Run one thread of a block until its next barrier, or its end
+static void go_on(Coroutine &one)
+{
+    current = &one;
+    threadIdx = one.thread;
+    if (_setjmp(scheduler))
+        return;
+    if (one.begun)
+        _longjmp(one.barrier, 1);
+    one.begun = true;
+    swapcontext(&scheduler_context, &one.context);
 }
 
 // Round after round, every thread that has not ended to its next barrier
@@ -110,20 +128,18 @@ static void for_every_thread_of_a_block(unsigned long long threads, int reversed
         Coroutine &one = block[t];
         one.stack.resize(STACK);
         one.thread = unravel(reversed ? threads - 1 - t : t, blockDim);
-        one.ended = false;
+        one.begun = one.ended = false;
         getcontext(&one.context);
         one.context.uc_stack.ss_sp = one.stack.data();
         one.context.uc_stack.ss_size = STACK;
-        one.context.uc_link = &scheduler;
+        one.context.uc_link = &scheduler_context;
         makecontext(&one.context, run_to_its_end<Kernel>, 0);
     }
     for (bool more = true; more;) {
         more = false;
         for (unsigned long long t = 0; t < threads; ++t)
             if (!block[t].ended) {
-                current = &block[t];
-                threadIdx = current->thread;
-                swapcontext(&scheduler, &current->context);
+                go_on(block[t]);
                 more = more || !block[t].ended;
             }
     }

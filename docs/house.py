@@ -44,7 +44,14 @@ LAYERS = {
     "operators": ("fusedtomo.operators",),
     "terms": ("fusedtomo.losses", "fusedtomo.proximal"),
     "solvers": ("fusedtomo.solvers",),
-    "edges": ("fusedtomo.hdf5", "fusedtomo.importing", "fusedtomo.io", "fusedtomo.score", "fusedtomo.simulate"),
+    "edges": (
+        "fusedtomo.hdf5",
+        "fusedtomo.importing",
+        "fusedtomo.io",
+        "fusedtomo.resolution",
+        "fusedtomo.score",
+        "fusedtomo.simulate",
+    ),
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }
 FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}

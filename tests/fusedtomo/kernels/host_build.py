@@ -24,7 +24,10 @@ import numpy as np
 
 from fusedtomo.kernels.cuda import launch as device
 
-FLAGS = ["-std=c++14", "-O2", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"]
+FLAGS = [
+    *("-std=c++14", "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"),
+    "-U_FORTIFY_SOURCE",  # its longjmp refuses to change stacks
+]
 _QUIET = [
     "-Wno-unused-function",
     "-Wno-unknown-pragmas",

@@ -4,7 +4,7 @@ Each along the directions that the tilts measured, along those that they missed,
 and z the beam at 0 degrees, so that the missing wedge lies about z.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,16 +14,20 @@ from scipy.fft import fftfreq, rfftfreq, rfftn
 
 from fusedtomo.errors import InputError
 
-Region = Literal["all", "measured", "missing", "x", "y", "z"]
-REGIONS: tuple[Region, ...] = ("all", "measured", "missing", "x", "y", "z")
+Axis = Literal["x", "y", "z"]
+Region = Literal["all", "measured", "missing"] | Axis
+AXES: tuple[Axis, ...] = ("x", "y", "z")
+REGIONS: tuple[Region, ...] = ("all", "measured", "missing", *AXES)
 FIXED = 0.143  # Rosenthal and Henderson 2003: two halves of the data, of which each has half of the signal
+_NO_WEDGE_DEG = 180.0
 _CONE_DEG = 30.0  # about an axis: narrower holds too few frequencies of a small volume
 _FLOOR = 0.8  # of Nyquist: the noise floor is what is found from here on, corners included
 _ABOVE_FLOOR = 2.0  # a signal as strong as the noise doubles the power
-_REACH = 4  # voxels on both sides of an edge
+_REACH = 3  # voxels on both sides of an edge; what is thinner has none
 _FACING = 0.95  # of a gradient that lies along the axis of a profile
 _OFFSETS = np.linspace(-_REACH, _REACH, 16 * _REACH + 1)  # samples of a profile, in voxels from the edge
 _SMALLEST = 8  # voxels
+_FEWEST = 8  # frequencies of a shell
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,18 @@ class Shells:
         Between two shells it is interpolated. A value that begins below the threshold has the first shell's.
         """
         above = self.value - np.broadcast_to(threshold, self.value.shape)
-        below = np.flatnonzero(above < 0)
-        if not len(below):
+        if not (above < 0).any():
             return None
-        last = int(below[0])
-        if last == 0:
-            return float(self.frequency[0])
-        share = above[last - 1] / (above[last - 1] - above[last])
-        return float(self.frequency[last - 1] + share * (self.frequency[last] - self.frequency[last - 1]))
+        return float(np.interp(_first_below(above), np.arange(len(above)), self.frequency))
+
+
+def _first_below(values: np.ndarray) -> float:
+    """Where values first fall below 0, as an index between two of them; that of the last where they never do."""
+    below = np.flatnonzero(values < 0)
+    if not len(below):
+        return len(values) - 1.0
+    index = int(below[0])
+    return index - float(values[index] / (values[index] - values[index - 1])) if index else 0.0
 
 
 def half_bit(shells: Shells) -> np.ndarray:
@@ -73,7 +81,7 @@ def shell_correlation(
     """Fourier shell correlation of two volumes (z, y, x), such as two reconstructions from halves of the data.
 
     sum f conj(g) / sqrt(sum |f|^2 sum |g|^2) over each shell (Harauz and van Heel 1986); 1 is full agreement. Means are
-    left out. A shell without a frequency of the region is left out, too.
+    left out, and so are shells with fewer than 8 frequencies of the region: of those, agreement says nothing.
 
     Args:
         first: a volume.
@@ -122,7 +130,7 @@ class Edge:
 
     Attributes:
         distance_nm: (sample,) from the edge, where the profile is half of its rise; inside is above 0.
-        profile: (sample,) 0 outside and 1 inside.
+        profile: (sample,) over the level of the volume: about 0 outside and 1 inside.
         count: how many edges it is the mean of.
     """
 
@@ -134,33 +142,91 @@ class Edge:
     def half_pitch_nm(self) -> float:
         """Half the period of the finest lines that stay apart: the full width at half maximum of the edge's slope."""
         slope = np.gradient(self.profile, self.distance_nm)
-        high = np.flatnonzero(slope >= slope.max() / 2)
-        return float(self.distance_nm[high[-1]] - self.distance_nm[high[0]])
+        top = int(slope.argmax())
+        falls = (_first_below(slope[top:] - slope[top] / 2), _first_below(slope[top::-1] - slope[top] / 2))
+        return sum(falls) * float(self.distance_nm[1] - self.distance_nm[0])
 
 
-def edge(volume: np.ndarray, voxel_nm: float, axis: Literal["x", "y", "z"]) -> Edge | None:
+def edge(volume: np.ndarray, voxel_nm: float, axis: Axis) -> Edge | None:
     """The mean edge of a volume (z, y, x) along an axis; None where no edge faces it.
 
-    An edge is where the volume passes half of its level (the median of what is above half of its maximum) with a
-    gradient along the axis. Profiles are shifted by their sub-voxel crossing before they are averaged.
+    An edge is where the volume passes half of the level of what is full, with a gradient along the axis, outside for
+    3 voxels before and inside for 3 behind. Profiles are shifted by their sub-voxel crossing before they are averaged,
+    by linear interpolation: a perfect edge has a half-pitch of one voxel.
     """
     level = _level(volume)
     lines = np.moveaxis(np.asarray(volume, np.float64), "zyx".index(axis), -1) / (level or 1.0)
     profiles = np.concatenate([_profiles(lines, way) for way in (1, -1)])
     if not len(profiles):
         return None
-    mean = profiles.mean(axis=0)
-    return Edge(_OFFSETS * voxel_nm, (mean - mean[0]) / (mean[-1] - mean[0]), len(profiles))
+    return Edge(_OFFSETS * voxel_nm, profiles.mean(axis=0), len(profiles))
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """All measures of one volume.
+
+    Attributes:
+        spectra: its power spectrum in each region that has frequencies.
+        correlations: its shell correlation with the other volume there; empty without one.
+        edges: its mean edge along each axis that edges face.
+    """
+
+    spectra: Mapping[Region, Shells]
+    correlations: Mapping[Region, Shells]
+    edges: Mapping[Axis, Edge]
+
+    def cutoff_nm(self, region: Region) -> float | None:
+        """The length from which the spectrum is noise; None where no noise floor is seen."""
+        return _length(noise_floor_cutoff(self.spectra[region]))
+
+    def agrees_to_nm(self, region: Region, *, fixed: bool = False) -> float | None:
+        """The length down to which the volumes agree by half a bit, or by 0.143; None: down to the last frequency."""
+        shells = self.correlations[region]
+        return _length(shells.falls_below(FIXED if fixed else half_bit(shells)))
+
+
+def resolution(
+    volume: np.ndarray,
+    voxel_nm: float,
+    other: np.ndarray | None = None,
+    tilts_deg: tuple[float, float] = (-90.0, 90.0),
+) -> Resolution:
+    """Measure the resolution of a volume (z, y, x), by itself and against another one.
+
+    Args:
+        volume: of one element, or of all.
+        voxel_nm: edge of its voxels.
+        other: the truth, or a reconstruction from other data; without it there are no correlations.
+        tilts_deg: first and last tilt angle; without a missing wedge by default.
+    """
+    regions: list[Region] = [
+        region for region in REGIONS if region != "missing" or max(tilts_deg) - min(tilts_deg) < _NO_WEDGE_DEG
+    ]
+    edges = {axis: found for axis in AXES if (found := edge(volume, voxel_nm, axis))}
+    correlations = {}
+    if other is not None:
+        correlations = {region: shell_correlation(volume, other, voxel_nm, region, tilts_deg) for region in regions}
+    return Resolution(
+        {region: power_spectrum(volume, voxel_nm, region, tilts_deg) for region in regions}, correlations, edges
+    )
+
+
+def _length(frequency: float | None) -> float | None:
+    return None if frequency is None else 1 / frequency
 
 
 def _level(volume: np.ndarray) -> float:
-    high = volume[volume > volume.max() / 2]
-    return float(np.median(high)) if len(high) else 0.0
+    """The usual value of what is full: the median of what is above half of it, from a few voxels too bright down."""
+    bright = volume[volume > volume.max() / 10]
+    if not len(bright):
+        return 0.0
+    return float(np.median(bright[bright >= np.quantile(bright, 0.95) / 2]))
 
 
 def _profiles(lines: np.ndarray, way: int) -> np.ndarray:
     """The profiles (edge, sample) of lines (..., voxel) that rise through one half towards higher (1) or lower (-1)."""
-    *line, low = np.nonzero(_facing(lines) & (lines < 0.5) & (np.roll(lines, -way, axis=-1) >= 0.5))
+    *line, low = np.nonzero(_facing(lines) & _between_bodies(lines >= 0.5, way))
     room = (low > _REACH) & (low < lines.shape[-1] - 1 - _REACH)
     values, low = lines[tuple(index[room] for index in line)], low[room, None]
     below, above = (np.take_along_axis(values, low + step, axis=-1) for step in (0, way))
@@ -169,6 +235,14 @@ def _profiles(lines: np.ndarray, way: int) -> np.ndarray:
     before, after = (np.take_along_axis(values, left + step, axis=-1) for step in (0, 1))
     profiles: np.ndarray = before + (at - left) * (after - before)
     return profiles
+
+
+def _between_bodies(inside: np.ndarray, way: int) -> np.ndarray:
+    """The last voxel (..., voxel) of enough outside before enough inside."""
+    steps = range(1 - _REACH, _REACH + 1)
+    ahead = [np.roll(inside, -way * step, axis=-1) == (step > 0) for step in steps]
+    between: np.ndarray = np.logical_and.reduce(ahead)
+    return between
 
 
 def _facing(lines: np.ndarray) -> np.ndarray:
@@ -218,7 +292,7 @@ def _over_shells(
     chosen: np.ndarray,
     value: Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray],
 ) -> Shells:
-    """Shells as wide as the lowest frequency of the shortest axis, up to Nyquist, of the chosen frequencies alone.
+    """Shells as wide as the lowest frequency of the shortest axis, up to Nyquist, where enough of them are chosen.
 
     `value` is given a function that adds up an array of `_spectrum`'s shape over each shell.
     """
@@ -233,6 +307,6 @@ def _over_shells(
         return np.bincount(shell.ravel(), (weight * array).ravel(), minlength=n // 2 + 1)[1 : n // 2 + 1]
 
     count = total(np.ones_like(weight))
-    known = count > 0
+    known = count >= _FEWEST
     frequency = np.arange(1, n // 2 + 1) / (n * voxel_nm)
     return Shells(frequency[known], value(total)[known], count[known])

@@ -15,6 +15,7 @@ _FILES = (
     "measured",
     "reconstruct",
     "score",
+    "resolution",
     "campaigns",
     "batch",
     "doctor",

@@ -26,7 +26,7 @@ def score(
     """Print NRMSE, RMSE and stoichiometry error of a reconstruction."""
     from fusedtomo.io import read_volume
 
-    volume, true = read_volume(reconstruction), _truth(truth)
+    volume, true = read_volume(reconstruction), truth_or_volume(truth)
     with doing(say, f"comparing ({KERNELS})"):
         from fusedtomo.score import score as compare
 
@@ -34,7 +34,8 @@ def score(
     print_score(Console(), errors)
 
 
-def _truth(path: Path) -> ChemicalVolume:
+def truth_or_volume(path: Path) -> ChemicalVolume:
+    """What a file holds: the truth inside a data set, or a volume."""
     from fusedtomo.io import read_truth, read_volume
 
     try:

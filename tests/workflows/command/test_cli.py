@@ -25,6 +25,7 @@ COMMANDS = [
     "import",
     "reconstruct",
     "score",
+    "resolution",
     "check",
     "plan",
     "run",

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# one more than two cores have work for: that of tests/cluster waits most of its time
+TEST_PROCESSES ?= 3
 
 .PHONY: quickstart test bench lint clean
 
@@ -10,7 +12,7 @@ quickstart: $(VENV)/.installed
 	@echo "The report is at $(CURDIR)/runs/quickstart/report.html"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks

@@ -35,6 +35,11 @@ MACHINE = {
     "heartbeat_period_s": 2,
     "heartbeat_threshold_s": 8,
 }
+# profiles of stand-ins, by scheduler
+STANDINS = {
+    "pbs": {"launcher_options": "pbs_tmrsh", "scheduler_options": ["-l place=scatter:excl"]},
+    "lsf": {"launcher_options": "blaunch", "scheduler_options": ["-x"]},
+}
 # the command of a user, but for the figures, which take longer than the campaign
 _COMMAND = """#!{python}
 import sys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.campaigns import N_TRIALS, facts, running, write_command, write_machine
+from tests.cluster.campaigns import N_TRIALS, STANDINS, facts, running, write_command, write_machine
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]  # a busy machine is five times slower
 
@@ -56,17 +56,11 @@ def test_blocks_share_a_node(cluster, start, undisturbed, tmp_path):
         assert words in shown
 
 
-@pytest.mark.parametrize(
-    ("scheduler", "profile"),
-    [
-        ("pbs", {"launcher_options": "pbs_tmrsh", "scheduler_options": ["-l place=scatter:excl"]}),
-        ("lsf", {"launcher_options": "blaunch", "scheduler_options": ["-x"]}),
-    ],
-)
-def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed, tmp_path, scheduler, profile):
+@pytest.mark.parametrize("scheduler", ["lsf", pytest.param("pbs", marks=pytest.mark.nightly)])
+def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed, tmp_path, scheduler):
     """Two blocks, though PBS's qstat names only the first of the jobs that it is asked about."""
     before = cluster.last_job()
-    with start(provider=scheduler, env=standins, **profile) as controller:
+    with start(provider=scheduler, env=standins, **STANDINS[scheduler]) as controller:
         controller.finish()
     assert facts(tmp_path / "run") == undisturbed
     assert cluster.last_job() - before == 2

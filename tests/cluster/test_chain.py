@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.campaigns import N_TRIALS, facts, trials, write_machine
+from tests.cluster.campaigns import N_TRIALS, STANDINS, facts, trials, write_machine
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]  # a busy machine is five times slower
 
@@ -59,15 +59,9 @@ def test_a_job_is_cut_off_by_its_walltime_the_next_loses_a_node_a_later_one_ends
     assert set(busy) <= {"FAILED"}, said(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("scheduler", "profile"),
-    [
-        ("pbs", {"launcher_options": "pbs_tmrsh", "scheduler_options": ["-l place=scatter:excl"]}),
-        ("lsf", {"launcher_options": "blaunch", "scheduler_options": ["-x"]}),
-    ],
-)
-def test_the_same_map_on_other_schedulers(cluster, standins, submit, undisturbed, tmp_path, scheduler, profile):
-    first = submit(provider=scheduler, env=standins, **profile)
+@pytest.mark.parametrize("scheduler", ["pbs", pytest.param("lsf", marks=pytest.mark.nightly)])
+def test_the_same_map_on_other_schedulers(cluster, standins, submit, undisturbed, tmp_path, scheduler):
+    first = submit(provider=scheduler, env=standins, **STANDINS[scheduler])
     cluster.wait_for(lambda: cluster.jobs() == [], "the chain ends", timeout_s=300)
     assert facts(tmp_path / "run") == undisturbed, said(tmp_path)
     assert cluster.state(first) == "COMPLETED"

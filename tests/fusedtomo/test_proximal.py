@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusedtomo.arrays import kernels
@@ -106,6 +106,7 @@ def test_weight_zero_is_the_projection_on_the_positive(place, rng):
     assert tv.value(noisy) == 0
 
 
+@settings(max_examples=10)  # of 12,000 iterations each
 @given(
     shape=st.tuples(*[st.integers(1, 5)] * 3),
     weight=st.floats(0, 3),

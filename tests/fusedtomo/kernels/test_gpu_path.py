@@ -244,10 +244,10 @@ if comm.rank == 0:
 @pytest.mark.slow
 @pytest.mark.fake_gpu
 def test_slabs_on_gpus_have_the_bits_of_the_whole():
-    """Every method on one and on three ranks, each with a fake GPU of its own, their arrays staged through the host."""
-    one, three = (run_script(n, SLABS, str(Path(__file__).parents[3]), timeout_s=200) for n in (1, 3))
-    assert (one.returncode, three.returncode) == (0, 0), three.stderr
-    assert json.loads(three.stdout) == json.loads(one.stdout)
+    """Every method on one and on two ranks, each with a fake GPU of its own, their arrays staged through the host."""
+    one, two = (run_script(n, SLABS, str(Path(__file__).parents[3]), timeout_s=200) for n in (1, 2))
+    assert (one.returncode, two.returncode) == (0, 0), two.stderr
+    assert json.loads(two.stdout) == json.loads(one.stdout)
 
 
 def _run(dataset, method, settings):

@@ -18,11 +18,10 @@ import numpy as np
 
 from fusedtomo.errors import InputError
 from fusedtomo.kernels.interface import Array
+from fusedtomo.launched import launched_ranks
 
 Blocks = Iterable[tuple[object, np.ndarray]]
 
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # Open MPI and IBM's jsrun; MPICH, Intel MPI, PALS, srun --mpi=pmi2
-_RANKS_OF_SRUN = ("PMIX_RANK", "PALS_RANKID")  # srun --mpi=pmix and --mpi=cray_shasta name the rank, not the size
 _READ_S = 0.2  # a launcher reads what a rank printed within this time; at an Abort it drops what it has not read
 _HEADER = 8  # bytes in front of a rank's part of a message: how many columns it really has
 _LOCAL_RANKS = (
@@ -265,7 +264,7 @@ def world() -> Comm:
     Decided by what launchers put into the environment, which children inherit: a worker that a launcher started for
     another purpose, such as Parsl's, passes SERIAL and never asks here.
     """
-    size = _launched()
+    size = launched_ranks()
     if size == 1:
         return SERIAL
     try:
@@ -286,7 +285,7 @@ def world() -> Comm:
 
 def local_rank() -> int:
     """The number of this rank among those of its node, for one rank a GPU; 0 without MPI. On all ranks."""
-    if _launched() == 1:
+    if launched_ranks() == 1:
         return 0
     for name in _LOCAL_RANKS:
         if name in os.environ:
@@ -341,16 +340,6 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _launched() -> int:
-    """The number of ranks that an MPI launcher started; 1 when none did.
-
-    SLURM_NTASKS says nothing: a plain program in a job script sees it too. The size of a job step counts only
-    together with what an MPI plugin of srun sets.
-    """
-    names = [*_SIZES, *(["SLURM_STEP_NUM_TASKS"] if any(name in os.environ for name in _RANKS_OF_SRUN) else [])]
-    return max(int(os.environ.get(name) or 1) for name in names)
 
 
 def _is_device_aware(comm: Any) -> bool:

@@ -221,11 +221,12 @@ def test_the_page_has_the_columns_of_every_table(run):
     found = {path.name: next(csv.reader(path.read_text().splitlines())) for path in run.glob("*.csv")}
     assert matched(set(found), set(named)) == (set(), set())
     elements, searched = ("Co", "Ni", "O"), ["haadf", "chemical", "tv", "gamma", "eps"]
+    parameters = [f"{name}{end}" for name in searched for end in ("", "_low", "_high")]
     variables = [name for name in table("atlas file") if name not in ("method_name", "element", "modality", "<axis>")]
-    with_deviations = set(variables) - {*searched, "repeats", "nrmse_by_element", "rmse_by_element", "snr"}
+    with_deviations = set(variables) - {*parameters, "repeats", "nrmse_by_element", "rmse_by_element", "snr"}
     expected = {
         "sampling_map": {"method", "haadf_tilts", "chemical_tilts", *with_deviations},
-        "atlas": {"method", "haadf_tilts", "chemical_tilts", *searched},
+        "atlas": {"method", "haadf_tilts", "chemical_tilts", *parameters},
         "landscape": {"trial", *searched, "nrmse", "fidelity", "status"},
         "slices": {"method", "condition", "nrmse", "rmse", "stoichiometry_error"}
         | {f"{kind}_{element}" for kind in ("nrmse", "rmse") for element in elements},

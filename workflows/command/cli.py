@@ -17,6 +17,7 @@ _FILES = (
     "score",
     "resolution",
     "campaigns",
+    "atlas",
     "batch",
     "doctor",
 )

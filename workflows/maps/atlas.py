@@ -6,7 +6,8 @@ layout.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,9 +38,18 @@ _APART = 1e6
 
 @dataclass(frozen=True)
 class AtlasLookup:
-    """Weights for a data set, and what speaks against using them ("" when nothing does)."""
+    """Weights for a data set, and what speaks against using them ("" when nothing does).
+
+    Attributes:
+        weights: by name, with gamma and eps where they were searched.
+        ranges: of the searched ones, the lowest and the highest that cost at most 5 % of the error.
+        nrmse: what the campaign found with such weights under these conditions; NaN in an atlas without it.
+        warning: what speaks against them.
+    """
 
     weights: dict[str, float]
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    nrmse: float = math.nan
     warning: str = ""
 
 
@@ -61,6 +71,27 @@ def conditions_of(
     return found
 
 
+def filled_cells(atlas: xr.Dataset, method: str = "fused") -> list[dict[str, Value]]:
+    """The cells in which a trial of a method succeeded: a value of every axis.
+
+    Raises:
+        InputError: there is none, or no such method.
+    """
+    own = _of_method(atlas, method)
+    axes = axes_of(atlas)
+    cells = (dict(zip(axes, values, strict=True)) for values in product(*(own[name].values.tolist() for name in axes)))
+    filled = [cell for cell in cells if np.isfinite(own.error.sel(cell))]
+    if not filled:
+        raise InputError(f"no trial of '{method}' succeeded in any cell; run the campaign again, or use another atlas")
+    return filled
+
+
+def _of_method(atlas: xr.Dataset, method: str) -> xr.Dataset:
+    if method not in atlas[METHOD]:
+        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas[METHOD].values)}")
+    return atlas.sel({METHOD: method})
+
+
 def weights_for(
     atlas: xr.Dataset, at: Mapping[str, Value], maps_snr: float | None = None, method: str = "fused"
 ) -> AtlasLookup:
@@ -78,15 +109,25 @@ def weights_for(
     Raises:
         InputError: a value is out of range, or the atlas has no filled cell of the method.
     """
-    if method not in atlas[METHOD]:
-        raise InputError(f"the atlas has no '{method}'; it has {', '.join(atlas[METHOD].values)}")
-    own = atlas.sel({METHOD: method})
-    axes = axes_of(atlas)
+    own, axes = _of_method(atlas, method), axes_of(atlas)
     values = [_checked(name, at) for name in axes]
     names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
     weights = {name: _value(own[name], name, values) for name in dict.fromkeys(names)}
     warnings = [*(_outside(own, n, v) for n, v in zip(axes, values, strict=True)), _other_snr(own, maps_snr)]
-    return AtlasLookup(weights, "; ".join(filter(None, warnings)))
+    return AtlasLookup(
+        weights, _ranges(own, names, values), _known(own.nrmse, values), "; ".join(filter(None, warnings))
+    )
+
+
+def _ranges(own: xr.Dataset, names: list[str], at: list[Value]) -> dict[str, tuple[float, float]]:
+    """As far as trials tell: an atlas of an earlier version has none."""
+    found = {n: tuple(_known(own[f"{n}_{end}"], at) for end in ("low", "high")) for n in names if f"{n}_low" in own}
+    return {name: (low, high) for name, (low, high) in found.items() if math.isfinite(low)}
+
+
+def _known(variable: xr.DataArray, at: list[Value]) -> float:
+    """The value at a place; NaN where the variable has none at all."""
+    return interpolate(variable, at) if np.isfinite(variable).any() else math.nan
 
 
 def _checked(name: str, at: Mapping[str, Value]) -> Value:

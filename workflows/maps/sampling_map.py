@@ -18,6 +18,7 @@ from workflows.campaign.measures import MEASURES, label_of, symbol_of
 from workflows.record.journal import CAP, TrialResult, best, by_condition, on_bound
 
 METHOD = "method_name"  # the first dimension; "method" is a parameter of xarray's sel()
+_TOLERATED = 1.05  # times the lowest error: a weight that gives no more is as good
 _SURE = 2.0  # standard errors by which a cell must be ahead to be called the best
 
 Winners = dict[Condition, TrialResult | None]
@@ -41,8 +42,9 @@ def sampling_map(config: CampaignConfig, trials: list[TrialResult]) -> xr.Datase
         A data set. Over (method_name, axes): ``error`` (what was minimised) and every measure, each with
         ``..._deviation`` over the repeats where there are any; ``repeats`` (how many are in the mean);
         ``iterations``; ``trials`` and ``failed`` (sums); ``at_cap`` and ``on_bound`` (marks, see `marks`); weights and
-        searched parameters of the best trial (geometric means over the repeats). Over (method_name, element, axes)
-        the errors by element, over (method_name, modality, axes) ``snr``.
+        searched parameters of the best trial (geometric means over the repeats), and of each searched one the
+        ``..._low`` and ``..._high`` between which trials have errors at most 5 % above the lowest. Over
+        (method_name, element, axes) the errors by element, over (method_name, modality, axes) ``snr``.
     """
     return _Builder(config, trials).dataset()
 
@@ -125,11 +127,35 @@ class _Builder:
     def _parameters(self) -> dict[str, xr.Variable]:
         searched = [name for name in SEARCHABLE if name in self.config.search.space]
         names = dict.fromkeys(("haadf", "chemical", "tv", *searched))
-        return {name: self._parameter(name) for name in names}
+        tolerated = (self._tolerated(name) for name in names if name in self.config.search.space)
+        return {name: self._parameter(name) for name in names} | {k: v for found in tolerated for k, v in found.items()}
 
     def _parameter(self, name: str) -> xr.Variable:
         values = self._values(lambda trial: {**trial.weights, **trial.point}.get(name, np.nan))
-        return self._variable(_typical(values), f"{name} of the best trial", "counts" if name == "eps" else "1")
+        return self._variable(_typical(values), f"{name} of the best trial", _unit(name))
+
+    def _tolerated(self, name: str) -> dict[str, xr.Variable]:
+        """How far a parameter may be off before the error grows by 5 %, as far as trials tell: no fit stands behind."""
+        ends = {"low": min, "high": max}
+        said = f"{name} of the trials whose error is at most 5 % above the lowest"
+        return {
+            f"{name}_{end}": self._variable(_typical(self._ends(name, pick)), f"{end}est {said}", _unit(name))
+            for end, pick in ends.items()
+        }
+
+    def _ends(self, name: str, pick: Callable[[Iterable[float]], float]) -> np.ndarray:
+        """(entry, repeat) float64."""
+        groups = ([self._good(one, name) for one in group] for group in self._conditions())
+        return np.array([[pick(values) if values else np.nan for values in group] for group in groups], float)
+
+    def _good(self, condition: Condition, name: str) -> list[float]:
+        """The values of a parameter in the trials of a condition that are about as good as its best."""
+        winner, minimised = self.winners[condition], self.config.search.minimise
+        if winner is None or name not in winner.point:
+            return []
+        most = _TOLERATED * winner.error(minimised)
+        trials = self.groups.get(condition.key, [])
+        return [trial.point[name] for trial in trials if trial.whole and trial.error(minimised) <= most]
 
     def _counts(self) -> dict[str, xr.Variable]:
         groups = [[t for one in group for t in self.groups.get(one.key, [])] for group in self._conditions()]
@@ -150,6 +176,10 @@ class _Builder:
     def _on_bound(self, condition: Condition) -> bool:
         winner = self.winners[condition]
         return winner is not None and on_bound(winner, self.config.space(condition))
+
+
+def _unit(name: str) -> str:
+    return "counts" if name == "eps" else "1"
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -47,7 +47,8 @@ def atlas(findings: Findings, _subject: Subject) -> Drawn | None:
     caption = (
         "The parameters of the best trial of every cell (Supplement 22a), as far as they differ from cell to cell."
     )
-    table = _table(findings, [name for name in ("haadf", "chemical", "tv", "gamma", "eps") if name in found])
+    names = (n for name in ("haadf", "chemical", "tv", "gamma", "eps") for n in (name, f"{name}_low", f"{name}_high"))
+    table = _table(findings, [name for name in names if name in found])
     return Drawn("Atlas", caption + _averaged(findings), figure, alt_text, table)
 
 

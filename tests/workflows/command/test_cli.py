@@ -33,6 +33,7 @@ COMMANDS = [
     "trials",
     "merge",
     "report",
+    "atlas",
     "submit",
     "doctor",
 ]

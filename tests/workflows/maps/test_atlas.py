@@ -12,7 +12,15 @@ import xarray as xr
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from tests.workflows.values import PROVENANCE, SPACE, campaign, filled, over, trial
-from workflows.maps.atlas import build_atlas, conditions_of, interpolate, read_atlas, weights_for, write_atlas
+from workflows.maps.atlas import (
+    build_atlas,
+    conditions_of,
+    filled_cells,
+    interpolate,
+    read_atlas,
+    weights_for,
+    write_atlas,
+)
 from workflows.maps.sampling_map import sampling_map
 
 GAMMA = {"gamma": {"low": 1.0, "high": 2.0, "scale": "linear"}}
@@ -351,3 +359,30 @@ def test_an_atlas_without_a_number_gives_no_weights(path):
     rewritten(path, lambda one: one.assign(tv=one.tv * np.nan))
     with pytest.raises(InputError, match="no value of 'tv' in any cell"):
         weights_for(read_atlas(path), at(5, 3))
+
+
+def test_an_answer_has_the_range_of_each_searched_weight_and_the_nrmse_to_expect():
+    trials = [
+        trial("fused-h5-c3", 0, 0.40, haadf=0.1, tv=1.0),
+        trial("fused-h5-c3", 1, 0.41, haadf=0.4, tv=2.0),
+        trial("fused-h20-c3", 0, 0.20, haadf=0.4, tv=1.0),
+    ]
+    answer = weights_for(built(trials), at(10, 3))
+    assert answer.ranges["haadf"] == pytest.approx((0.2, 0.4))  # half-way on the axis' scale, the logarithm
+    assert answer.ranges["tv"] == pytest.approx((1.0, 2**0.5))
+    assert set(answer.ranges) == {"haadf", "tv"}
+    assert answer.nrmse == pytest.approx((0.4 * 0.2) ** 0.5)
+
+
+def test_an_atlas_without_ranges_is_answered_from_all_the_same(atlas):
+    earlier = atlas.drop_vars([name for name in atlas if str(name).endswith(("_low", "_high"))])
+    answer = weights_for(earlier, at(5, 9))
+    assert (answer.ranges, answer.weights) == ({}, weights_for(atlas, at(5, 9)).weights)
+
+
+def test_filled_cells_are_those_with_a_result(atlas):
+    assert filled_cells(atlas) == [at(h, c) for h in (5, 20) for c in (3, 9, 27) if (h, c) != (20, 27)]
+    with pytest.raises(InputError, match="no trial of 'poisson-tv' succeeded"):
+        filled_cells(atlas, "poisson-tv")
+    with pytest.raises(InputError, match="has no 'sirt'"):
+        filled_cells(atlas, "sirt")

@@ -192,3 +192,21 @@ def test_three_axes_and_categories():
     np.testing.assert_equal(
         found.nrmse.sel(method_name="poisson", unmapped="none").values, [[np.nan, np.nan, 1.25]] * 2
     )
+
+
+def test_a_parameter_ranges_over_the_trials_that_are_about_as_good_as_the_best():
+    tried = [(0.1, 0.210), (0.2, 0.200), (0.5, 0.209), (0.05, 0.2101), (2.0, 0.3), (9.0, 0.201)]
+    trials = [trial("fused-h5-c3", n, nrmse, haadf=haadf, tv=1.0) for n, (haadf, nrmse) in enumerate(tried[:-1])]
+    cut = cheap("fused-h5-c3", 9, tried[-1][1], haadf=tried[-1][0], tv=1.0)  # of a slab: it says nothing of the whole
+    found = sampling_map(campaign(), [*trials, cut]).sel(method_name="fused")
+    here = found.sel(haadf_tilts=5, chemical_tilts=3)
+    assert [here[name].item() for name in ("haadf_low", "haadf", "haadf_high")] == [0.1, 0.2, 0.5]
+    assert (here.tv_low.item(), here.tv_high.item()) == (1.0, 1.0)
+    assert np.isnan(found.haadf_low.sel(haadf_tilts=20)).all()
+    assert "chemical_low" not in found  # it was not searched
+
+
+def test_ranges_of_repeats_are_their_geometric_means():
+    trials = [trial(f"fused-h5-c3-s{seed}", 0, 0.2, haadf=haadf, tv=1.0) for seed, haadf in ((1, 0.1), (2, 0.4))]
+    found = sampling_map(campaign(repeats={"noise_seed": [1, 2]}), trials).sel(method_name="fused")
+    assert found.haadf_low.sel(haadf_tilts=5, chemical_tilts=3).item() == pytest.approx(0.2)

@@ -4,6 +4,7 @@ import signal
 from collections import Counter
 from importlib.util import find_spec
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -17,6 +18,9 @@ from tests.devices import DEVICES, DEVICES_FOR_LONG, device, missing
 # no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
 settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("fusedtomo")
+
+# small problems gain nothing by threads, which wait for each other where several processes share two cores (Makefile)
+numba.set_num_threads(1)
 
 # a shell's background jobs ignore Ctrl-C, and nohup's a lost terminal: so would every command that a test signals
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

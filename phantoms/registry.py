@@ -8,7 +8,7 @@ import numpy as np
 from fusedtomo.errors import InputError
 from fusedtomo.registry import Registry
 from fusedtomo.volume import ChemicalVolume
-from phantoms import catalyst, core_shell, nanocubes, nanotube, superlattice
+from phantoms import catalyst, core_shell, heterostructures, nanocubes, nanotube, pigment, superlattice
 from phantoms.painting import paint
 from phantoms.spec import PhantomSpec, phantom_rng
 from phantoms.specimen import Family
@@ -16,7 +16,7 @@ from phantoms.specimen import Family
 __all__ = ["FAMILIES", "Family", "PhantomSpec", "list_phantoms", "make_phantom", "phantom_rng"]
 
 FAMILIES: Registry[Family] = Registry("phantom")
-for _module in (nanocubes, nanotube, core_shell, superlattice, catalyst):
+for _module in (nanocubes, nanotube, core_shell, superlattice, catalyst, heterostructures, pigment):
     FAMILIES.register(_module.FAMILY)
 
 

@@ -30,20 +30,27 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Sphere:
-    """A ball; centre (z, y, x) and radius in nm."""
+    """A ball, from which planes may cut parts away.
+
+    Attributes:
+        centre: (z, y, x) in nm.
+        radius: in nm.
+        cuts: (unit normal, offset in nm) each; only points p with normal . p <= offset remain.
+    """
 
     centre: np.ndarray
     radius: float
+    cuts: tuple[Cut, ...] = ()
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """See Shape."""
         return self.centre - self.radius, self.centre + self.radius
 
     def distance(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """See Shape."""
+        """See Shape; the distance to the nearest face, so that rims stay sharp."""
         cz, cy, cx = self.centre.tolist()  # Python floats keep float32 coordinates float32
         distance: np.ndarray = np.sqrt((z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2) - self.radius
-        return distance
+        return _cut(distance, self.cuts, z, y, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +86,7 @@ class Box:
         for axis, edge in zip(self.rotation, self.edges, strict=True):
             along = _height(axis, axis @ self.centre, z, y, x)
             distance = np.maximum(distance, np.abs(along) - float(edge) / 2)
-        for normal, offset in self.cuts:
-            distance = np.maximum(distance, _height(normal, offset, z, y, x))
-        return cast(np.ndarray, distance)  # no float since the first plane
+        return _cut(cast(np.ndarray, distance), self.cuts, z, y, x)  # no float since the first plane
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +114,13 @@ class Tube:
         wall = np.maximum(off_axis - self.outer_radius, self.inner_radius - off_axis)
         distance: np.ndarray = np.maximum(wall, np.abs(along) - self.length / 2)
         return distance
+
+
+def _cut(distance: np.ndarray, cuts: tuple[Cut, ...], z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Signed distance to what planes leave of a shape."""
+    for normal, offset in cuts:
+        distance = np.maximum(distance, _height(normal, offset, z, y, x))
+    return distance
 
 
 def _height(normal: np.ndarray, offset: float, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from phantoms.painting import paint
 from phantoms.registry import PhantomSpec, list_phantoms, phantom_rng
 from phantoms.shapes import Box, Sphere
 from phantoms.specimen import Cylinder
@@ -123,3 +124,88 @@ def test_catalyst_copper_is_on_and_inside_the_support():
 def _depth(particle, grains, pores):
     to_grains = min(grain.distance(*particle.centre) for grain in grains)
     return -max(to_grains, -min(pore.distance(*particle.centre) for pore in pores)) / particle.radius
+
+
+def _heterostructures(seed):
+    """The three bodies of each crystal: cap, cap, disk."""
+    bodies = _bodies("zns_cus_heterostructures", seed)
+    return [bodies[start : start + 3] for start in range(0, len(bodies), 3)]
+
+
+def _directions(rng, n):
+    """Unit vectors (n, 3), uniform on the sphere."""
+    vectors = rng.standard_normal((n, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _points_inside(ball, n=1000):
+    """Points (n, 3) uniform in a ball."""
+    rng = np.random.default_rng(1)
+    return ball.centre + ball.radius * rng.random((n, 1)) ** (1 / 3) * _directions(rng, n)
+
+
+def _painted(bodies, points):
+    """The material of the last body about each point."""
+    names = np.full(len(points), "", dtype=object)
+    for body in bodies:
+        names[body.shape.distance(*points.T) < 0] = body.material
+    return names
+
+
+def test_heterostructures_are_balls_with_a_disk_between_two_flat_interfaces():
+    for seed in SEEDS[:3]:
+        for bodies in _heterostructures(seed):
+            disk = bodies[-1].shape
+            points = _points_inside(disk)
+            heights = (points - disk.centre) @ disk.cuts[0][0]
+            materials = _painted(bodies, points)
+            sulfide = heights[materials == "Cu0.64S0.36"]
+            zinc = heights[materials == "ZnS"]
+            assert len(sulfide) + len(zinc) == len(points)
+            assert not ((sulfide.min() < zinc) & (zinc < sulfide.max())).any()
+            assert zinc.min() < sulfide.min() < sulfide.max() < zinc.max()
+            assert 2.8 < sulfide.max() - sulfide.min() < 0.75 * 2 * disk.radius
+
+
+def test_some_heterostructures_are_rich_in_copper_and_some_in_zinc():
+    for seed in SEEDS:
+        crystals = _heterostructures(seed)
+        balls = [bodies[-1].shape for bodies in crystals]
+        assert len(crystals) > 60
+        assert 14 <= 2 * min(b.radius for b in balls) < 2 * max(b.radius for b in balls) <= 22
+        assert _gaps(balls) >= 1
+        shares = np.array([np.mean(ball.distance(*_points_inside(ball, 300).T) < 0) for ball in balls])
+        assert (shares > 0.6).sum() > 5
+        assert (shares < 0.4).sum() > 5
+
+
+def test_heterostructures_have_no_seam_at_their_interfaces():
+    bodies = _heterostructures(0)[0]
+    total = paint(bodies, ("Zn", "Cu", "S"), 128, 128.0).data.sum(axis=0)
+    ball = Sphere(bodies[0].shape.centre, bodies[0].shape.radius)
+    distance = ball.distance(*np.meshgrid(*[np.arange(128) - 63.5] * 3, indexing="ij", sparse=True))
+    np.testing.assert_allclose(total[distance < -0.5], 1, atol=1e-6)
+    assert not total[distance > 0.5].any()
+
+
+def test_latex_sits_on_the_tio2_and_leaves_part_of_it_bare():
+    for seed in SEEDS:
+        bodies = _bodies("c_tio2_particles", seed)
+        (crystal,) = _of(bodies, "TiO2")
+        latex = _of(bodies, "C")
+        assert bodies[-1].shape is crystal  # it displaces the latex inside
+        assert len(latex) > 50
+        assert _gaps(latex) >= -6
+        heights = np.array([crystal.distance(*particle.centre) / particle.radius for particle in latex])
+        assert 0.3 - 1e-9 <= heights.min() < heights.max() <= 0.8 + 1e-9
+        covered = np.mean(_latex_above(crystal, latex))
+        assert 0.2 < covered < 0.8
+
+
+def _latex_above(crystal, latex):
+    """Whether latex lies on the crystal, for a thousand points spread over its surface."""
+    rays = _directions(np.random.default_rng(1), 1000)
+    reach = crystal.radius * np.linspace(0.8, 1, 101)
+    along = np.moveaxis(crystal.centre + reach[:, None, None] * rays, -1, 0)
+    surface = reach[(crystal.distance(*along) < 0).sum(axis=0) - 1, None] * rays + crystal.centre
+    return np.any([particle.distance(*surface.T) < 0 for particle in latex], axis=0)

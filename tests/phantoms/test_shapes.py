@@ -52,8 +52,9 @@ def test_tube_has_its_volume(seed):
 def test_cut_takes_its_part_away():
     rotation = _rotation(1)
     diagonal = (rotation[0] + rotation[1]) / np.sqrt(2)
-    half = Box(OFF_GRID, rotation, np.full(3, 30.0), ((diagonal, diagonal @ OFF_GRID),))
-    assert _volume_nm3(half) == pytest.approx(30**3 / 2, rel=0.01)
+    middle = ((diagonal, diagonal @ OFF_GRID),)
+    assert _volume_nm3(Box(OFF_GRID, rotation, np.full(3, 30.0), middle)) == pytest.approx(30**3 / 2, rel=0.01)
+    assert _volume_nm3(Sphere(OFF_GRID, 20.0, middle)) == pytest.approx(2 / 3 * np.pi * 20**3, rel=0.01)
 
 
 def test_sphere_sits_at_its_centre():
@@ -93,7 +94,13 @@ def test_shape_off_the_grid_is_an_empty_window():
     assert part.size == 0
 
 
-@pytest.mark.parametrize("shape", [Sphere(OFF_GRID, 9.0), Box(OFF_GRID, _rotation(0), np.full(3, 9.0)), _tube()])
+CUTS = ((_rotation(1)[0], 2.0),)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [Sphere(OFF_GRID, 9.0), Sphere(OFF_GRID, 9.0, CUTS), Box(OFF_GRID, _rotation(0), np.full(3, 9.0), CUTS), _tube()],
+)
 def test_distances_stay_float32(shape):
     """Half the memory and time at 1024^3; one float64 scalar would promote them all."""
     assert shape.distance(*np.meshgrid(*GRID, indexing="ij", sparse=True)).dtype == np.float32

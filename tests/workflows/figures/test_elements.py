@@ -11,16 +11,16 @@ from phantoms.registry import list_phantoms
 from tests.workflows.figures.vision import SIMULATED, ciede2000, difference, lab
 from workflows.figures.elements import ELEMENT_COLORS, element_color, mixed
 
-# shipped specimens, the paper's others, and the mixture that once turned white: (elements, compounds)
+# shipped specimens, the superlattice with its carbon, and the mixture that once turned white: (elements, compounds)
 SPECIMENS = {
     "cuo_coo_nanocubes": ("Co Cu O Au", ["Co O", "Cu O"]),
     "conio_nanotube": ("Co Ni O", ["Co O", "Ni O"]),
     "co3o4_mn3o4_core_shell": ("Co Mn O", ["Co O", "Mn O"]),
     "au_fe3o4_superlattice": ("Fe O Au", ["Fe O"]),
     "cu_sic_catalyst": ("Cu Si C", ["Si C"]),
+    "zns_cus_heterostructures": ("Zn Cu S", ["Zn S", "Cu S"]),
+    "c_tio2_particles": ("C Ti O", ["Ti O"]),
     "superlattice in carbon": ("Fe O Au C", ["Fe O"]),
-    "zns_cus": ("Zn Cu S", ["Zn S", "Cu S"]),
-    "c_tio2": ("C Ti O", ["Ti O"]),
     "silicate": ("Mg Si O", ["Mg O", "Si O", "Mg Si O"]),
 }
 APART = {"normal": 18, "protanopia": 18, "deuteranopia": 18, "tritanopia": 11}  # CIEDE2000; 1 is just noticeable

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tests.workflows.values import campaign, cheap, everything, over, trial
+from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
 from workflows.figures.drawing import png_bytes
 from workflows.record.journal import CAP, Journal
 from workflows.record.runfolder import RunFolder
@@ -115,10 +115,37 @@ def test_headline_numbers(findings_of):
     assert numbers["failed trials"] == "1"
     assert numbers["conditions with a result"] == "3 of 12"
     assert numbers["lowest NRMSE"] == "0.250 at 20 HAADF tilts, 27 chemical tilts (one seed: its noise is not known)"
-    assert numbers["NRMSE of Poisson + TV over fused, median"] == "2.00 ×"
-    assert numbers["NRMSE of Poisson over fused, median"] == "unknown"
+    assert numbers["beside it"] == "RMSE unknown, stoichiometry error unknown"
     assert numbers["marked cells"] == "0 of 2 at the cap of iterations, 0 on a bound"
     assert numbers["spent"] == "0.04 CPU worker hours"
+
+
+def measured(key, nrmse, rmse, stoichiometry):
+    """A trial with every measure."""
+    return replace(trial(key, 0, nrmse), rmse_by_element={"Co": rmse, "Au": rmse}, stoichiometry_error=stoichiometry)
+
+
+def test_every_measure_stands_beside_the_nrmse(findings_of, tmp_path):
+    findings = findings_of([measured("fused-h5-c3", 0.25, 0.04, 0.0625), measured("poisson-tv-c3", 0.5, 0.05, 0.25)])
+    numbers = headline(findings)
+    assert numbers["beside it"] == "RMSE 0.040, stoichiometry error 0.062"
+    told = "NRMSE 2.00 ×, RMSE 1.25 ×, stoichiometry error 4.00 ×"
+    assert numbers["errors of Poisson + TV over fused, medians"] == told
+    assert numbers["errors of Poisson over fused, medians"] == re.sub(r"[\d.]+ ×", "unknown", told)
+    write_report(tmp_path / "r.html", findings, [], {})
+    page = (tmp_path / "r.html").read_text()
+    (row,) = re.findall(r"<tr><td>poisson-tv-c3</td>(.*)</tr>", page)
+    (header,) = re.findall(r"<tr><th>condition</th>(.*)</tr>", page)
+    cells = dict(zip(re.findall("<th>([^<]*)", header), re.findall("<td>([^<]*)", row), strict=True))
+    of_the_trial = ("NRMSE", "RMSE", "stoichiometry error", "NRMSE by element", "RMSE by element")
+    assert [cells[name] for name in of_the_trial] == ["0.5", "0.05", "0.25", "Co 0.45, Au 0.55", "Co 0.05, Au 0.05"]
+
+
+def test_what_is_minimised_is_not_told_twice(findings_of):
+    config = campaign(search={"space": SPACE, "evaluations": 4, "minimise": "rmse"})
+    numbers = headline(findings_of([measured("fused-h5-c3", 0.25, 0.04, 0.0625)], config))
+    assert numbers["lowest RMSE"].startswith("0.040 at 5 HAADF tilts")
+    assert numbers["beside it"] == "NRMSE 0.250, stoichiometry error 0.062"
 
 
 @pytest.mark.parametrize("journal", [[], [TRIALS[1]]])

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fusedtomo.methods import METHODS
 from fusedtomo.stoichiometry import BINS, Distribution, Stoichiometry
 from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
+from workflows.figures.heat_map import title_lines
 
 _HISTOGRAM_IN = 0.8
 _LINE_IN = 0.1  # of each method, above the histograms and in the last row
@@ -60,11 +61,7 @@ class StoichiometryInfo:
 
     def told(self, method: str) -> str:
         """What a method finds of every element, in words and numbers."""
-        return "; ".join(
-            f"{element} {one.concentration.mean:.2f} ± {one.concentration.deviation:.2f} "
-            f"where it is {one.concentration.expected:.2f}, {one.in_vacuum:.0%} of it in the vacuum"
-            for element, one in self.methods[method].items()
-        )
+        return "; ".join(f"{element} {_told(one)}" for element, one in self.methods[method].items())
 
     @property
     def table(self) -> list[dict[str, str | float]]:
@@ -81,6 +78,14 @@ class StoichiometryInfo:
             for name, found in self.methods.items()
             for element, one in found.items()
         ]
+
+
+def _told(one: Stoichiometry) -> str:
+    if not one.voxels:
+        return "fills no voxel"
+    of = one.concentration
+    vacuum = f"{100 * one.in_vacuum:.0f} % of it in the vacuum"
+    return f"{of.mean:.2f} ± {of.deviation:.2f} where it is {of.expected:.2f}, {vacuum}"
 
 
 def _numbers(of: Distribution) -> dict[str, float]:
@@ -102,8 +107,9 @@ def draw_stoichiometry(info: StoichiometryInfo, figure: Figure) -> None:
             ax.set(xlabel=label, yticks=[])
             ax.spines[["top", "right", "left"]].set_visible(False)
     if info.title:
-        figure.suptitle(info.title, fontsize=8)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        figure.suptitle("\n".join(title_lines(info.title, info.size_in[0])), fontsize=8)
+    looks = [look for ax in panels[::-2, 0] for look in ax.get_legend_handles_labels()[0]]
+    figure.legend(handles=looks, loc="outside lower center", ncols=3 if len(info.elements) < 3 else 7, frameon=False)
 
 
 def _draw_histograms(methods: Mapping[str, Distribution], most: float, strip: float, ax: Axes) -> None:
@@ -117,7 +123,7 @@ def _draw_histograms(methods: Mapping[str, Distribution], most: float, strip: fl
         ax.stairs(one.shares, _EDGES * expected, color=look.color, linewidth=1.0)
         bar = {"xerr": one.deviation, "color": look.color, "fmt": look.marker, "elinewidth": 0.9, "capsize": 2}
         height = 1 - strip * (line + 0.5) / len(methods)
-        ax.errorbar(one.mean, height, **bar, label=look.label, transform=ax.get_xaxis_transform())
+        ax.errorbar(one.mean, height, **bar, transform=ax.get_xaxis_transform())
     ax.axvline(expected, color="black", linestyle="--", linewidth=0.8, label="truth")
     highest = max(one.shares.max() for one in methods.values())
     ax.set_ylim(0, highest / (0.95 - strip))
@@ -137,5 +143,5 @@ def _draw_vacuum(methods: Mapping[str, float], ax: Axes) -> None:
     for line, (name, share) in enumerate(methods.items()):
         look = METHODS[name]
         ax.hlines(line, 0, 100 * share, color=look.color)
-        ax.plot(100 * share, line, look.marker, color=look.color, clip_on=False)
+        ax.plot(100 * share, line, look.marker, color=look.color, label=look.label, clip_on=False)
     ax.set(xlim=(0, 100), ylim=(len(methods) - 0.3, -0.7), xticks=[0, 50, 100])

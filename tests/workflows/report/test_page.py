@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fusedtomo.io import write_volume
 from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
 from workflows.figures.drawing import png_bytes
 from workflows.record.journal import CAP, Journal
@@ -286,6 +287,46 @@ def test_volumes_are_those_of_the_best_trials_and_none_twice(folder_of):
     assert [one.keep for one in wanted] == [
         str(folder.path.resolve() / "volumes" / f"{one.condition.key}.h5") for one in wanted
     ]
+
+
+def keep(findings, condition, volume):
+    """Put a volume where the workers keep the reconstruction of a condition's best trial."""
+    best = findings.best(condition)
+    facts = {"condition": condition.key, "trial": best.trial, "point": json.dumps(best.point)}
+    path = findings.reconstruction_of(condition)
+    path.parent.mkdir(exist_ok=True)
+    write_volume(volume, path, {**facts, "fingerprint": findings.config.fingerprint()})
+    assert findings.is_kept(condition)
+
+
+def test_stoichiometry_is_of_the_kept_reconstructions_of_all_methods(folder_of):
+    config = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    folder = folder_of([trial("fused-h5-c3", 0, 0.5), trial("poisson-c3", 0, 1.0)], config)
+    findings, product = Findings(folder), PRODUCTS["stoichiometry"]
+    (cell,) = product.subjects(findings)
+    assert [one.key for one in product.volumes(findings, cell)] == ["poisson-c3", "fused-h5-c3"]
+    assert made(product, findings, cell) is None  # nothing is kept yet
+    truth = findings.truth(cell)
+    for condition, contrast in zip(product.volumes(findings, cell), (1.5, 0.7), strict=True):
+        keep(findings, condition, replace(truth, data=contrast * truth.data))
+    exhibit = made(product, findings, cell)
+    rows = rows_of(folder.path / "stoichiometry-fused-h5-c3.csv")
+    assert [(row["method"], row["element"]) for row in rows] == [
+        (method, element) for method in ("Poisson", "fused") for element in ("Co", "Au")
+    ]
+    for row, contrast in zip(rows, (1.5, 1.5, 0.7, 0.7), strict=True):
+        assert float(row["mean"]) == pytest.approx(contrast * float(row["expected"]))
+        assert float(row["fraction_mean"]) == pytest.approx(float(row["fraction_expected"]))
+    assert "fused: Co 0.35 ± 0.00 where it is 0.50, 0 % of it in the vacuum" in exhibit.caption
+    assert {path.suffix for path in exhibit.files} == {".png", ".svg", ".csv"}
+
+
+def test_every_measure_of_a_trial_stands_in_the_table_of_the_landscape(folder_of):
+    folder = folder_of([replace(measured("fused-h5-c3", 0.25, 0.04, 0.0625), point={"haadf": 0.1, "tv": 1.0})])
+    findings, product = Findings(folder), PRODUCTS["landscape"]
+    (cell,) = product.subjects(findings)
+    (row,) = rows_of(made(product, findings, cell).files[-1])
+    assert (row["nrmse"], row["rmse"], row["stoichiometry_error"]) == ("0.25", "0.04", "0.0625")
 
 
 def test_a_toy_product_is_one_value(findings_of):

@@ -325,8 +325,8 @@ def test_every_measure_of_a_trial_stands_in_the_table_of_the_landscape(folder_of
     folder = folder_of([replace(measured("fused-h5-c3", 0.25, 0.04, 0.0625), point={"haadf": 0.1, "tv": 1.0})])
     findings, product = Findings(folder), PRODUCTS["landscape"]
     (cell,) = product.subjects(findings)
-    (row,) = rows_of(made(product, findings, cell).files[-1])
-    assert (row["nrmse"], row["rmse"], row["stoichiometry_error"]) == ("0.25", "0.04", "0.0625")
+    (row,) = product.draw(findings, cell).table.to_dict("records")
+    assert (row["nrmse"], row["rmse"], row["stoichiometry_error"]) == (0.25, 0.04, 0.0625)
 
 
 def test_a_toy_product_is_one_value(findings_of):

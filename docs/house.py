@@ -52,6 +52,7 @@ LAYERS = {
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
+        "fusedtomo.stoichiometry",
     ),
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }

@@ -41,6 +41,17 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm =
 
     Of several ranks, each gives its columns of both volumes, and all get the same answer.
     """
+    check_comparable(reconstruction, truth)
+    pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
+    return Score(
+        {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
+        {element: rmse(x, y, comm) for element, (x, y) in pairs.items()},
+        stoichiometry_error(reconstruction.data[_order(reconstruction, truth)], truth.data, comm),
+    )
+
+
+def check_comparable(reconstruction: ChemicalVolume, truth: ChemicalVolume) -> None:
+    """Refuse volumes of other elements, in whichever order, or of another shape."""
     if set(reconstruction.elements) != set(truth.elements):
         raise InputError(
             f"reconstruction holds {', '.join(reconstruction.elements)} but the truth {', '.join(truth.elements)}; "
@@ -50,12 +61,6 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm =
         raise InputError(
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
-    pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
-    return Score(
-        {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
-        {element: rmse(x, y, comm) for element, (x, y) in pairs.items()},
-        stoichiometry_error(reconstruction.data[_order(reconstruction, truth)], truth.data, comm),
-    )
 
 
 def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
@@ -98,12 +103,13 @@ def _fraction_errors(estimate: Array, truth: Array) -> np.ndarray:
     """Column sums of the squared errors of atomic fractions, and the numbers of voxels, of the specimen: (2, x)."""
     sums = kernels(truth).sums
     inside = (truth.sum(axis=0) >= _SPECIMEN).astype(np.float32)
-    error = (_fractions(estimate) - _fractions(truth)) * inside
+    error = (atomic_fractions(estimate) - atomic_fractions(truth)) * inside
     (voxels,) = sums.totals(inside[None])
     return np.stack([sums.dot(error, error), voxels])
 
 
-def _fractions(concentrations: Array) -> Array:
+def atomic_fractions(concentrations: Array) -> Array:
+    """x_i / sum_k x_k of concentrations (element, ...); 0 where there is nothing."""
     total = concentrations.sum(axis=0)
     return concentrations / array_module(total).maximum(total, _NOTHING)
 

@@ -222,14 +222,17 @@ def test_the_page_has_the_columns_of_every_table(run):
     assert matched(set(found), set(named)) == (set(), set())
     elements, searched = ("Co", "Ni", "O"), ["haadf", "chemical", "tv", "gamma", "eps"]
     parameters = [f"{name}{end}" for name in searched for end in ("", "_low", "_high")]
+    measures, spread = ("nrmse", "rmse", "stoichiometry_error"), ("expected", "median", "mean", "deviation")
     variables = [name for name in table("atlas file") if name not in ("method_name", "element", "modality", "<axis>")]
     with_deviations = set(variables) - {*parameters, "repeats", "nrmse_by_element", "rmse_by_element", "snr"}
     expected = {
         "sampling_map": {"method", "haadf_tilts", "chemical_tilts", *with_deviations},
         "atlas": {"method", "haadf_tilts", "chemical_tilts", *parameters},
-        "landscape": {"trial", *searched, "nrmse", "fidelity", "status"},
-        "slices": {"method", "condition", "nrmse", "rmse", "stoichiometry_error"}
+        "landscape": {"trial", *searched, *measures, "fidelity", "status"},
+        "slices": {"method", "condition", *measures}
         | {f"{kind}_{element}" for kind in ("nrmse", "rmse") for element in elements},
+        "stoichiometry": {"method", "element", "voxels", "in_vacuum", *spread}
+        | {f"fraction_{name}" for name in spread},
         "cost": {"iteration", "haadf", "chemical", "tv", "total"},
     }
     assert {name.partition("-")[0].removesuffix(".csv"): set(columns) for name, columns in found.items()} == expected

@@ -234,7 +234,7 @@ def _within_noise(own: xr.Dataset, errors: np.ndarray, first: int) -> np.ndarray
     return np.asarray(np.isfinite(errors) & ~(errors - errors[first] > gaps))
 
 
-def improvement(sampling: xr.Dataset, method: str, over: str) -> float:
-    """How many times lower the NRMSE of a method is than another's: median over cells with both, or NaN."""
-    ratios = (sampling.nrmse.sel({METHOD: over}) / sampling.nrmse.sel({METHOD: method})).values
+def improvement(sampling: xr.Dataset, measure: str, method: str, over: str) -> float:
+    """How many times lower a measure of a method is than another's: median over cells with both, or NaN."""
+    ratios = (sampling[measure].sel({METHOD: over}) / sampling[measure].sel({METHOD: method})).values
     return float(np.median(ratios[np.isfinite(ratios)])) if np.isfinite(ratios).any() else math.nan

@@ -11,9 +11,9 @@ import numpy as np
 
 from fusedtomo.files import replacing
 from fusedtomo.methods import METHODS
-from workflows.campaign import AXES, CampaignConfig
+from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.campaign.config import sizes_of, sizes_text
-from workflows.campaign.measures import label_of
+from workflows.campaign.measures import MEASURES, label_of
 from workflows.maps.sampling_map import METHOD, improvement, lowest
 from workflows.record.journal import CAP, TrialResult, by_condition, on_bound
 from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, reason_of
@@ -105,8 +105,7 @@ def headline(findings: Findings) -> dict[str, str]:
     main, *others = config.methods
     label = METHODS[main].label
     improved = {
-        f"NRMSE of {METHODS[other].label} over {label}, median": _times(improvement(findings.map, main, other))
-        for other in others
+        f"errors of {METHODS[other].label} over {label}, medians": _improved(findings, main, other) for other in others
     }
     return {
         "map": f"{' × '.join(str(len(values)) for values in config.axes.values())} cells",
@@ -121,19 +120,33 @@ def headline(findings: Findings) -> dict[str, str]:
 
 
 def _lowest(findings: Findings) -> dict[str, str]:
-    """The lowest error and where; "best" is said only where repeats show that it wins by more than the noise."""
-    config, measure = findings.config, label_of(findings.config.search.minimise)
+    """The lowest error and where, and what else is measured there."""
+    config = findings.config
     cells = lowest(findings.map, config.methods[0])
     if not cells:
-        return {f"lowest {measure}": "no cell has a successful trial"}
+        return {f"lowest {label_of(config.search.minimise)}": "no cell has a successful trial"}
     at = dict(zip(config.axes, cells[0], strict=True))
-    value = findings.map.error.sel({METHOD: config.methods[0], **at}).item()
-    place = f"{value:.3f} at {', '.join(AXES[name].said(found) for name, found in at.items())}"
+    own = findings.map.sel({METHOD: config.methods[0], **at})
+    place = f"{own.error.item():.3f} at {', '.join(AXES[name].said(found) for name, found in at.items())}"
+    others = [one for one in MEASURES.values() if one.name != config.search.minimise]
+    beside = ", ".join(f"{one.label} {_known(own[one.name].item(), '{:.3f}')}" for one in others)
+    return {**_called(findings, cells, place), "beside it": beside}
+
+
+def _called(findings: Findings, cells: tuple[tuple[Value, ...], ...], place: str) -> dict[str, str]:
+    """The place of the lowest error; "best" is said only where repeats show that it wins by more than the noise."""
+    config, measure = findings.config, label_of(findings.config.search.minimise)
     if len(config.repeated(config.cell(config.methods[0], cells[0]))) < 2:
         return {f"lowest {measure}": f"{place} (one seed: its noise is not known)"}
     if len(cells) > 1:
         return {f"lowest {measure}": f"{place}; within the noise of {len(cells) - 1} more cells"}
     return {f"best {measure}": f"{place}, ahead by more than the noise"}
+
+
+def _improved(findings: Findings, method: str, over: str) -> str:
+    """How many times lower each measure of a method is than another's."""
+    ratios = {one.label: improvement(findings.map, one.name, method, over) for one in MEASURES.values()}
+    return ", ".join(f"{label} {_known(ratio, '{:.2f} ×')}" for label, ratio in ratios.items())
 
 
 def _marked(findings: Findings) -> str:
@@ -150,8 +163,8 @@ def failure_reasons(trials: Iterable[TrialResult]) -> list[tuple[str, int, str]]
     return [(reason, count, struck[reason]) for reason, count in counts.most_common()]
 
 
-def _times(ratio: float) -> str:
-    return "unknown" if math.isnan(ratio) else f"{ratio:.2f} ×"
+def _known(value: float, form: str) -> str:
+    return "unknown" if math.isnan(value) else form.format(value)
 
 
 def _numbers(numbers: Mapping[str, str]) -> str:
@@ -205,25 +218,25 @@ def _pairs(pairs: Mapping[str, object]) -> str:
     return _table(("name", "value"), pairs.items()) if pairs else ""
 
 
-_MEASURED = ("NRMSE", "RMSE", "stoichiometry error", "NRMSE by element")
-_MADE = ("weights", "searched", "iterations", "stopped", "marks", "s")
-_BEST = ("condition", "trials", "failed", *_MEASURED, *_MADE)
+_COUNTED = ("condition", "trials", "failed")
+_MADE = ("NRMSE by element", "RMSE by element", "weights", "searched", "iterations", "stopped", "marks", "s")
 
 
 def _best_table(findings: Findings) -> str:
+    header = (*_COUNTED, *(one.label for one in MEASURES.values()), *_MADE)
     groups, rows = by_condition(findings.trials), []
     for condition, trial in findings.winners.items():
         own = groups.get(condition.key, [])
         counts = (condition.key, len(own), sum(not one.ok for one in own))
         marked = trial is not None and on_bound(trial, findings.config.space(condition))
-        cells = _best_cells(trial, marked) if trial else ("–",) * (len(_BEST) - len(counts))
+        cells = _best_cells(trial, marked) if trial else ("–",) * (len(header) - len(counts))
         rows.append((*counts, *cells))
-    return _table(_BEST, rows)
+    return _table(header, rows)
 
 
 def _best_cells(trial: TrialResult, marked: bool) -> tuple[object, ...]:
-    measures = (trial.measure(name) for name in ("nrmse", "rmse", "stoichiometry_error"))
-    named = (trial.nrmse_by_element, trial.weights, trial.point)
+    measures = map(trial.measure, MEASURES)
+    named = (trial.nrmse_by_element, trial.rmse_by_element, trial.weights, trial.point)
     texts = (", ".join(f"{name} {value:.3g}" for name, value in values.items()) for values in named)
     marks = ", ".join(filter(None, ("cap" if trial.stopped == CAP else "", "bound" if marked else "")))
     return (*measures, *texts, trial.iterations, trial.stopped, marks, trial.seconds)

@@ -68,8 +68,8 @@ def test_trials_and_failures_are_counted(trials):
 def test_lowest_cell_and_improvement(trials):
     found = sampling_map(campaign(), trials)
     assert lowest(found, "fused") == ((20, 27),)
-    assert improvement(found, "fused", "poisson-tv") == pytest.approx(2.0)
-    assert improvement(found, "fused", "poisson") == pytest.approx(8.0)
+    assert improvement(found, "nrmse", "fused", "poisson-tv") == pytest.approx(2.0)
+    assert improvement(found, "nrmse", "fused", "poisson") == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("journal", [[], [trial("fused-h5-c3", 0, None), trial("poisson-c3", 0, None)]])
@@ -78,7 +78,7 @@ def test_nothing_succeeded(journal):
     assert np.isnan(found.nrmse).all()
     assert found.nrmse_by_element.shape == (3, 0, 2, 3)
     assert lowest(found, "fused") == ()
-    assert math.isnan(improvement(found, "fused", "poisson"))
+    assert math.isnan(improvement(found, "nrmse", "fused", "poisson"))
     assert set(best_by_condition(campaign(), journal).values()) == {None}
 
 

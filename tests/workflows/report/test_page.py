@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tests.workflows.values import campaign, cheap, everything, over, trial
+from fusedtomo.io import write_volume
+from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
 from workflows.figures.drawing import png_bytes
 from workflows.record.journal import CAP, Journal
 from workflows.record.runfolder import RunFolder
@@ -115,10 +116,37 @@ def test_headline_numbers(findings_of):
     assert numbers["failed trials"] == "1"
     assert numbers["conditions with a result"] == "3 of 12"
     assert numbers["lowest NRMSE"] == "0.250 at 20 HAADF tilts, 27 chemical tilts (one seed: its noise is not known)"
-    assert numbers["NRMSE of Poisson + TV over fused, median"] == "2.00 ×"
-    assert numbers["NRMSE of Poisson over fused, median"] == "unknown"
+    assert numbers["beside it"] == "RMSE unknown, stoichiometry error unknown"
     assert numbers["marked cells"] == "0 of 2 at the cap of iterations, 0 on a bound"
     assert numbers["spent"] == "0.04 CPU worker hours"
+
+
+def measured(key, nrmse, rmse, stoichiometry):
+    """A trial with every measure."""
+    return replace(trial(key, 0, nrmse), rmse_by_element={"Co": rmse, "Au": rmse}, stoichiometry_error=stoichiometry)
+
+
+def test_every_measure_stands_beside_the_nrmse(findings_of, tmp_path):
+    findings = findings_of([measured("fused-h5-c3", 0.25, 0.04, 0.0625), measured("poisson-tv-c3", 0.5, 0.05, 0.25)])
+    numbers = headline(findings)
+    assert numbers["beside it"] == "RMSE 0.040, stoichiometry error 0.062"
+    told = "NRMSE 2.00 ×, RMSE 1.25 ×, stoichiometry error 4.00 ×"
+    assert numbers["errors of Poisson + TV over fused, medians"] == told
+    assert numbers["errors of Poisson over fused, medians"] == re.sub(r"[\d.]+ ×", "unknown", told)
+    write_report(tmp_path / "r.html", findings, [], {})
+    page = (tmp_path / "r.html").read_text()
+    (row,) = re.findall(r"<tr><td>poisson-tv-c3</td>(.*)</tr>", page)
+    (header,) = re.findall(r"<tr><th>condition</th>(.*)</tr>", page)
+    cells = dict(zip(re.findall("<th>([^<]*)", header), re.findall("<td>([^<]*)", row), strict=True))
+    of_the_trial = ("NRMSE", "RMSE", "stoichiometry error", "NRMSE by element", "RMSE by element")
+    assert [cells[name] for name in of_the_trial] == ["0.5", "0.05", "0.25", "Co 0.45, Au 0.55", "Co 0.05, Au 0.05"]
+
+
+def test_what_is_minimised_is_not_told_twice(findings_of):
+    config = campaign(search={"space": SPACE, "evaluations": 4, "minimise": "rmse"})
+    numbers = headline(findings_of([measured("fused-h5-c3", 0.25, 0.04, 0.0625)], config))
+    assert numbers["lowest RMSE"].startswith("0.040 at 5 HAADF tilts")
+    assert numbers["beside it"] == "NRMSE 0.250, stoichiometry error 0.062"
 
 
 @pytest.mark.parametrize("journal", [[], [TRIALS[1]]])
@@ -259,6 +287,46 @@ def test_volumes_are_those_of_the_best_trials_and_none_twice(folder_of):
     assert [one.keep for one in wanted] == [
         str(folder.path.resolve() / "volumes" / f"{one.condition.key}.h5") for one in wanted
     ]
+
+
+def keep(findings, condition, volume):
+    """Put a volume where the workers keep the reconstruction of a condition's best trial."""
+    best = findings.best(condition)
+    facts = {"condition": condition.key, "trial": best.trial, "point": json.dumps(best.point)}
+    path = findings.reconstruction_of(condition)
+    path.parent.mkdir(exist_ok=True)
+    write_volume(volume, path, {**facts, "fingerprint": findings.config.fingerprint()})
+    assert findings.is_kept(condition)
+
+
+def test_stoichiometry_is_of_the_kept_reconstructions_of_all_methods(folder_of):
+    config = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    folder = folder_of([trial("fused-h5-c3", 0, 0.5), trial("poisson-c3", 0, 1.0)], config)
+    findings, product = Findings(folder), PRODUCTS["stoichiometry"]
+    (cell,) = product.subjects(findings)
+    assert [one.key for one in product.volumes(findings, cell)] == ["poisson-c3", "fused-h5-c3"]
+    assert made(product, findings, cell) is None  # nothing is kept yet
+    truth = findings.truth(cell)
+    for condition, contrast in zip(product.volumes(findings, cell), (1.5, 0.7), strict=True):
+        keep(findings, condition, replace(truth, data=contrast * truth.data))
+    exhibit = made(product, findings, cell)
+    rows = rows_of(folder.path / "stoichiometry-fused-h5-c3.csv")
+    assert [(row["method"], row["element"]) for row in rows] == [
+        (method, element) for method in ("Poisson", "fused") for element in ("Co", "Au")
+    ]
+    for row, contrast in zip(rows, (1.5, 1.5, 0.7, 0.7), strict=True):
+        assert float(row["mean"]) == pytest.approx(contrast * float(row["expected"]))
+        assert float(row["fraction_mean"]) == pytest.approx(float(row["fraction_expected"]))
+    assert "fused: Co 0.35 ± 0.00 where it is 0.50, 0 % of it in the vacuum" in exhibit.caption
+    assert {path.suffix for path in exhibit.files} == {".png", ".svg", ".csv"}
+
+
+def test_every_measure_of_a_trial_stands_in_the_table_of_the_landscape(folder_of):
+    folder = folder_of([replace(measured("fused-h5-c3", 0.25, 0.04, 0.0625), point={"haadf": 0.1, "tv": 1.0})])
+    findings, product = Findings(folder), PRODUCTS["landscape"]
+    (cell,) = product.subjects(findings)
+    (row,) = product.draw(findings, cell).table.to_dict("records")
+    assert (row["nrmse"], row["rmse"], row["stoichiometry_error"]) == (0.25, 0.04, 0.0625)
 
 
 def test_a_toy_product_is_one_value(findings_of):

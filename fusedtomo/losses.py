@@ -47,7 +47,7 @@ class ChemicalPoisson:
         gain: counts per unit of projected concentration, (element,).
         eps: counts added to the model, (element,), > 0.
         element_weights: v, (element,); 1 by default.
-        compared_with: what the gradient compares the model with, as `counts`, where that is something else.
+        compared_with: what the term compares the model with, as `counts`, where that is something else.
         place: where the term is computed.
     """
 
@@ -78,7 +78,7 @@ class ChemicalPoisson:
 
     def sums(self, projected: Array) -> Columns:
         """The divergences by column, (element, y)."""
-        return kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
+        return kernels(projected).poisson.divergence(projected, self._compared_with, self.gain, self.eps)
 
     def value(self, projected: Array, sums: Columns | None = None) -> float:
         """The weighted Kullback-Leibler divergence of the counts from the model."""

@@ -14,6 +14,7 @@ from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.placement import HERE, Placement
 
+_STEEPEST = 1e30  # near an empty volume the fitted gain grows without end; float32, and room for what it multiplies
 _LEAST_MODEL = 0.1  # of the mean counts: nearer to zero the curvature explodes, and hardly an iterate goes there
 
 
@@ -247,7 +248,7 @@ class HaadfLeastSquares:
     def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
-        scale = np.float32(weight * self.gain(projected) ** 2 / self.variance)
+        scale = np.float32(min(weight * self.gain(projected) ** 2 / self.variance, _STEEPEST))
         self.contrast.total_slope(volume, self._scratch, floor=floor)
         self.projector.adjoint(self.projector.forward(self._scratch, self._misfit), self._scratch)
         self._scratch *= scale

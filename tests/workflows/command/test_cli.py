@@ -305,7 +305,10 @@ def test_check_makes_a_trial_of_each_method_and_says_which_fails(fusedtomo, work
     ("arguments", "thing"),
     [
         (["phantom", "conio_nanotube", "--out", "new.h5"], "conio_nanotube at 64^3"),
-        (["simulate", "volume.h5", "--haadf-tilts", 1000, "--chemical-tilts", 3, "--out", "new.h5"], "simulating 1000 HAADF"),
+        (
+            ["simulate", "volume.h5", "--haadf-tilts", 1000, "--chemical-tilts", 3, "--out", "new.h5"],
+            "simulating 1000 HAADF",
+        ),
         (["reconstruct", "data.h5", "--out", "new.h5"], "data.h5: the reconstruction of 16 x 16 x 16 voxels"),
     ],
     ids=["phantom", "simulate", "reconstruct"],

@@ -34,6 +34,7 @@ LAYERS = {
         "fusedtomo.files",
         "fusedtomo.kernels",
         "fusedtomo.launched",
+        "fusedtomo.memory",
         "fusedtomo.parallel",
         "fusedtomo.placement",
         "fusedtomo.registry",

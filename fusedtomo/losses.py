@@ -14,6 +14,7 @@ from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.placement import HERE, Placement
 
+_STEEPEST = 1e30  # near an empty volume the fitted gain grows without end; float32, and room for what it multiplies
 _LEAST_MODEL = 0.1  # of the mean counts: nearer to zero the curvature explodes, and hardly an iterate goes there
 
 
@@ -47,7 +48,7 @@ class ChemicalPoisson:
         gain: counts per unit of projected concentration, (element,).
         eps: counts added to the model, (element,), > 0.
         element_weights: v, (element,); 1 by default.
-        compared_with: what the gradient compares the model with, as `counts`, where that is something else.
+        compared_with: what the term compares the model with, as `counts`, where that is something else.
         place: where the term is computed.
     """
 
@@ -78,7 +79,7 @@ class ChemicalPoisson:
 
     def sums(self, projected: Array) -> Columns:
         """The divergences by column, (element, y)."""
-        return kernels(projected).poisson.divergence(projected, self.counts, self.gain, self.eps)
+        return kernels(projected).poisson.divergence(projected, self._compared_with, self.gain, self.eps)
 
     def value(self, projected: Array, sums: Columns | None = None) -> float:
         """The weighted Kullback-Leibler divergence of the counts from the model."""
@@ -247,7 +248,7 @@ class HaadfLeastSquares:
     def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
         """out_i += weight s^2 / sigma^2 d_i A'A sum_k d_k, d the derivative of the contrast (Gauss-Newton part)."""
         floor = 0.02  # where x vanishes the derivative does too, but the next iterate need not
-        scale = np.float32(weight * self.gain(projected) ** 2 / self.variance)
+        scale = np.float32(min(weight * self.gain(projected) ** 2 / self.variance, _STEEPEST))
         self.contrast.total_slope(volume, self._scratch, floor=floor)
         self.projector.adjoint(self.projector.forward(self._scratch, self._misfit), self._scratch)
         self._scratch *= scale

@@ -24,9 +24,9 @@ class Reconstruction:
     """A reconstructed volume and how it came about.
 
     Attributes:
-        volume: concentrations of every element.
+        volume: concentrations of every element, of the iterate with the least cost.
         history: every cost term, and NRMSE ("nrmse") where the truth was given, one value an iterate.
-        stopped: "tolerance", "max_iterations" or "not finite".
+        stopped: "tolerance", "max_iterations", "diverging" (the cost rose above the start's) or "not finite".
         method, weights, settings: what was asked for.
         seconds: wall time.
     """
@@ -109,6 +109,8 @@ def _check_start(initial: Array | None, shape: tuple[int, ...]) -> None:
         raise InputError(f"initial volume has shape {initial.shape}, but the data set's is {shape} (element, z, y, x)")
     if not array_module(initial).isfinite(initial).all():
         raise InputError("initial volume holds NaN or infinity; replace those voxels first")
+    if (lowest := float(initial.min())) < 0:
+        raise InputError(f"initial volume has concentrations down to {lowest:g}; raise those voxels to 0 first")
 
 
 def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> None:

@@ -17,6 +17,11 @@ class Settings(BaseModel):
         return hash((type(self), self.model_dump_json()))
 
 
+MOST_TILTS = 1000
+MOST_COUNTS = 1e9  # a pixel; float32 tells counts one by one up to 1.7e7, and Poisson numbers end at 9e18
+Snr = Annotated[float, Field(le=MOST_COUNTS)]  # the lower bound has a message of its own
+Dose = Annotated[float, Field(gt=0, le=MOST_COUNTS)]
+TotalDose = Annotated[float, Field(gt=0, le=MOST_COUNTS * MOST_TILTS)]
 TiltDegrees = Annotated[float, Field(ge=-90, le=90)]
 
 
@@ -25,9 +30,13 @@ class TiltRange(Settings):
 
     min_deg: TiltDegrees = Field(-70.0, description="first tilt angle in degrees")
     max_deg: TiltDegrees = Field(70.0, description="last tilt angle in degrees")
-    count: int | None = Field(None, ge=2, description="number of evenly spaced tilts, both ends included")
+    count: int | None = Field(
+        None, ge=2, le=MOST_TILTS, description="number of evenly spaced tilts, both ends included"
+    )
     increment_deg: float | None = Field(None, gt=0, le=90, description="tilt increment in degrees")
-    angles_deg: tuple[TiltDegrees, ...] | None = Field(None, min_length=2, description="irregular angles, one by one")
+    angles_deg: tuple[TiltDegrees, ...] | None = Field(
+        None, min_length=2, max_length=MOST_TILTS, description="irregular angles, one by one"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -36,6 +45,11 @@ class TiltRange(Settings):
             raise ValueError(f"give exactly one of count, increment_deg and angles_deg, not {len(given)} of them")
         if self.min_deg >= self.max_deg:
             raise ValueError(f"min_deg {self.min_deg:g} is not below max_deg {self.max_deg:g}")
+        least = (self.max_deg - self.min_deg) / MOST_TILTS
+        if self.increment_deg is not None and self.increment_deg < least:
+            raise ValueError(
+                f"increment_deg {self.increment_deg:g} makes more than {MOST_TILTS} tilts; give a larger one"
+            )
         return self
 
     def scheme(self) -> TiltScheme:
@@ -51,14 +65,14 @@ class Modality(Settings):
     """Tilts and noise of one modality; the noise is set by an SNR, or by the dose of each image or of all."""
 
     tilts: TiltRange = Field(description="the tilt angles")
-    snr: float | dict[str, float] | None = Field(
+    snr: Snr | dict[str, Snr] | None = Field(
         None, description="signal-to-noise ratio above 1 (docs/conventions.md), one for all or one per element"
     )
-    dose_counts: float | None = Field(
-        None, gt=0, description="mean expected counts per pixel of each image, background included"
+    dose_counts: Dose | None = Field(
+        None, description="mean expected counts per pixel of each image, background included"
     )
-    total_dose_counts: float | None = Field(
-        None, gt=0, description="the same summed over all images of the series, which share it evenly"
+    total_dose_counts: TotalDose | None = Field(
+        None, description="the same summed over all images of the series, which share it evenly"
     )
 
     @model_validator(mode="after")
@@ -83,10 +97,13 @@ class Acquisition(Settings):
         "same", description="simulate on the reconstruction's grid (paper) or on one twice as fine, then bin"
     )
     background_misfit: float = Field(
-        0.0, gt=-1, description="how far the background that the data set states is off: 0.1 says 10 % too much"
+        0.0, gt=-1, le=100, description="how far the background that the data set states is off: 0.1 says 10 % too much"
     )
     misalignment_px: float = Field(
-        0.0, ge=0, description="standard deviation of random shifts that every image keeps after alignment, in pixels"
+        0.0,
+        ge=0,
+        le=1000,
+        description="standard deviation of random shifts that every image keeps after alignment, in pixels",
     )
     unmapped: tuple[str, ...] = Field(
         (), description="elements of the specimen that HAADF sees but that have no chemical maps"
@@ -94,15 +111,15 @@ class Acquisition(Settings):
     seed: int = Field(0, ge=0, description="seed of the Poisson noise and of the shifts")
 
 
+Factor = Annotated[float, Field(ge=0, le=1e9)]
+
+
 class Weights(Settings):
     """Weights of the three terms of Eq. 1, in the scaling of docs/solver.md where 1 is natural for each."""
 
-    haadf: float = Field(0.1, ge=0, description="lambda_1, weight of the HAADF term")
-    chemical: float = Field(1.0, ge=0, description="lambda_2, weight of the chemical term")
-    tv: float = Field(1.0, ge=0, description="lambda_3, weight of total variation")
-
-
-Factor = Annotated[float, Field(ge=0)]
+    haadf: Factor = Field(0.1, description="lambda_1, weight of the HAADF term")
+    chemical: Factor = Field(1.0, description="lambda_2, weight of the chemical term")
+    tv: Factor = Field(1.0, description="lambda_3, weight of total variation")
 
 
 class SolverSettings(Settings):
@@ -111,16 +128,18 @@ class SolverSettings(Settings):
     gamma: float | None = Field(None, ge=1.0, le=2.0, description="HAADF exponent; default: the data set's, else 1.7")
     eps: float | None = Field(
         None,
-        gt=0,
+        ge=1e-12,
+        le=MOST_COUNTS,
         description="counts added inside the logarithm; default: the expected background (fused), 0.1 (Algorithm 1)",
     )
-    max_iterations: int = Field(100, ge=1, description="cap on outer iterations")
+    max_iterations: int = Field(100, ge=1, le=1_000_000, description="cap on outer iterations")
     tolerance: float = Field(
         1e-3, ge=0, description="stop when the volume moves by less than this fraction of itself in an iteration"
     )
     tv_iterations: int | None = Field(
         None,
         ge=1,
+        le=10_000,
         description="inner iterations of the TV prox, warm-started; default: as the fall of the cost asks for",
     )
     tv: Literal["isotropic", "anisotropic"] = Field("isotropic", description="the length of gradients, or of each part")
@@ -132,7 +151,9 @@ class SolverSettings(Settings):
     mask: Literal["none", "cylinder"] = Field(
         "none", description="keep the volume empty outside the cylinder that every projection sees"
     )
-    depth: int | None = Field(None, ge=1, description="voxels along the beam; default: as many as the detector is wide")
+    depth: int | None = Field(
+        None, ge=1, le=8192, description="voxels along the beam; default: as many as the detector is wide"
+    )
     initial_iterations: int = Field(
-        5, ge=0, description="Poisson iterations on the chemical data for the initial volume"
+        5, ge=0, le=10_000, description="Poisson iterations on the chemical data for the initial volume"
     )

@@ -7,8 +7,9 @@ import numpy as np
 from fusedtomo.arrays import Array, array_module, kernels, relative, relative_change
 from fusedtomo.kernels.interface import Columns
 from fusedtomo.settings import SolverSettings
+from fusedtomo.solvers.initial import supported
 from fusedtomo.solvers.objective import Objective
-from fusedtomo.solvers.solution import Callback, History, Solution
+from fusedtomo.solvers.solution import Best, Callback, History, Solution
 
 _FIRST_SCALE = 0.5  # the diagonal bound is pessimistic; half of it mostly passes the test below
 _RELAX, _TIGHTEN = 0.95, 1.6  # per iteration, and per failed test
@@ -28,6 +29,7 @@ class _Point:
     projected: dict[str, Array] = None  # type: ignore[assignment]  # `evaluated` comes first
     sums: dict[str, Columns] | None = None  # what the terms are made of; None where the volume is not evaluated
     terms: dict[str, float] = field(default_factory=dict)  # once they were waited for
+    tv: float = 0.0  # of a volume that a step led to, or of the start
 
     def evaluated(self, objective: Objective) -> "_Point":
         """Project the volume and sum up what the smooth terms there are made of; a GPU does so while we go on."""
@@ -40,6 +42,11 @@ class _Point:
         self.terms = self.terms or objective.smooth(self.projected, self.sums)
         return sum(self.terms.values())
 
+    def costs(self, objective: Objective) -> dict[str, float]:
+        """All terms of the cost, those of the smooth part waited for."""
+        self.smooth(objective)
+        return {**self.terms, "tv": self.tv}
+
     def like(self) -> "_Point":
         """Room for another point."""
         xp = array_module(self.volume)
@@ -50,19 +57,29 @@ class _Descent:
     """The state of a minimisation; no array is allocated once it is made."""
 
     def __init__(self, objective: Objective, start: Array):
-        self.objective, self.x = objective, _Point(objective.supported(start)).evaluated(objective)
-        self.y, self.scale = self.x, _FIRST_SCALE
+        self.objective, self.x = objective, _Point(supported(start, objective.support)).evaluated(objective)
+        self.y, self.scale, self.t = self.x, _FIRST_SCALE, 1.0
+        self.x.tv = objective.tv.value(self.x.volume)
+        self._first = self._cost = self._costs(self.x)
         self.inverse = objective.inverse_curvature(self.x.projected, self.x.volume)
         xp = array_module(self.x.volume)
         self._gradient, self._noisy = (xp.empty_like(self.x.volume) for _ in range(2))
         self._points = [self.x, *(self.x.like() for _ in range(2))]
 
-    def step(self, allowed_gap: float) -> tuple[_Point, float]:
+    def step(self, allowed_gap: float) -> _Point:
+        """The point that a step from y leads to; from x itself where that one lies above the start."""
+        new = self._fitting(allowed_gap)
+        if self.y is not self.x and self._costs(new) > self._first:
+            self.y, self.t = self.x, 1.0
+            new = self._fitting(allowed_gap)
+        return new
+
+    def _fitting(self, allowed_gap: float) -> _Point:
         """A proximal step from y, its metric grown until the quadratic model lies above the smooth part.
 
-        Returns the new point and its total variation. With n = y - g / (c D), which the prox is of, the model
-        f(y) + <g, x - y> + c/2 ||x - y||_D^2 is f(y) + c/2 ||x - n||_D^2 - ||g||_{1/D}^2 / (2 c): the prox knows the
-        one and the way to n the other, so that no pass over the volumes is spent on it.
+        With n = y - g / (c D), which the prox is of, the model f(y) + <g, x - y> + c/2 ||x - y||_D^2 is
+        f(y) + c/2 ||x - n||_D^2 - ||g||_{1/D}^2 / (2 c): the prox knows the one and the way to n the other, so that
+        no pass over the volumes is spent on it.
         """
         objective, y = self.objective, self.y
         if y.sums is None:
@@ -70,18 +87,26 @@ class _Descent:
         objective.gradient(y.projected, y.volume, self._gradient)
         new = self._free()
         for _ in range(_MAX_TESTS):
-            tv, distance, slope = self._tried(new, allowed_gap)
+            distance, slope = self._tried(new, allowed_gap)
             there, here = new.smooth(objective), y.smooth(objective)
             model = here + distance - slope / (2 * self.scale)
             slack = 1e-6 * abs(here)  # what float32 projections cannot resolve
+            too_long = there > model + slack or self._rises(there + new.tv - slack, allowed_gap)
             # a value that is not finite fails every comparison: hand it on, the caller stops
-            if not there > model + slack or not np.isfinite(there):
+            if not too_long or not np.isfinite(there):
                 break
             self.scale *= _TIGHTEN
-        return new, tv
+        return new
 
-    def _tried(self, new: _Point, allowed_gap: float) -> tuple[float, float, float]:
-        """A step in the present metric, into `new`; its total variation, its distance, ||g||^2 in the inverse metric.
+    def _rises(self, cost: float, allowed_gap: float) -> bool:
+        """Does a step from x itself raise the cost by more than its prox may? Then the prox ended far from its minimum.
+
+        TV's share in that falls with the step. After momentum the cost at y is not known, and may rise.
+        """
+        return self.y is self.x and cost > min(self._cost + allowed_gap, self._first)
+
+    def _tried(self, new: _Point, allowed_gap: float) -> tuple[float, float]:
+        """A step in the present metric, into `new`; its distance, and ||g||^2 in the inverse metric.
 
         All of it is under way on a GPU before the first sum is waited for.
         """
@@ -89,14 +114,16 @@ class _Descent:
         columns = kernels(self._noisy).sums.descend(self.y.volume, self._gradient, self.inverse, step, self._noisy)
         terms = objective.tv.begin_prox(self._noisy, self.inverse, step, new.volume, allowed_gap=allowed_gap)
         new.evaluated(objective)
-        return *terms(), float(objective.place.comm.total(columns))
+        new.tv, distance = terms()
+        return distance, float(objective.place.comm.total(columns))
 
-    def advance(self, new: _Point, momentum: float) -> float:
+    def advance(self, new: _Point, cost: float) -> float:
         """Take the new point, and extrapolate beyond it to where the next step starts; return how far it moved.
 
-        That is ||new - old|| / ||new||.
+        That is ||new - old|| / ||new||. Momentum starts over where the cost rose.
         """
-        old, self.x, self.y = self.x, new, new
+        self.t, momentum = _momentum(1.0 if cost > self._cost else self.t)
+        old, self.x, self.y, self._cost = self.x, new, new, cost
         self.scale *= _RELAX
         if not momentum:
             return relative_change(new.volume, old.volume, self.objective.place.comm)
@@ -110,11 +137,15 @@ class _Descent:
         self.objective.inverse_curvature(new.projected, new.volume, self.inverse)
         self.scale = _FIRST_SCALE
 
-    def solution(self, point: _Point, history: History, stopped: str) -> Solution:
-        """The result at a point, cleared of what rounding left outside the support."""
+    def solution(self, best: Best, history: History, stopped: str) -> Solution:
+        """The best iterate, cleared of what rounding left outside the support."""
+        volume = best.volume(self.x.volume)
         if self.objective.support is not None:
-            point.volume *= self.objective.support
-        return Solution(point.volume, history.values, stopped)
+            volume *= self.objective.support
+        return Solution(volume, history.values, stopped)
+
+    def _costs(self, point: _Point) -> float:
+        return sum(point.costs(self.objective).values())
 
     def _free(self) -> _Point:
         return next(point for point in self._points if point is not self.x and point is not self.y)
@@ -130,24 +161,22 @@ def minimise(
     equations. Stops when the volume moved by less than `settings.tolerance` of itself three times running.
     """
     history, descent = History(callback), _Descent(objective, start)
-    descent.x.smooth(objective)
-    total = history.record({**descent.x.terms, "tv": objective.tv.value(descent.x.volume)}, descent.x.volume)
-    t, still, renewals, fall = 1.0, 0, _RENEWALS, abs(total)
+    total = history.record(descent.x.costs(objective), descent.x.volume)
+    best, still, renewals, fall = Best(total), 0, _RENEWALS, abs(total)
     for _ in range(settings.max_iterations):
-        new, tv = descent.step(max(_GAP * fall, _LEAST_GAP * settings.tolerance * abs(total)))
-        previous, total = total, history.record({**new.terms, "tv": tv}, new.volume)
+        new = descent.step(max(_GAP * fall, _LEAST_GAP * settings.tolerance * abs(total)))
+        previous, total = total, history.record(new.costs(objective), new.volume)
+        best.passed(total, descent.x.volume)
         if not np.isfinite(total):
-            return descent.solution(descent.x, history, "not finite")
+            return descent.solution(best, history, "not finite")
         if descent.scale > _OUTDATED and renewals:
             descent.renew(new)
             renewals -= 1
-        t, momentum = _momentum(1.0 if total > previous else t)
-        moved = descent.advance(new, momentum)
-        still = still + 1 if moved <= settings.tolerance else 0
+        still = still + 1 if descent.advance(new, total) <= settings.tolerance else 0
         if still == _STILL:
-            return descent.solution(new, history, "tolerance")
+            return descent.solution(best, history, "tolerance")
         fall = max(previous - total, 0.0)
-    return descent.solution(descent.x, history, "max_iterations")
+    return descent.solution(best, history, "max_iterations")
 
 
 def _momentum(t: float) -> tuple[float, float]:

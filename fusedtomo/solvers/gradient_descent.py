@@ -2,8 +2,9 @@
 
 The weights double as step sizes. So that their size does not depend on the data's units, each gradient is divided
 by its term's largest curvature L at the start, the role that the paper gives the power method, and lambda_tv counts
-in units of noise over L_2. One misprint is mended, the sign of Eq. 2; Eq. 3 keeps its numerator A x - b
-without eps, and so the counts come in with their background subtracted.
+in units of noise over L_2. The cost recorded is the one that such steps lower: its terms are over L, too. One misprint
+is mended, the sign of Eq. 2; Eq. 3 keeps its numerator A x - b without eps, and so the counts come in with their
+background subtracted.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ import numpy as np
 from fusedtomo.arrays import Array, array_module, kernels, relative_change
 from fusedtomo.losses import ChemicalPoisson, Loss
 from fusedtomo.parallel import Comm
-from fusedtomo.solvers.initial import initial_volume, lifted
+from fusedtomo.solvers.initial import initial_volume, lifted, supported
 from fusedtomo.solvers.problem import Problem
-from fusedtomo.solvers.solution import Callback, History, Solution
+from fusedtomo.solvers.solution import Best, Callback, History, Solution, Stop
 
 EPS = 0.1  # counts, Algorithm 1 line 7
+_FAR = 10.0  # times the start's cost: steps that are too long do not come back from there
 
 
 def gradient_descent(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
@@ -25,17 +27,19 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
     comm, weights, settings = problem.place.comm, problem.weights, problem.settings
     x = lifted(initial_volume(problem) if initial is None else problem.place.put(initial), comm)
     losses: dict[str, Loss] = {"haadf": problem.haadf(), "chemical": _chemical(problem)}
-    lambdas = {"haadf": weights.haadf, "chemical": weights.chemical}
     largest = {name: _largest_curvature(loss, x, comm) for name, loss in losses.items()}
+    lambdas = {"haadf": weights.haadf / largest["haadf"], "chemical": weights.chemical / largest["chemical"]}
     thresholds = weights.tv * problem.gradient_noise / largest["chemical"]
     history, tv, unit_metric = History(callback), problem.total_variation_of(thresholds), array_module(x).ones_like(x)
+    x = supported(x, problem.support)
     before, noisy = array_module(x).empty_like(x), array_module(x).empty_like(x)
     projected = {name: loss.project(x) for name, loss in losses.items()}
-    _record(history, losses, lambdas, projected, tv.value(x), x)
+    first = total = _record(history, losses, lambdas, projected, tv.value(x), x)
+    best, stopped = Best(first), "max_iterations"
     for _ in range(settings.max_iterations):
         before, x = x, before
         for k, (name, loss) in enumerate(losses.items()):
-            loss.gradient(projected[name], before, lambdas[name] / largest[name], noisy, add=k > 0)
+            loss.gradient(projected[name], before, lambdas[name], noisy, add=k > 0)
         kernels(x).sums.descend(before, noisy, unit_metric, 1.0, noisy)
         tv.forget()
         variation, _ = tv.prox(noisy, unit_metric, 1.0, x)
@@ -43,11 +47,21 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
             x *= problem.support
         for name, loss in losses.items():
             loss.project(x, projected[name])
-        if not np.isfinite(_record(history, losses, lambdas, projected, variation, x)):
-            return Solution(before, history.values, "not finite")
+        total = _record(history, losses, lambdas, projected, variation, x)
+        best.passed(total, before)
+        if not total <= _FAR * first:  # nor is NaN
+            break
         if relative_change(x, before, comm) <= settings.tolerance:
-            return Solution(x, history.values, "tolerance")
-    return Solution(x, history.values, "max_iterations")
+            stopped = "tolerance"
+            break
+    return Solution(best.volume(x), history.values, _verdict(first, total, stopped))
+
+
+def _verdict(first: float, total: float, stopped: Stop) -> Stop:
+    """Why it stopped, unless its last iterate is worse than its first."""
+    if not np.isfinite(first):
+        return "not finite"
+    return stopped if total <= first else "diverging"
 
 
 def _chemical(problem: Problem) -> ChemicalPoisson:

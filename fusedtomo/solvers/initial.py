@@ -18,16 +18,18 @@ def initial_volume(problem: Problem) -> Array:
 def maximum_likelihood(loss: ChemicalPoisson, shape: tuple[int, int, int], iterations: int) -> Array:
     """Expectation maximisation (Shepp and Vardi 1982) from a flat volume: (element, z, y, x) float32, > 0.
 
-    Early iterates are smooth and positive everywhere, which accelerated iterates of so noisy a problem are not.
+    Early iterates are smooth and positive everywhere, which accelerated iterates of so noisy a problem are not. An eps
+    that alone explains more than the counts would let the volume vanish: no more than their mean is put in.
     """
     xp, projector = array_module(loss.counts), loss.projector
     volume = _flat(loss, shape)
     sensitivity = projector.adjoint(xp.ones(loss.counts.shape[1:], np.float32))
     xp.maximum(sensitivity, np.float32(1e-3), out=sensitivity)
+    least = np.minimum(loss.eps, loss.mean_counts.astype(np.float32))
     ratio, back = xp.empty_like(loss.counts), xp.empty_like(volume)
     for _ in range(iterations):
         projector.forward(volume, ratio)
-        for model, gain, eps in zip(ratio, loss.gain, loss.eps, strict=True):
+        for model, gain, eps in zip(ratio, loss.gain, least, strict=True):
             model *= gain
             model += eps
         xp.divide(loss.counts, ratio, out=ratio)
@@ -47,6 +49,14 @@ def lifted(volume: Array, comm: Comm = SERIAL) -> Array:
     floors = (_FLOOR * np.array(peaks)).astype(np.float32)
     xp = array_module(volume)
     return xp.stack([xp.maximum(channel, floor) for channel, floor in zip(volume, floors, strict=True)])
+
+
+def supported(volume: Array, support: Array | None) -> Array:
+    """The volume (element, z, y, x) as C-ordered float32 of its own, empty outside the support (z, y, x) if any."""
+    volume = array_module(volume).array(volume, dtype=np.float32, order="C")
+    if support is not None:
+        volume *= support
+    return volume
 
 
 def _flat(loss: ChemicalPoisson, shape: tuple[int, int, int]) -> Array:

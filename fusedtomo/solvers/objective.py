@@ -73,10 +73,3 @@ class Objective:
                 channel *= self.support
                 xp.maximum(channel, _FROZEN, out=channel)
         return out
-
-    def supported(self, volume: Array) -> Array:
-        """The volume as C-ordered float32 of its own, empty outside the support."""
-        volume = array_module(volume).array(volume, dtype=np.float32, order="C")
-        if self.support is not None:
-            volume *= self.support
-        return volume

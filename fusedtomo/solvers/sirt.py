@@ -3,8 +3,9 @@
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, dot, relative_change
+from fusedtomo.solvers.initial import supported
 from fusedtomo.solvers.problem import Problem
-from fusedtomo.solvers.solution import Callback, History, Solution
+from fusedtomo.solvers.solution import Best, Callback, History, Solution
 
 
 def sirt(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
@@ -18,7 +19,7 @@ def sirt(problem: Problem, *, initial: Array | None = None, callback: Callback |
     per_row = _inverse(projector.forward(xp.ones(problem.shape[1:], np.float32)))
     per_column = _inverse(projector.adjoint(xp.ones(measured.shape[1:], np.float32)))
     history = History(callback)
-    x = xp.zeros(problem.shape, np.float32) if initial is None else xp.array(initial, dtype=np.float32, order="C")
+    x = supported(xp.zeros(problem.shape, np.float32) if initial is None else initial, problem.support)
     before, update, residual, weighted = (xp.empty_like(like) for like in (x, x, measured, measured))
 
     def cost() -> float:
@@ -27,17 +28,17 @@ def sirt(problem: Problem, *, initial: Array | None = None, callback: Callback |
         xp.multiply(residual, per_row, out=weighted)
         return 0.5 * dot(weighted, residual, comm)
 
-    history.record({"chemical": cost()}, x)
+    best = Best(history.record({"chemical": cost()}, x))
     for _ in range(problem.settings.max_iterations):
         before[:] = x
         x += xp.multiply(projector.adjoint(weighted, update), per_column, out=update)
         xp.maximum(x, np.float32(0), out=x)
         if problem.support is not None:
             x *= problem.support
-        history.record({"chemical": cost()}, x)
+        best.passed(history.record({"chemical": cost()}, x), before)
         if relative_change(x, before, comm) <= problem.settings.tolerance:
-            return Solution(x, history.values, "tolerance")
-    return Solution(x, history.values, "max_iterations")
+            return Solution(best.volume(x), history.values, "tolerance")
+    return Solution(best.volume(x), history.values, "max_iterations")
 
 
 def _inverse(sums: Array) -> Array:

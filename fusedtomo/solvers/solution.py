@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusedtomo.arrays import Array, array_module
+
 Callback = Callable[[int, np.ndarray], Mapping[str, float]]
 """Called after every outer iteration with its number and the volume; what it returns joins the history."""
 
-Stop = str  # "tolerance", "max_iterations" or "not finite"
+Stop = str  # "tolerance", "max_iterations", "diverging" or "not finite"
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +18,10 @@ class Solution:
     """A solver's result.
 
     Attributes:
-        volume: (element, z, y, x) float32, >= 0.
+        volume: (element, z, y, x) float32, >= 0: of all iterates, the start among them, the one of the least cost.
         history: every cost term ("haadf", "chemical", "tv", "total") and what the callback gave, one value an iterate,
             the initial one first.
-        stopped: "tolerance", "max_iterations" or "not finite".
+        stopped: "tolerance", "max_iterations", "diverging" (the cost rose above the start's) or "not finite".
     """
 
     volume: np.ndarray
@@ -30,6 +32,27 @@ class Solution:
     def iterations(self) -> int:
         """Outer iterations done."""
         return max((len(values) for values in self.history.values()), default=1) - 1
+
+
+class Best:
+    """The least cost of all iterates, and its volume: one is copied only when the cost rises after it."""
+
+    def __init__(self, total: float):
+        self.total = total
+        self._is_last = True
+        self._copy: Array = None
+
+    def passed(self, total: float, before: Array) -> None:
+        """An iteration led from the volume `before` to one of this cost."""
+        if self._is_last and not total <= self.total:  # NaN is no gain
+            self._copy = array_module(before).empty_like(before) if self._copy is None else self._copy
+            self._copy[:] = before
+        self._is_last = total <= self.total
+        self.total = total if self._is_last else self.total
+
+    def volume(self, last: Array) -> Array:
+        """The best volume, which may be the last one."""
+        return last if self._is_last else self._copy
 
 
 class History:

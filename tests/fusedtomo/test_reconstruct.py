@@ -27,6 +27,7 @@ TERMS = {
 }
 EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
 PAPER_WEIGHTS = Weights(haadf=0.1, chemical=1.0, tv=1.0)
+SHORT_STEPS = Weights(haadf=0.1, chemical=0.1, tv=0.01)  # Algorithm 1 converges: its weights are steps
 
 
 def _short(**extra):
@@ -59,7 +60,7 @@ def test_a_reconstruction_says_what_it_is_and_how_it_came_about(place, tiny_data
 
 @EVERY_METHOD
 def test_history_holds_every_term_of_every_iterate(place, tiny_dataset, tiny_phantom, method):
-    found = reconstruct(tiny_dataset, method, settings=_short(), truth=tiny_phantom, place=place)
+    found = reconstruct(tiny_dataset, method, SHORT_STEPS, _short(), truth=tiny_phantom, place=place)
     assert set(found.history) == TERMS[method] | {"total", "nrmse"}
     assert {len(values) for values in found.history.values()} == {found.iterations + 1}
     assert (found.iterations, found.stopped) == (6, "max_iterations")
@@ -89,7 +90,7 @@ def test_the_callback_sees_every_iterate_and_adds_to_the_history(place, tiny_dat
         seen.append(iteration)
         return {"peak": volume.max()}
 
-    found = reconstruct(tiny_dataset, method, settings=_short(), truth=tiny_phantom, callback=callback, place=place)
+    found = reconstruct(tiny_dataset, method, SHORT_STEPS, _short(), truth=tiny_phantom, callback=callback, place=place)
     assert seen == list(range(7))
     assert found.history["peak"][-1] == pytest.approx(found.volume.data.max())
     assert len(found.history["nrmse"]) == 7
@@ -266,6 +267,11 @@ def test_unknown_methods_are_refused_with_the_nearest_known_one(tiny_dataset):
 def test_an_initial_volume_of_another_shape_is_refused(tiny_dataset):
     with pytest.raises(InputError, match=r"shape \(3, 8, 8, 5\), but the data set's is \(3, 8, 8, 6\)"):
         reconstruct(tiny_dataset, "fused", initial=np.zeros((3, 8, 8, 5), np.float32))
+
+
+def test_an_initial_volume_below_zero_is_refused(tiny_dataset):
+    with pytest.raises(InputError, match=r"initial volume has concentrations down to -0.5; raise those voxels to 0"):
+        reconstruct(tiny_dataset, "fused", initial=np.full((3, 8, 8, 6), -0.5, np.float32))
 
 
 def test_a_truth_of_other_elements_is_refused(tiny_dataset, tiny_phantom):

@@ -19,7 +19,7 @@ from workflows.batch.submit import MAX_JOBS, request_for
 from workflows.campaign import STRATEGIES, CampaignConfig
 from workflows.machines import Machine, block_script
 from workflows.watch.panel import duration
-from workflows.workers.memory import host_gb
+from workflows.workers.memory import most_host_gb, too_large
 
 # measured on 2 cores: a GP proposal at 10 to 20 points, kernels loaded from the cache
 _PROPOSAL_S = 0.35
@@ -82,6 +82,8 @@ def show(console: Console, say: Console, found: Forecast, path: Path, profile: s
     for name, value in _rows(found.plan, found.span, found.machine, found.measured_on):
         table.add_row(name, value)
     console.print(table)
+    if fault := too_large(found.machine, found.config):
+        say.print(f"[yellow]warning:[/yellow] {escape(fault)}")
     if found.load.busy:
         say.print(f"[yellow]warning:[/yellow] {_busy(found.load)}")
     if found.machine.provider != "local":
@@ -159,7 +161,7 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
         cells,
         len(conditions) - cells,
         sum(trials.values()),
-        max(host_gb(config, condition) for condition in conditions),
+        most_host_gb(config),
         (work_s + search_s) / min(machine.n_workers, at_once),
         machine.n_workers,
         machine.nodes_per_block * machine.max_blocks,

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from fusedtomo.methods import Term
 from fusedtomo.registry import Registry
+from fusedtomo.settings import MOST_TILTS, Dose, Snr, TotalDose
 from fusedtomo.tilts import FusedDataset, TiltSeries
 from workflows.campaign.setup import Setup, plain
 
@@ -149,9 +150,10 @@ def _half_range(series: TiltSeries) -> float:
     return max(abs(angle) for angle in series.scheme.angles_deg)
 
 
-_Count = Annotated[int, Field(ge=2, le=1000)]
-_Snr = Annotated[float, Field(gt=1, allow_inf_nan=False)]
-_Dose = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=2, le=MOST_TILTS)]
+_Snr = Annotated[Snr, Field(gt=1, allow_inf_nan=False)]
+_Dose = Annotated[Dose, Field(allow_inf_nan=False)]
+_TotalDose = Annotated[TotalDose, Field(allow_inf_nan=False)]
 _Degrees = Annotated[float, Field(gt=0, le=90)]
 _Seed = Annotated[int, Field(ge=0)]
 _NOISE = ("snr", "dose_counts", "total_dose_counts")
@@ -175,7 +177,9 @@ def _modality(name: Term, label: str, key: str, measured_by: Callable[..., Any])
         axis("tilts", "tilts", "tilts", "", _Count, _series(name, "tilts"), _n_tilts, phrase="{value} {label}"),
         axis("snr", "SNR", "1", "s", _Snr, noise("snr"), _snr),
         axis("dose", "dose", counts, "d", _Dose, noise("dose_counts"), _dose, phrase=phrase),
-        axis("total_dose", "total dose", counts, "t", _Dose, noise("total_dose_counts"), _total_dose, phrase=phrase),
+        axis(
+            "total_dose", "total dose", counts, "t", _TotalDose, noise("total_dose_counts"), _total_dose, phrase=phrase
+        ),
         axis("range", "tilt range ±", "degrees", "r", _Degrees, _range(name), _half_range, scale="linear"),
     )
 
@@ -191,7 +195,7 @@ for _axis in (
         "background misfit",
         "1",
         "b",
-        Annotated[float, Field(gt=-1, allow_inf_nan=False)],
+        Annotated[float, Field(gt=-1, le=100, allow_inf_nan=False)],
         _of_acquisition("background_misfit"),
         scale="linear",
     ),
@@ -200,7 +204,7 @@ for _axis in (
         "residual misalignment",
         "pixels",
         "m",
-        Annotated[float, Field(ge=0, allow_inf_nan=False)],
+        Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)],
         _of_acquisition("misalignment_px"),
         scale="linear",
         phrase="{label} {value} {unit}",

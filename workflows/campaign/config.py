@@ -19,7 +19,7 @@ from phantoms.spec import PhantomSpec, phantom_rng
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
 from workflows.campaign.measures import Minimise, checked_measures
-from workflows.campaign.setup import AcquisitionConfig, Setup
+from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
 from workflows.campaign.strategies import STRATEGIES
 
 Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
@@ -41,6 +41,13 @@ class Dimension(Settings):
         if not self.low < self.high:
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
         return self
+
+    @property
+    def middle(self) -> float:
+        """The middle of the range, on its own scale."""
+        if self.scale == "log":
+            return math.exp((math.log(self.low) + math.log(self.high)) / 2)
+        return (self.low + self.high) / 2
 
     def place(self, value: float) -> float:
         """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
@@ -83,10 +90,15 @@ class Search(Settings):
         return self
 
     @model_validator(mode="after")
-    def _gamma_in_range(self) -> Self:
-        gamma = self.space.get("gamma")
-        if gamma and not (gamma.low >= 1.0 and gamma.high <= 2.0):
-            raise ValueError(f"space.gamma runs from {gamma.low:g} to {gamma.high:g}; keep it within 1 and 2")
+    def _ends_are_values(self) -> Self:
+        """Both ends of a range are what a file could give as well."""
+        for name, dimension in self.space.items():
+            model = Weights if name in _WEIGHTS else SolverSettings
+            for value in (dimension.low, dimension.high):
+                try:
+                    refused_plainly(model, **{name: value})
+                except ValueError as error:
+                    raise ValueError(f"space.{name} reaches {value:g}: {error}") from None
         return self
 
 
@@ -308,6 +320,8 @@ def _check_specimen(config: CampaignConfig) -> None:
         raise InputError(f"'phantom.name' = '{name}': there is no such phantom; {nearest(name, families)}")
     small = config.phantom.model_copy(update={"size": 16})
     elements = make_phantom(small, phantom_rng(small)).elements
+    for condition in config.conditions():
+        _check_condition(config.setup(condition), elements)
     for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
         snr = getattr(config.acquisition, modality).snr
         if isinstance(snr, dict) and set(snr) != set(names):
@@ -315,3 +329,23 @@ def _check_specimen(config: CampaignConfig) -> None:
                 f"'acquisition.{modality}.snr' is given for {', '.join(snr) or 'nothing'}, but phantom '{name}' needs "
                 f"it for {', '.join(names)}; give one number for all, or one for each of these"
             )
+
+
+def _check_condition(setup: Setup, elements: tuple[str, ...]) -> None:
+    """Refuse what a condition assumes of a specimen that its own is not."""
+    depth, size, unmapped = setup.solver.depth, setup.phantom.size, setup.acquisition.unmapped
+    if depth not in (None, size):
+        raise InputError(
+            f"'solver.depth' = {depth}: the specimen is {size} voxels deep, and so is its truth; leave it out"
+        )
+    mapped = [element for element in elements if element not in unmapped]
+    if not mapped:
+        raise InputError(f"'acquisition.unmapped' names all of {', '.join(elements)}; leave one to be mapped")
+    for where, named, known in (
+        ("acquisition.unmapped", unmapped, elements),
+        ("solver.chemical_by_element", setup.solver.chemical_by_element, mapped),
+        ("solver.tv_by_element", setup.solver.tv_by_element, mapped),
+    ):
+        for element in named:
+            if element not in known:
+                raise InputError(f"'{where}' names '{element}', which is not mapped; {nearest(element, known)}")

@@ -5,19 +5,30 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from fusedtomo.settings import Acquisition, Modality, Settings, SolverSettings, TiltDegrees, TiltRange
+from fusedtomo.settings import (
+    MOST_TILTS,
+    Acquisition,
+    Dose,
+    Modality,
+    Settings,
+    Snr,
+    SolverSettings,
+    TiltDegrees,
+    TiltRange,
+    TotalDose,
+)
 from phantoms.spec import PhantomSpec
 
 
 class SeriesConfig(Settings):
     """Tilts and noise of one modality, as far as no axis of the campaign says them."""
 
-    tilts: int | None = Field(None, ge=2, le=1000, description="number of tilts, evenly spaced")
+    tilts: int | None = Field(None, ge=2, le=MOST_TILTS, description="number of tilts, evenly spaced")
     min_deg: TiltDegrees | None = Field(None, description="first tilt angle; default: that of the acquisition")
     max_deg: TiltDegrees | None = Field(None, description="last tilt angle; default: that of the acquisition")
-    snr: float | dict[str, float] | None = Field(None, description="signal-to-noise ratio above 1, one or per element")
-    dose_counts: float | None = Field(None, gt=0, description="mean expected counts per pixel of each image")
-    total_dose_counts: float | None = Field(None, gt=0, description="the same of all images of the series together")
+    snr: Snr | dict[str, Snr] | None = Field(None, description="signal-to-noise ratio above 1, one or per element")
+    dose_counts: Dose | None = Field(None, description="mean expected counts per pixel of each image")
+    total_dose_counts: TotalDose | None = Field(None, description="the same of all images of the series together")
 
     @model_validator(mode="after")
     def _as_a_modality_takes_it(self) -> Self:
@@ -36,8 +47,12 @@ class AcquisitionConfig(Settings):
     chemical: SeriesConfig = Field(SeriesConfig(), description="chemical tilts and noise")
     gamma: float = Field(2.0, ge=1.0, le=2.0, description="HAADF exponent of the simulation")
     background_fraction: float = Field(0.15, ge=0, lt=1, description="vacuum level over the maximum")
-    background_misfit: float = Field(0.0, gt=-1, description="relative error of the background that the data states")
-    misalignment_px: float = Field(0.0, ge=0, description="standard deviation of the shifts that images keep, pixels")
+    background_misfit: float = Field(
+        0.0, gt=-1, le=100, description="relative error of the background that the data states"
+    )
+    misalignment_px: float = Field(
+        0.0, ge=0, le=1000, description="standard deviation of the shifts that images keep, pixels"
+    )
     unmapped: tuple[str, ...] = Field((), description="elements of the specimen without chemical maps")
     grid: Literal["same", "fine"] = Field("same", description="simulation grid")
     seed: int | None = Field(None, ge=0, description="seed of the noise; default: that of the campaign")

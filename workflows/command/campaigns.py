@@ -34,23 +34,38 @@ if TYPE_CHECKING:
 
 @app.command(epilog=example("fusedtomo check quickstart"))
 def check(config: Config) -> None:
-    """Validate a campaign file and say what it would run, or everything that is wrong with it."""
+    """Validate a campaign file, make a small trial of each method, and say what it would run or what is wrong."""
     from fusedtomo.toml import InvalidContent
     from workflows.campaign.config import load_campaign
     from workflows.shipped import named_file
 
     path = named_file("campaigns", config)
     try:
-        Console().print(f"{path}: valid. {_summary(load_campaign(path))}")
+        loaded = load_campaign(path)
     except InvalidContent as error:
         raise typer.Exit(_tell_all(error.problems)) from None
+    if failures := _rehearsed(loaded):
+        raise typer.Exit(_tell([f"{path}: {failure}" for failure in failures]))
+    Console().print(f"{path}: valid. {_summary(loaded)}")
+
+
+def _rehearsed(config: CampaignConfig) -> list[str]:
+    with doing(say, f"trying each method once ({KERNELS})"):
+        from workflows.batch.rehearsal import failures
+
+        return list(failures(config))
 
 
 def _tell_all(problems: Sequence[str]) -> int:
-    for problem in problems:
-        say.print(f"[bold red]error:[/bold red] {escape(problem)}")
+    _tell(problems)
     if len(problems) > 1:
         say.print(f"{len(problems)} errors; what several fields must have in common is checked once each is right")
+    return 2
+
+
+def _tell(problems: Sequence[str]) -> int:
+    for problem in problems:
+        say.print(f"[bold red]error:[/bold red] {escape(problem)}")
     return 2
 
 
@@ -67,8 +82,15 @@ def _summary(config: CampaignConfig) -> str:
     return (
         f"'{config.name}': {config.phantom.name} at {sizes_text(config)}, {shape}{repeats}; "
         f"{methods}: {len(conditions)} conditions, {trials} trials by {config.search.strategy} over "
-        f"{', '.join(config.search.space)}."
+        f"{', '.join(config.search.space)}. {_memory(config)}"
     )
+
+
+def _memory(config: CampaignConfig) -> str:
+    from fusedtomo.memory import available_gb
+    from workflows.workers.memory import most_host_gb
+
+    return f"A worker needs {most_host_gb(config):.2g} GB; this machine has {available_gb():.3g} GB free."
 
 
 @app.command(

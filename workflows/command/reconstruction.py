@@ -1,5 +1,6 @@
 """How does a request become a reconstruction? Read, solve, write, say what was done; on one rank or on many."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
+from fusedtomo.memory import available_gb, check_fits, solver_gb
 from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL, Comm, agreed
 from fusedtomo.placement import Placement, placed
@@ -74,6 +76,8 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
         if comm.rank == 0:
             check_target(request.out, request.overwrite)
         inputs = _read(say, request, comm)
+        if request.device == "cpu":
+            _check_memory(request.data, inputs, comm)
     with agreed(comm):
         place = _placement(request, comm)
     _tell_ranks(say, inputs.dataset, comm)
@@ -95,6 +99,18 @@ def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
     initial = None if request.initial is None else _initial(request.initial, dataset, comm)
     return _Inputs(dataset, truth, weights, solver, mask, initial)
+
+
+def _check_memory(path: Path, inputs: _Inputs, comm: Comm) -> None:
+    """Refuse more than this host has free, of several ranks for the columns of this one alone."""
+    dataset, free_gb = inputs.dataset, available_gb()
+    width, length = dataset.haadf.counts.shape[1:]
+    shape = inputs.solver.depth or width, width, length
+    needed = solver_gb(len(dataset.elements), shape, len(dataset.haadf.scheme), len(dataset.chemical_scheme))
+    ranks = comm.size * math.ceil(needed / free_gb)
+    depth = "lower --depth" if inputs.solver.depth else "bin the data"
+    cure = f"{depth}, or share it among {ranks} ranks on as many hosts (mpiexec -n {ranks})"
+    check_fits(f"{path}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
 
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
@@ -172,5 +188,9 @@ def _write(say: Console, request: ReconstructionRequest, inputs: _Inputs, result
     }
     write_reconstruction(out, result.volume, result.history, attributes, request.overwrite, comm=comm)
     say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
+    if result.stopped == "diverging":
+        say.print(
+            "[yellow]warning:[/yellow] the cost rose; this is the best iterate. Lower the weights: they are steps"
+        )
     if inputs.truth is not None:
         print_score(say, score(result.volume, inputs.truth, comm=comm))

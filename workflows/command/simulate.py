@@ -14,6 +14,7 @@ from workflows.command.targets import check_target
 from workflows.saying import KERNELS, doing
 
 if TYPE_CHECKING:
+    from fusedtomo.settings import Acquisition
     from fusedtomo.tilts import FusedDataset
     from fusedtomo.volume import ChemicalVolume
 
@@ -125,11 +126,20 @@ def _simulate(path: Path, settings: Mapping[str, Any], out: Path, overwrite: boo
     acquisition = validated(Acquisition, dict(settings), "simulate")
     check_target(out, overwrite)
     volume = _specimen(path)
+    _check_memory(volume, acquisition)
     with doing(say, f"projecting and drawing counts ({KERNELS})"):
         dataset = acquire(volume, acquisition)
         truth = volume.binned(2) if acquisition.grid == "fine" else volume
         write_dataset(dataset, out, truth, {"acquisition": acquisition.model_dump_json()}, overwrite)
     _tell(out, dataset)
+
+
+def _check_memory(volume: ChemicalVolume, acquisition: Acquisition) -> None:
+    from fusedtomo.memory import check_fits, series_gb
+
+    n_haadf, n_chemical = (len(each.tilts.scheme()) for each in (acquisition.haadf, acquisition.chemical))
+    needed = series_gb(len(volume.elements), n_haadf, n_chemical, volume.shape[1:])
+    check_fits(f"simulating {n_haadf} HAADF and {n_chemical} chemical tilts", needed, "take fewer tilts")
 
 
 def _specimen(path: Path) -> ChemicalVolume:

@@ -1,7 +1,9 @@
 """`fusedtomo phantom`: which specimens are there, and how is one made?"""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -10,6 +12,9 @@ from rich.table import Table
 from workflows.command.app import Out, Overwrite, app, example, say
 from workflows.command.targets import check_target
 from workflows.saying import doing
+
+if TYPE_CHECKING:
+    from phantoms.spec import PhantomSpec
 
 
 @app.command(epilog=example("fusedtomo phantom cuo_coo_nanocubes --size 64 --out nanocubes.h5"))
@@ -43,7 +48,18 @@ def _make(name: str, size: int, seed: int, out: Path, overwrite: bool) -> None:
 
     spec = validated(PhantomSpec, {"name": name, "size": size, "seed": seed}, "phantom")
     check_target(out, overwrite)
+    _check_memory(spec)
     with doing(say, f"making {name} at {size}^3"):
         volume = make_phantom(spec, phantom_rng(spec))
         write_volume(volume, out, {"phantom": spec.model_dump_json()}, overwrite)
     say.print(f"{out}: {', '.join(volume.elements)} on {size}^3 voxels of {volume.voxel_nm:.3g} nm")
+
+
+def _check_memory(spec: PhantomSpec) -> None:
+    from fusedtomo.memory import SPECIMEN_VOLUMES, check_fits, volume_gb
+    from phantoms.registry import list_phantoms
+
+    families = list_phantoms()
+    if spec.name in families:  # if not, `make_phantom` says so
+        needed = SPECIMEN_VOLUMES * volume_gb(len(families[spec.name].elements), (spec.size, spec.size, spec.size))
+        check_fits(f"{spec.name} at {spec.size}^3", needed, "give a smaller --size")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fusedtomo.errors import InputError
 from workflows.campaign import CampaignConfig
 from workflows.control.provenance import provenance
 from workflows.control.steer import Steering
@@ -21,7 +22,7 @@ from workflows.saying import KERNELS, doing
 from workflows.search.order import orders_of
 from workflows.watch.live import Dashboard
 from workflows.workers.apps import ParslSubmit, warm_up
-from workflows.workers.memory import ranks_by_condition
+from workflows.workers.memory import ranks_by_condition, too_large
 from workflows.workers.start import kinds, n_of, workers
 
 
@@ -73,6 +74,8 @@ class _Controller:
         finished = all(order.finished for order in orders_of(self.folder.config, trials))
         if finished and not volumes_to_make(self.folder):
             return
+        if fault := too_large(self.machine, self.folder.config):
+            raise InputError(fault)
         note_session(self.folder, self.machine, self.console)
         ranks = ranks_by_condition(self.machine, self.folder.config)
         self._prepare()

@@ -3,16 +3,14 @@
 import math
 
 from fusedtomo.errors import InputError
+from fusedtomo.memory import available_gb, solver_gb
 from fusedtomo.methods import METHODS
 from phantoms.registry import list_phantoms
 from workflows.campaign import CampaignConfig, Condition
+from workflows.campaign.config import sizes_of
 from workflows.machines import Machine
 
 PROCESS_GB = 0.3  # Python and its libraries
-# volumes of all elements that the solver holds at once, dual variables included: 14.4 were counted for `fused` with
-# four elements on a GPU (docs/gpu.md)
-_VOLUMES = 14.4
-_SERIES = 8  # copies of every ray sum: counts, projections, residuals and what is made from them
 _USABLE = 0.9  # of a device's memory: kernels, libraries and fragments take the rest
 
 
@@ -22,9 +20,7 @@ def trial_gb(config: CampaignConfig, condition: Condition) -> float:
     acquisition = config.acquisition_of(condition)
     n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
     n_chemical = len(acquisition.chemical.tilts.scheme())
-    volume = 4 * elements * size**3
-    rays = 4 * size**2 * (n_haadf + elements * n_chemical)
-    return (_VOLUMES * volume + _SERIES * rays) / 1e9
+    return solver_gb(elements, (size, size, size), n_haadf, n_chemical)
 
 
 def host_gb(config: CampaignConfig, condition: Condition) -> float:
@@ -32,6 +28,34 @@ def host_gb(config: CampaignConfig, condition: Condition) -> float:
     setup = config.setup(condition)
     fine = 8 * 4 * n_elements(config) * setup.phantom.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
     return PROCESS_GB + trial_gb(config, condition) + fine
+
+
+def most_host_gb(config: CampaignConfig) -> float:
+    """Memory of a worker that computes any trial of the campaign on the CPU."""
+    return max(host_gb(config, condition) for condition in config.conditions())
+
+
+def too_large(machine: Machine, config: CampaignConfig) -> str:
+    """What speaks against the workers that a node is to have, for want of memory; "" when nothing does.
+
+    The memory of this machine is looked up, that of a batch job's nodes is what the profile asks for. On a GPU it is
+    the device's that is scarce, and the number of ranks follows from it.
+    """
+    free_gb = available_gb() if machine.provider == "local" else machine.memory_per_node_gb
+    gb, size = most_host_gb(config), max(sizes_of(config))
+    if machine.device == "gpu" or not free_gb or machine.workers_per_node * gb <= free_gb:
+        return ""
+    fitting = int(free_gb / gb)
+    cure = f"take --workers {fitting}" if fitting else f"lower phantom.size to {_fitting_size(size, gb, free_gb)}"
+    return (
+        f"machine '{machine.name}': {machine.workers_per_node} workers with trials of {size}^3 need "
+        f"{machine.workers_per_node * gb:.3g} GB, but a node has {free_gb:.3g} GB; {cure}"
+    )
+
+
+def _fitting_size(size: int, gb: float, free_gb: float) -> int:
+    """Voxels along an edge at which one worker fits; a volume is what memory goes to."""
+    return int(size * (max(free_gb - PROCESS_GB, 0.0) / gb) ** (1 / 3))
 
 
 def n_elements(config: CampaignConfig) -> int:

@@ -165,6 +165,14 @@ def test_cost_never_rises_in_the_step_after_a_rise(projector, counts, start):
     assert totals[-1] == pytest.approx(min(totals), rel=10 * SLACK)
 
 
+@pytest.mark.parametrize("eps", [1e-6, 5.0])
+def test_cost_never_rises_above_the_start_where_the_prox_ends_too_early(projector, counts, start, eps):
+    """Two iterations of TV's prox at a weight that wants thousands; with a small eps no diagonal bounds the rest."""
+    objective = _objective(ChemicalPoisson(projector, counts, GAIN, np.array([eps])), 1e4 * TV_WEIGHT, tv_iterations=2)
+    totals = minimise(objective, start, SolverSettings(max_iterations=40, tolerance=0.0)).history["total"]
+    assert max(totals) <= totals[0] * (1 + SLACK)
+
+
 def test_weights_matter_only_by_their_ratio(projector, counts, start):
     def solve(factor):
         terms = {"chemical": Term(ChemicalPoisson(projector, counts, GAIN, EPS), factor)}

@@ -12,6 +12,7 @@ from workflows.campaign import CampaignConfig, load_campaign, seed_of
 from workflows.machines import CONFIGS
 from workflows.search.space_filling import edge_of
 
+TILTS = {"haadf_tilts": [2, 4], "chemical_tilts": [2]}
 LIST_OF_CAMPAIGNS = sorted((CONFIGS / "campaigns").glob("*.toml"))
 
 
@@ -131,7 +132,16 @@ def test_seeds_of_neighbours_differ():
         ({"search__space": {"weight": {"low": 1.0, "high": 2.0}}}, "weight"),
         ({"search__space__tv__low": 5.0}, "low 5 is not below high 5"),
         ({"search__space__tv__low": 0.0}, "greater than 0"),
-        ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, "keep it within 1 and 2"),
+        (
+            {"search__space__gamma": {"low": 0.5, "high": 2.0}},
+            "space.gamma reaches 0.5: Input should be greater than or equal to 1",
+        ),
+        ({"search__space__eps": {"low": 1e-3, "high": 1e300}}, r"space.eps reaches 1e\+300: Input should be less"),
+        ({"acquisition__haadf": {"snr": 1e300}}, "less than or equal to 1000000000"),
+        ({"acquisition__haadf": {"dose_counts": 1e19}}, "less than or equal to 1000000000"),
+        ({"axes__haadf_snr": [100.0, 1e300]}, "less than or equal to 1000000000"),
+        ({"solver__eps": 1e300}, "less than or equal to 1000000000"),
+        ({"solver__depth": 100000}, "less than or equal to 8192"),
         ({"axes__haadf_tilts": [4, 2]}, "rise strictly"),
         ({"axes__haadf_tilts": [1, 2]}, "greater than or equal to 2"),
         ({"axes__chemical_tilts": [2, 100000]}, "less than or equal to 1000"),
@@ -172,6 +182,13 @@ def test_what_cannot_be_is_refused(change, message):
         ({"phantom__field_of_view_nm": 1.0}, "field of view of 1 nm would cut the specimen"),
         ({"acquisition__chemical": {"snr": {"Co": 2.0}}}, r"'acquisition.chemical.snr' is given for Co, .* Co, Ni, O"),
         ({"acquisition__haadf": {"snr": {"Co": 2.0}}}, "'acquisition.haadf.snr' is given for Co.* HAADF"),
+        ({"solver__depth": 20}, "'solver.depth' = 20: the specimen is 16 voxels deep"),
+        ({"solver__depth": 16, "axes": {"size": [16, 20], **TILTS}}, "'solver.depth' = 16: the specimen is 20 voxels"),
+        ({"solver__tv_by_element": {"Au": 2.0}}, "'solver.tv_by_element' names 'Au', which is not mapped"),
+        ({"solver__chemical_by_element": {"O": 2.0}, "acquisition__unmapped": ["O"]}, "names 'O', which is not mapped"),
+        ({"acquisition__unmapped": ["Au"]}, "'acquisition.unmapped' names 'Au'"),
+        ({"axes": {"unmapped": ["none", "Pt"], **TILTS}}, "'acquisition.unmapped' names 'Pt'"),
+        ({"acquisition__unmapped": ["Co", "Ni", "O"]}, "names all of Co, Ni, O; leave one"),
     ],
     ids=str,
 )

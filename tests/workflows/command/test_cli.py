@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from fusedtomo import memory
 from fusedtomo.io import read_attributes, read_dataset, read_history, read_truth, read_volume, write_volume
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import REMOVED, config, content, toml_value, write_toml
-from workflows.command import cli
+from workflows.command import cli, reconstruction
 from workflows.record.journal import TrialResult, best, by_condition, replay
 from workflows.record.runfolder import RunFolder
+from workflows.trial import evaluate
 
 COMMANDS = [
     "phantom",
@@ -284,6 +286,60 @@ def test_check_counts_no_single_error(fusedtomo, work):
     assert said == "error: bad.toml: unknown key 'sedd' = 3; did you mean 'seed'?"
 
 
+def test_check_makes_a_trial_of_each_method_and_says_which_fails(fusedtomo, work, monkeypatch):
+    solve = evaluate.solve
+
+    def broken(dataset, method, *rest, **more):
+        if method == "poisson-tv":
+            raise FloatingPointError("no number")
+        return solve(dataset, method, *rest, **more)
+
+    monkeypatch.setattr(evaluate, "solve", broken)
+    write_toml(work / "fine.toml", phantom__size=64)
+    code, said = fusedtomo("check", "fine.toml")
+    assert code == 2
+    assert "error: fine.toml: a trial of poisson-tv fails at 16^3 already: FloatingPointError: no number" in said
+    assert said.count("error:") == 1
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "thing"),
+    [
+        (["phantom", "conio_nanotube", "--out", "new.h5"], "conio_nanotube at 64^3"),
+        (
+            ["simulate", "volume.h5", "--haadf-tilts", 1000, "--chemical-tilts", 3, "--out", "new.h5"],
+            "simulating 1000 HAADF",
+        ),
+        (["reconstruct", "data.h5", "--out", "new.h5"], "data.h5: the reconstruction of 16 x 16 x 16 voxels"),
+    ],
+    ids=["phantom", "simulate", "reconstruct"],
+)
+def test_what_memory_cannot_hold_is_refused_before_work(fusedtomo, work, monkeypatch, arguments, thing):
+    monkeypatch.setattr(memory, "available_gb", lambda: 1e-4)
+    monkeypatch.setattr(reconstruction, "available_gb", lambda: 1e-4)
+    code, said = fusedtomo(*arguments)
+    assert code == 2
+    assert re.search(rf"error: {re.escape(thing)}.* needs about \S+ GB, but 0.0001 GB of memory are free; \w+", said)
+    assert not (work / "new.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["simulate", "volume.h5", "--haadf-tilts", 100000000, "--chemical-tilts", 3], "less than or equal to 1000"),
+        (["simulate", "volume.h5", "--haadf-increment", 1e-6, "--chemical-tilts", 3], "makes more than 1000 tilts"),
+        (["reconstruct", "data.h5", "--depth", 100000], "'depth' = 100000: input should be less than or equal to 8192"),
+        (["phantom", "conio_nanotube", "--size", 100000], "less than or equal to 1024"),
+    ],
+    ids=["tilts", "increment", "depth", "size"],
+)
+def test_sizes_beyond_reason_are_refused_with_their_range(fusedtomo, work, arguments, words):
+    code, said = fusedtomo(*arguments, "--out", "new.h5")
+    assert code == 2
+    assert words in said
+
+
 def test_a_shipped_campaign_is_known_by_its_name(fusedtomo, work):
     code, said = fusedtomo("check", "quickstart")
     assert code == 0
@@ -415,7 +471,7 @@ BAD_CAMPAIGNS = {
     "nan": ({"search__space__tv__low": float("nan")}, ["'search.space.tv.low' = nan", "finite"]),
     "range upside down": ({"search__space__tv__low": 9.0}, ["'search.space.tv'", "low 9 is not below high 5"]),
     "log of zero": ({"search__space__tv__low": 0.0}, ["'search.space.tv.low' = 0.0", "greater than 0"]),
-    "gamma": ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, ["space.gamma", "0.5", "within 1 and 2"]),
+    "gamma": ({"search__space__gamma": {"low": 0.5, "high": 2.0}}, ["space.gamma", "0.5", "or equal to 1"]),
     "one tilt": ({"axes__haadf_tilts": [1, 4]}, ["'axes'", "haadf_tilts = 1", "greater than or equal to 2"]),
     "too many tilts": ({"axes__haadf_tilts": [10**9]}, ["'axes'", "haadf_tilts = 1000000000", "or equal to 1000"]),
     "tilts unsorted": ({"axes__chemical_tilts": [4, 2]}, ["'axes'", "[4, 2]", "sort them"]),
@@ -589,7 +645,7 @@ BAD_COMMANDS = {
     "weight": (["reconstruct", "data.h5", "--tv", "-1"], ["'tv' = -1", "or equal to 0"]),
     "weight nan": (["reconstruct", "data.h5", "--haadf", "nan"], ["'haadf' = nan"]),
     "iterations": (["reconstruct", "data.h5", "--iterations", "0"], ["'max_iterations' = 0"]),
-    "eps": (["reconstruct", "data.h5", "--eps", "0"], ["'eps' = 0.0", "greater than 0"]),
+    "eps": (["reconstruct", "data.h5", "--eps", "0"], ["'eps' = 0.0", "or equal to 0.000000000001"]),
     "no atlas": (["reconstruct", "data.h5", "--atlas", "none.h5"], ["none.h5: no such file", "atlas.h5"]),
     "atlas of other kind": (["reconstruct", "data.h5", "--atlas", "volume.h5"], ["volume.h5: not a fusedtomo atlas"]),
     "atlas is text": (["reconstruct", "data.h5", "--atlas", "tiny.toml"], ["tiny.toml: cannot be read as HDF5"]),

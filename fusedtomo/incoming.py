@@ -37,7 +37,9 @@ def read_text(path: str | Path, wanted: str) -> str:
     except OSError as error:
         raise _unreadable(path, error, wanted) from None
     if len(content) > MOST_BYTES:
-        raise InputError(f"{path}: has more than {MOST_BYTES / 1e3:g} kB, the most that is read; give the path of {wanted}")
+        raise InputError(
+            f"{path}: has more than {MOST_BYTES / 1e3:g} kB, the most that is read; give the path of {wanted}"
+        )
     try:
         return content.decode("utf-8")
     except ValueError as error:

@@ -25,9 +25,9 @@ import numpy as np
 from scipy import ndimage
 
 from fusedtomo.errors import InputError
-from fusedtomo.incoming import read_json
 from fusedtomo.importing.recipe import ImportRecipe, Shifts
 from fusedtomo.importing.stacks import ANGLE_TOLERANCE_DEG, Stack
+from fusedtomo.incoming import read_json
 
 
 def read_shifts(shifts: Shifts, folder: Path) -> np.ndarray:

@@ -306,7 +306,7 @@ def test_faults_of_shifts_are_named(tmp_path, text, told):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"file": "none.h5"}, "none.h5: does not exist"),
+        ({"file": "none.h5"}, "none.h5: cannot be read (No such file or directory)"),
         (
             {"haadf": "HADF"},
             "data set '/HADF' is missing; the file holds /angles, /haadf, /maps/Fe, /pixel_um",
@@ -384,7 +384,7 @@ def test_content_tells_the_format_before_the_suffix(tmp_path, suffix, name):
         ({"file": "none.docx"}, "none.docx: is no file; give the name of one that can be read: HDF5 (.h5, "),
         ({"file": "n" * 300}, "is no file"),
         ({"file": "pipe"}, "pipe: is no file"),
-        ({"file": "pipe.h5"}, "pipe.h5: is not a regular file"),
+        ({"file": "pipe.h5"}, "pipe.h5: cannot be read (it is no regular file)"),
         ({"file": "cut.h5"}, "cut.h5: is not an HDF5 file"),
     ],
 )

@@ -174,7 +174,9 @@ def test_dots_in_values_and_comments_are_no_keys(tmp_path):
     assert read_toml(path) == {"a": {"b": "1.1.1.1.1."}, "c": [1.5] * 50}
 
 
-@pytest.mark.parametrize("content", [{"x" * 10**5: 1}, {"inner": "x" * 10**5}, {"inner": [_nested(900)]}], ids=["key", "value", "deep"])
+@pytest.mark.parametrize(
+    "content", [{"x" * 10**5: 1}, {"inner": "x" * 10**5}, {"inner": [_nested(900)]}], ids=["key", "value", "deep"]
+)
 def test_a_message_is_short_whatever_it_is_about(content):
     assert 20 < len(message(content)) < 1100
 

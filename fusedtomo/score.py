@@ -12,6 +12,7 @@ from fusedtomo.volume import ChemicalVolume
 _SPECIMEN = 0.5  # a voxel at least half filled belongs to the specimen
 _CONSTANT = 1e-13  # of the mean square: a variance that is rounding
 _NOTHING = np.float32(1e-30)  # less than any sum of concentrations above 0
+_SAME_SIZE = 1e-3  # by which voxel sizes may differ: a thousandth of a volume is less than a voxel
 _PLANES = 16  # looked at together, so that no temporary is as large as a volume
 
 
@@ -50,12 +51,24 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm =
         raise InputError(
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
+    if not np.isclose(reconstruction.voxel_nm, truth.voxel_nm, rtol=_SAME_SIZE, atol=0):
+        raise InputError(
+            f"reconstruction has voxels of {reconstruction.voxel_nm:g} nm but the truth {truth.voxel_nm:g} nm; score "
+            f"volumes of one voxel size"
+        )
     pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
     return Score(
-        {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
+        {element: _nrmse_of(element, x, y, comm) for element, (x, y) in pairs.items()},
         {element: rmse(x, y, comm) for element, (x, y) in pairs.items()},
         stoichiometry_error(reconstruction.data[_order(reconstruction, truth)], truth.data, comm),
     )
+
+
+def _nrmse_of(element: str, x: Array, y: Array, comm: Comm) -> float:
+    try:
+        return nrmse(x, y, comm)
+    except InputError as error:
+        raise InputError(f"{element}: {error}") from None
 
 
 def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
@@ -63,6 +76,9 @@ def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
 
     That is sqrt(2 - 2 r) with r their correlation. A constant volume has no deviation: it is taken as zero, which
     makes its NRMSE 1. Arrays (..., x) on the host or a GPU.
+
+    Raises:
+        InputError: the truth is constant, so that there is nothing to compare with.
     """
     n_voxels = _size(x, comm)
     mean_x, mean_y = (float(totals(volume[None], comm)[0]) / n_voxels for volume in (x, y))
@@ -73,8 +89,10 @@ def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
         return rest if abs(rest) > _CONSTANT * abs(square) else 0.0
 
     of_x, of_y = covariance(x, x, mean_x**2), covariance(y, y, mean_y**2)
-    if of_x == 0 or of_y == 0:
-        return float(of_x != of_y)
+    if of_y == 0:
+        raise InputError("the truth is the same everywhere, nothing to compare with; give one that holds a specimen")
+    if of_x == 0:
+        return 1.0
     return float(np.sqrt(max(2 - 2 * covariance(x, y, mean_x * mean_y) / np.sqrt(of_x * of_y), 0.0)))
 
 

@@ -178,11 +178,11 @@ def _written(dataset: h5py.Dataset) -> float:
     if dataset.chunks is None:
         return float(dataset.id.get_storage_size() >= dataset.nbytes)
     chunks = [-(-n // chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
-    return dataset.id.get_num_chunks() / math.prod(chunks)
+    return float(dataset.id.get_num_chunks() / math.prod(chunks))
 
 
 def _chunk_bytes(dataset: h5py.Dataset) -> int:
-    return math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize
+    return int(math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize)
 
 
 def read_array(

@@ -34,7 +34,7 @@ def put_angles(group: h5py.Group, scheme: TiltScheme) -> h5py.Dataset:
 def put_elements(group: h5py.Group, elements: Sequence[str]) -> h5py.Dataset:
     """Write element symbols as the scale "elements" of a group.
 
-    HDF5 keeps text of any length without a checksum; the atomic numbers beside it have one, and are what is read.
+    HDF5 keeps text of any length without a checksum; the atomic numbers beside it have one.
     """
     symbols = group.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
     symbols.attrs["atomic_numbers"] = [atomic_number(symbol) for symbol in elements]

@@ -41,7 +41,7 @@ def check(config: Config) -> None:
 
     path = named_file("campaigns", config)
     try:
-        Console().print(f"{path}: valid. {_summary(load_campaign(path))}")
+        Console().print(f"{path}: valid. {_summary(load_campaign(path))}", markup=False)
     except InvalidContent as error:
         raise typer.Exit(_tell_all(error.problems)) from None
 
@@ -139,7 +139,7 @@ def run(
     )
     found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
     if warning := warning_of(found, folder):
-        say.print(f"[yellow]warning:[/yellow] {warning}")
+        say.print(f"[yellow]warning:[/yellow] {escape(warning)}")
     if report_path := run_campaign(loaded, found, folder, say):
         say.print(f"report: {report_path}", markup=False)
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
@@ -124,7 +125,7 @@ def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, datase
     atlas = read_atlas(path)
     lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, request.method)
     if lookup.warning:
-        say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
+        say.print(f"[yellow]warning:[/yellow] {escape(lookup.warning)}")
     return {name: lookup.weights[name] for name in WEIGHTS}
 
 
@@ -171,6 +172,7 @@ def _write(say: Console, request: ReconstructionRequest, inputs: _Inputs, result
         "data": request.data.name,
     }
     write_reconstruction(out, result.volume, result.history, attributes, request.overwrite, comm=comm)
-    say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
+    took = f"{result.iterations} iterations in {result.seconds:.1f} s"
+    say.print(f"{out}: {method}, {took}, stopped by {result.stopped}", markup=False)
     if inputs.truth is not None:
         print_score(say, score(result.volume, inputs.truth, comm=comm))

@@ -12,6 +12,7 @@ from fusedtomo.files import replacing
 from fusedtomo.incoming import read_json
 from fusedtomo.toml import validated
 from workflows.campaign import CampaignConfig
+from workflows.record.belonging import check_trials
 from workflows.record.journal import JOURNAL, TrialResult, replay
 
 CAMPAIGN = "campaign.json"
@@ -43,8 +44,10 @@ class RunFolder:
         return self.path / JOURNAL
 
     def trials(self) -> list[TrialResult]:
-        """Every trial so far."""
-        return replay(self.journal)
+        """Every trial so far; InputError for one that cannot be of the campaign."""
+        trials = replay(self.journal)
+        check_trials(self.config, trials, self.journal)
+        return trials
 
     def __enter__(self) -> Self:
         self._make()

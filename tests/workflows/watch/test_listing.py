@@ -132,7 +132,7 @@ def test_a_worker_s_name_leads_nowhere_but_to_its_log(run, worker):
 
 def test_what_a_trial_said_does_not_steer_the_terminal(run):
     with Journal(run / "trials.jsonl") as journal:
-        journal.append(replace(FAILED, reason="\x1b]0;owned\x07[red]", stderr="a\x1b[2Jb\r\n\x9b31mc"))
+        journal.append(replace(FAILED, trial=2, reason="\x1b]0;owned\x07[red]", stderr="a\x1b[2Jb\r\n\x9b31mc"))
         journal.append(replace(FAILED, condition="\x1b[2J", worker="\x9b31m"))
     text = "\n".join(said(run, failed=True) + said(run))
     assert not {"\x1b", "\x07", "\r", "\x9b"} & set(text)

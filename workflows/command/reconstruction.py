@@ -19,7 +19,7 @@ from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.tilts import FusedDataset
+from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from workflows.command.pictures import write_pictures
@@ -90,12 +90,20 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
+    _check_data(request.data, dataset, comm)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
     mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
     initial = None if request.initial is None else _initial(request.initial, dataset, comm)
     return _Inputs(dataset, truth, weights, solver, mask, initial)
+
+
+def _check_data(path: Path, dataset: FusedDataset, comm: Comm) -> None:
+    try:
+        check_signal(dataset, comm.any)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:

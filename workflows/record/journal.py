@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -111,17 +111,16 @@ class TrialResult:
         return json.dumps(vars(self), allow_nan=False)
 
     @classmethod
-    def from_line(cls, line: str | bytes) -> Self:
+    def from_line(cls, line: str | bytes) -> "TrialResult":
         """The trial of a journal line; ValueError says what is wrong with it."""
         if any(word in line for word in _NO_NUMBERS[type(line)]):  # one that `search` holds would pass
             json.loads(line, parse_constant=_refuse)
         try:
-            trial: Self = _adapter(cls).validate_json(line)
+            return _adapter().validate_json(line)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise ValueError(f"{where} = {first['input']!r:.60}: {first['msg']}" if where else first["msg"]) from None
-        return trial
 
 
 _NO_NUMBERS: Mapping[type, tuple[Any, ...]] = {str: ("NaN", "Infinity"), bytes: (b"NaN", b"Infinity")}
@@ -132,8 +131,8 @@ def _refuse(text: str) -> None:
 
 
 @cache
-def _adapter(trial: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(trial)
+def _adapter() -> TypeAdapter[TrialResult]:
+    return TypeAdapter(TrialResult)
 
 
 class Journal:

@@ -588,7 +588,7 @@ BAD_COMMANDS = {
     "weight nan": (["reconstruct", "data.h5", "--haadf", "nan"], ["'haadf' = nan"]),
     "iterations": (["reconstruct", "data.h5", "--iterations", "0"], ["'max_iterations' = 0"]),
     "eps": (["reconstruct", "data.h5", "--eps", "0"], ["'eps' = 0.0", "greater than 0"]),
-    "no atlas": (["reconstruct", "data.h5", "--atlas", "none.h5"], ["none.h5: no such file", "atlas.h5"]),
+    "no atlas": (["reconstruct", "data.h5", "--atlas", "none.h5"], ["none.h5: cannot be read", "atlas.h5"]),
     "atlas of other kind": (["reconstruct", "data.h5", "--atlas", "volume.h5"], ["volume.h5: not a fusedtomo atlas"]),
     "atlas is text": (["reconstruct", "data.h5", "--atlas", "tiny.toml"], ["tiny.toml: cannot be read as HDF5"]),
     "score nothing": (["score", "none.h5", "data.h5"], ["none.h5: cannot be read"]),

@@ -93,8 +93,8 @@ _FAILED = [("fused-h5-c9", 1), ("poisson-c3", 0)]
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        ("nrmse", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 2)]),
-        ("iterations", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 2)]),
+        ("nrmse", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 1)]),
+        ("iterations", [("fused-h20-c3", 0), ("fused-h5-c3", 0), ("poisson-tv-c3", 1)]),
     ],
 )
 def test_sorted_by_a_result_the_failed_ones_come_last_either_way(more, column, expected):
@@ -104,8 +104,8 @@ def test_sorted_by_a_result_the_failed_ones_come_last_either_way(more, column, e
 
 def test_sorted_by_what_every_trial_has(more):
     assert [name for name, _ in order(more, "condition")] == sorted(name for name, _ in order(more, None))
-    assert [number for _, number in order(more, "trial")] == [0, 0, 0, 1, 2]
-    assert order(more, "seconds")[0] == ("poisson-tv-c3", 2)
+    assert [number for _, number in order(more, "trial")] == [0, 0, 0, 1, 1]
+    assert order(more, "seconds")[0] == ("poisson-tv-c3", 1)
     assert order(more, "seconds", reverse=True)[0] == ("fused-h20-c3", 0)
 
 

@@ -32,6 +32,7 @@ LAYERS = {
         "fusedtomo.elements",
         "fusedtomo.errors",
         "fusedtomo.files",
+        "fusedtomo.incoming",
         "fusedtomo.kernels",
         "fusedtomo.launched",
         "fusedtomo.memory",

@@ -1,5 +1,6 @@
 """HDF5 files of any layout: how is one written whole or not at all, and read so that a fault is named?"""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,16 +10,24 @@ from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import h5py
 import numpy as np
+import psutil
 from numpy.typing import DTypeLike
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
+from fusedtomo.incoming import check_regular
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 T = TypeVar("T")
 Columns = slice | Callable[[int], slice] | None  # of the last axis; called with its width, as comm.columns; None: all
+
+# A checksum for every chunk, and deflate below it, at level 0 where it shall only copy: to fletcher32 alone, zeros are
+# right, and zeros are what a lost piece of a file reads as. Deflate takes no zeros.
+CHECKED = {"compression": "gzip", "compression_opts": 0, "fletcher32": True}
+# where chunks lie, and attributes, have checksums of their own since HDF5 1.10
+_VERSION = ("v110", "v110")
 
 # What h5py raises for damaged files. Its OSError is HDF5's own error stack, of no help to a reader.
 _H5PY_ERRORS = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, MemoryError)
@@ -34,7 +43,7 @@ def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
     with (
         replacing(path, keep_suffix=False) as temporary,
         _Storage(temporary) as storage,
-        h5py.File(storage, "w") as file,
+        h5py.File(storage, "w", libver=_VERSION) as file,
     ):
         yield file
 
@@ -85,14 +94,39 @@ class _Storage(FileIO):
             data = data[super().write(data) :]
 
 
+def put_text(item: h5py.HLObject, name: str, text: str) -> None:
+    """Write text as an attribute of its own length: HDF5 keeps text of any length without a checksum.
+
+    Where such text is damaged, HDF5 2.0 may even read it for ever.
+    """
+    if "\0" in text:
+        raise ValueError("a null character")
+    content = text.encode()
+    item.attrs.create(name, content, dtype=h5py.string_dtype("utf-8", max(1, len(content))))
+
+
+def read_text(item: h5py.HLObject, name: str) -> str | None:
+    """Return a text among the attributes; None where there is none. Earlier versions wrote text of any length."""
+    value = item.attrs.get(name)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
+
+
+def put_array(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+    """Write a small array as one chunk with a checksum."""
+    kept = {"chunks": values.shape, **CHECKED} if values.size else {}
+    return group.create_dataset(name, data=values, **kept)
+
+
 @contextmanager
 def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """An HDF5 file open for reading; errors inside the block become one InputError that names it."""
     source = Path(path)
+    check_regular(source, "an HDF5 file")
     try:
-        _check_source(source)
+        _check_kind(source)
         # no lock: files are complete before they get their name, and some cluster file systems have no locks
         with h5py.File(source, "r", locking=False) as file:
+            _check_links(file)
             yield file
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
@@ -102,20 +136,53 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
         ) from None
 
 
-def _check_source(source: Path) -> None:
+def _check_kind(source: Path) -> None:
     try:
-        if source.is_dir():
-            raise InputError("is a folder; give the name of an HDF5 file")
-        if not source.exists():
-            raise InputError("does not exist; give the name of an HDF5 file that does")
-        if not source.is_file():  # a pipe would block for ever
-            raise InputError("is not a regular file; give the name of an HDF5 file")
         with source.open("rb"):
             pass
     except OSError as error:
         raise InputError(f"cannot be read ({reason_of(error)}); give a readable HDF5 file") from None
     if not h5py.is_hdf5(source):
         raise InputError("is not an HDF5 file; give one, or convert yours to HDF5 first")
+
+
+def _check_links(file: h5py.File) -> None:
+    """Refuse a file that leads to others: to pipes and devices as well, and HDF5 would open them."""
+    found = file.visititems_links(
+        lambda name, link: (name, link.filename) if isinstance(link, h5py.ExternalLink) else None
+    )
+    if found:
+        raise InputError(f"'/{found[0]}' is a link to the file '{found[1]}'; copy what it leads to into this file")
+
+
+def check_stored(dataset: h5py.Dataset) -> None:
+    """Refuse a data set that is not in its file, or that takes more memory than there is, before any is taken."""
+    name, stored = dataset.name, dataset.id.get_storage_size()
+    if dataset.external or dataset.is_virtual:
+        raise InputError(f"data set '{name}' takes its values from other files; copy them into this one")
+    if dataset.size and (_written(dataset) < 1 or stored > os.path.getsize(dataset.file.filename)):
+        raise InputError(
+            f"data set '{name}' declares {dataset.shape}, but {1 - _written(dataset):.0%} of it was never written; "
+            f"write the file again"
+        )
+    needed, free = max(dataset.nbytes, _chunk_bytes(dataset)), psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"data set '{name}' takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB of memory are free; give a "
+            f"smaller file, or a machine with more memory"
+        )
+
+
+def _written(dataset: h5py.Dataset) -> float:
+    """The share of a data set that the file holds."""
+    if dataset.chunks is None:
+        return float(dataset.id.get_storage_size() >= dataset.nbytes)
+    chunks = [-(-n // chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
+    return float(dataset.id.get_num_chunks() / math.prod(chunks))
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return int(math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize)
 
 
 def read_array(
@@ -176,6 +243,7 @@ def member(file: h5py.File, name: str) -> h5py.Dataset:
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"data set '/{name}' is missing; the file holds {_content(file)}")
+    check_stored(dataset)
     return dataset
 
 

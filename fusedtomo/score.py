@@ -12,6 +12,7 @@ from fusedtomo.volume import ChemicalVolume
 _SPECIMEN = 0.5  # a voxel at least half filled belongs to the specimen
 _CONSTANT = 1e-13  # of the mean square: a variance that is rounding
 _NOTHING = np.float32(1e-30)  # less than any sum of concentrations above 0
+_SAME_SIZE = 1e-3  # by which voxel sizes may differ: a thousandth of a volume is less than a voxel
 _PLANES = 16  # looked at together, so that no temporary is as large as a volume
 
 
@@ -42,6 +43,7 @@ def score(reconstruction: ChemicalVolume, truth: ChemicalVolume, *, comm: Comm =
     Of several ranks, each gives its columns of both volumes, and all get the same answer.
     """
     check_comparable(reconstruction, truth)
+    _check_varies(truth, comm)
     pairs = {element: (reconstruction[element], truth[element]) for element in truth.elements}
     return Score(
         {element: nrmse(x, y, comm) for element, (x, y) in pairs.items()},
@@ -61,13 +63,25 @@ def check_comparable(reconstruction: ChemicalVolume, truth: ChemicalVolume) -> N
         raise InputError(
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
+    if not np.isclose(reconstruction.voxel_nm, truth.voxel_nm, rtol=_SAME_SIZE, atol=0):
+        raise InputError(
+            f"reconstruction has voxels of {reconstruction.voxel_nm:g} nm but the truth {truth.voxel_nm:g} nm; score "
+            f"volumes of one voxel size"
+        )
+
+
+def _check_varies(truth: ChemicalVolume, comm: Comm) -> None:
+    """A single element may be missing, from a slab for example; without any there is nothing to compare with."""
+    lowest, highest = (pick(axis=(1, 2, 3)) for pick in (truth.data.min, truth.data.max))
+    if not comm.any(bool((highest > lowest).any())):
+        raise InputError("the truth is the same everywhere, nothing to compare with; give one that holds a specimen")
 
 
 def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
     """sqrt(sum (y - x)^2 / sum y^2) of x and the truth y, each normalised with zero mean and unit deviation.
 
     That is sqrt(2 - 2 r) with r their correlation. A constant volume has no deviation: it is taken as zero, which
-    makes its NRMSE 1. Arrays (..., x) on the host or a GPU.
+    makes its NRMSE 1, be the truth constant or not. Arrays (..., x) on the host or a GPU.
     """
     n_voxels = _size(x, comm)
     mean_x, mean_y = (float(totals(volume[None], comm)[0]) / n_voxels for volume in (x, y))
@@ -79,7 +93,7 @@ def nrmse(x: Array, y: Array, comm: Comm = SERIAL) -> float:
 
     of_x, of_y = covariance(x, x, mean_x**2), covariance(y, y, mean_y**2)
     if of_x == 0 or of_y == 0:
-        return float(of_x != of_y)
+        return 1.0
     return float(np.sqrt(max(2 - 2 * covariance(x, y, mean_x * mean_y) / np.sqrt(of_x * of_y), 0.0)))
 
 

@@ -1,6 +1,6 @@
 """Tilt schemes and the series recorded with them: HAADF and chemical maps, each with its own angles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from fusedtomo.elements import atomic_number
 from fusedtomo.errors import InputError
 
 MAX_TILT_DEG = 90.0
+_LEAST_SPAN_DEG = 5.0  # +-90 degrees are 3.1 radians apart
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,26 @@ class FusedDataset:
     def chemical_counts(self) -> np.ndarray:
         """All chemical counts as one new array (element, tilt, y, x)."""
         return np.stack([series.counts for series in self.chemical])
+
+
+def check_signal(dataset: FusedDataset, any_rank: Callable[[bool], bool] = bool) -> None:
+    """Refuse data of which nothing can be reconstructed; `any_rank` is ``comm.any`` where ranks hold columns.
+
+    Raises:
+        InputError: angles are too near to each other for degrees, or no pixel of a series is above its background.
+    """
+    for series in (dataset.haadf, dataset.chemical[0]):
+        span = max(series.scheme.angles_deg) - min(series.scheme.angles_deg)
+        if span < _LEAST_SPAN_DEG:
+            raise InputError(
+                f"tilt angles of '{series.name}' span {span:.3g} degrees; give angles in degrees, not radians"
+            )
+    for series in (dataset.haadf, *dataset.chemical):
+        if not any_rank(bool((series.counts > series.background).any())):
+            raise InputError(
+                f"tilt series '{series.name}' has no pixel above its background of {series.background:g} counts; give "
+                f"its raw counts and their background, or leave the element out"
+            )
 
 
 def per_element(dataset: FusedDataset, attribute: str, default: float) -> np.ndarray:

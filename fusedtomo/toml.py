@@ -1,26 +1,38 @@
 """TOML files to validated settings, and validation errors to one message that names file, field, value and cure."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.incoming import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_MOST_PARTS = 10  # of a dotted key; tomllib takes the square of their number
+_ENDS_KEY = re.compile(r"[=,{\n]")
+_PART = re.compile(r"[\w\"'-][ \t]*\.")
+_MOST_SAID = 1000  # letters of one message: what is wrong may be a key or a value of any length
+_VALUES = Repr()  # cuts what is long, and what is nested too deeply for repr
+_VALUES.maxstring = _VALUES.maxother = 200
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the content of a TOML file."""
+    text = read_text(path, "a TOML file")
+    if any(len(_PART.findall(piece)) >= _MOST_PARTS for piece in _ENDS_KEY.split(text)):
+        raise InputError(f"{path}: a key has more than {_MOST_PARTS} parts; no key of ours has, so mend it")
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or "nested too deeply"
-        raise InputError(f"{path}: cannot be read ({reason}); give the path of a TOML file") from None
-    except ValueError as error:  # errors of TOML and of utf-8, and integers of thousands of digits
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path}: is nested too deeply; give the path of a TOML file") from None
+    except ValueError as error:  # errors of TOML, and integers of thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}; mend that line") from None
 
 
@@ -37,7 +49,7 @@ def validated(model: type[Model], content: dict[str, Any], source: str | Path) -
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        found = [f"{source}: {problem}" for problem in _problems(model, content, error)]
+        found = [f"{source}: {problem[:_MOST_SAID]}" for problem in _problems(model, content, error)]
         raise InvalidContent(found[0], found) from None
 
 
@@ -78,9 +90,8 @@ def _message(model: type[BaseModel], content: Any, same: Sequence[Mapping[str, A
     location = problem["loc"]
     field = _field(content, location)
     if problem["type"] == "extra_forbidden":
-        return (
-            f"unknown key '{field}' = {problem['input']!r}; {nearest(str(location[-1]), _fields_at(model, location))}"
-        )
+        hint = nearest(str(location[-1]), _fields_at(model, location))
+        return f"unknown key '{field}' = {_VALUES.repr(problem['input'])}; {hint}"
     if problem["type"] == "missing":
         cure = _description(model, location) or "see the configs that come with fusedtomo"
         return f"'{_whole(content, location)}' is missing; add it: {cure}"
@@ -88,7 +99,7 @@ def _message(model: type[BaseModel], content: Any, same: Sequence[Mapping[str, A
     if not field:
         return told
     names_its_values = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
-    return f"'{field}': {told}" if names_its_values else f"'{field}' = {problem['input']!r}: {told}"
+    return f"'{field}': {told}" if names_its_values else f"'{field}' = {_VALUES.repr(problem['input'])}: {told}"
 
 
 def _whole(content: Any, location: Sequence[str | int]) -> str:

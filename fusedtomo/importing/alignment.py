@@ -17,7 +17,6 @@ reverses y, the data then reverse z too, and the specimen is only turned over.) 
 the angles, which mirrors z, where the handedness of the specimen matters and is known.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,20 +27,20 @@ from scipy import ndimage
 from fusedtomo.errors import InputError
 from fusedtomo.importing.recipe import ImportRecipe, Shifts
 from fusedtomo.importing.stacks import ANGLE_TOLERANCE_DEG, Stack
+from fusedtomo.incoming import read_json
 
 
 def read_shifts(shifts: Shifts, folder: Path) -> np.ndarray:
     """Return the whole-pixel shifts (tilt, 2) of a JSON file, in the order (y, x)."""
     path = folder / shifts.file
+    content = read_json(path, "the JSON file of the shifts")
     try:
-        pairs = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the JSON file of the shifts") from None
-    except (ValueError, TypeError, RecursionError) as error:
+        pairs = np.array(content, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path}: no list of pairs ({str(error).splitlines()[0]}); give [[x, y], ...]") from None
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise InputError(f"{path}: shifts have shape {pairs.shape}; give one pair a tilt, [[x, y], ...]")
-    uneven = pairs[~(pairs == np.rint(pairs))]  # NaN is uneven too
+    uneven = pairs[pairs != np.rint(pairs)]
     if len(uneven):
         raise InputError(f"{path}: shift {uneven[0]:g} is no whole number; round it, or counts would be mixed")
     return pairs[:, ::-1] if shifts.order == "xy" else pairs
@@ -51,6 +50,7 @@ def align(
     regular: Shifts, shifts: np.ndarray, haadf: Stack, maps: Sequence[Stack], notes: list[str]
 ) -> tuple[Stack, list[Stack]]:
     """Return the stacks with every image shifted; `shifts` (tilt, 2) as `read_shifts` returned them."""
+    _check_size(regular, shifts, haadf)
     moved, *moved_maps = [_shifted(stack, regular, shifts) for stack in (haadf, *maps)]
     y, x = np.array([_shift_of(angle, regular, shifts) for angle in haadf.angles_deg]).T
     before, after = neighbour_correlation(haadf.images), neighbour_correlation(moved.images)
@@ -60,6 +60,17 @@ def align(
         f"{before:.3f} before and {after:.3f} after"
     )
     return moved, moved_maps
+
+
+def _check_size(regular: Shifts, shifts: np.ndarray, haadf: Stack) -> None:
+    """Refuse shifts that leave nothing of an image; beyond 2^63 scipy ends the whole process by them."""
+    n_yx = haadf.images.shape[1:]
+    far = shifts[(np.abs(shifts) >= n_yx).any(axis=1)]
+    if len(far):
+        raise InputError(
+            f"'{regular.file}' shifts x by {far[0, 1]:g} and y by {far[0, 0]:g} pixels, but images have {n_yx[1]} x "
+            f"{n_yx[0]} (x, y); give shifts in pixels that are smaller than the images"
+        )
 
 
 def _shifted(stack: Stack, regular: Shifts, shifts: np.ndarray) -> Stack:

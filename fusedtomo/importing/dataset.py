@@ -11,7 +11,7 @@ from fusedtomo.importing.formats import opened
 from fusedtomo.importing.levels import clip, with_levels
 from fusedtomo.importing.recipe import ImportRecipe
 from fusedtomo.importing.stacks import read_pixel_nm, read_stacks, without
-from fusedtomo.tilts import FusedDataset
+from fusedtomo.tilts import FusedDataset, check_signal
 
 
 def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDataset, list[str]]:
@@ -35,4 +35,6 @@ def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDat
             haadf, maps = align(recipe.shifts, shifts, haadf, maps, notes)
         haadf, *maps = without(recipe.exclude_angles_deg, [haadf, *maps], notes)
         haadf, *maps = frame(recipe, [haadf, *maps], notes)
-        return with_levels(recipe, haadf, maps, pixel_nm, notes), notes
+        dataset = with_levels(recipe, haadf, maps, pixel_nm, notes)
+        check_signal(dataset)
+        return dataset, notes

@@ -21,14 +21,14 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
+from fusedtomo.hdf5 import CHECKED, Columns, member, naming, put_array, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
 from fusedtomo.io.scales import label, put_angles, put_elements, put_lengths
 from fusedtomo.io.volumes import get_elements, get_volume, put_volume
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
 
-_KEPT = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+_KEPT = {**CHECKED, "compression_opts": 1, "shuffle": True}
 _UNITS = {"background": "counts/pixel", "gain": "counts", "snr": "1"}
 
 
@@ -97,8 +97,8 @@ def _write_chemical(group: h5py.Group, dataset: FusedDataset) -> None:
     _write_counts(group, dataset.chemical_counts, dataset.chemical_scheme, dataset.pixel_nm, elements)
     for name, units in _UNITS.items():
         known = [getattr(series, name) for series in dataset.chemical]
-        group[name] = np.array([np.nan if value is None else value for value in known], dtype=np.float64)
-        label(group[name], units, elements)
+        values = np.array([np.nan if value is None else value for value in known], dtype=np.float64)
+        label(put_array(group, name, values), units, elements)
 
 
 def _read_chemical(file: h5py.File, columns: Columns) -> tuple[TiltSeries, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fusedtomo import __version__
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import new_hdf5, open_hdf5, reason_of
+from fusedtomo.hdf5 import new_hdf5, open_hdf5, put_text, read_text, reason_of
 
 Attributes = Mapping[str, str | float | int]
 
@@ -25,8 +25,15 @@ _OTHER_PLACE = "choose a folder that can be written and has room"
 def read_attributes(path: str | Path) -> dict[str, str | float | int]:
     """Return the attributes that the writer of a file was given."""
     with open_file(path, *_READER) as file:
-        own = {name: value for name, value in file.attrs.items() if name not in _RESERVED}
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in own.items()}
+        return {name: _plain(file, name) for name in file.attrs if name not in _RESERVED}
+
+
+def _plain(file: h5py.File, name: str) -> str | float | int:
+    text, value = read_text(file, name), file.attrs[name]
+    if text is None and not isinstance(value, np.integer | np.floating):
+        raise InputError(f"attribute '{name}' is {type(value).__name__}; it must be a number, or text")
+    found: str | float | int = value.item() if text is None else text
+    return found
 
 
 @contextmanager
@@ -38,7 +45,8 @@ def new_file(
     _check_target(target, overwrite)
     try:
         with new_hdf5(target) as file:
-            file.attrs.update({"fusedtomo_kind": kind, "fusedtomo_version": __version__})
+            put_text(file, "fusedtomo_kind", kind)
+            put_text(file, "fusedtomo_version", __version__)
             _write_attributes(file, attributes or {})
             yield file
     except InputError as error:
@@ -51,8 +59,8 @@ def new_file(
 def open_file(path: str | Path, *wanted: str) -> Iterator[h5py.File]:
     """A file of one of the wanted kinds, open for reading; errors become one InputError."""
     with open_hdf5(path) as file:
-        kind = file.attrs.get("fusedtomo_kind")
-        if not isinstance(kind, str) or kind not in _READER:
+        kind = read_text(file, "fusedtomo_kind")
+        if kind not in _READER:
             raise InputError(
                 f"attribute 'fusedtomo_kind' is {kind!r}, so fusedtomo did not write this file; "
                 f"import foreign data with `fusedtomo import`"
@@ -84,7 +92,10 @@ def _write_attributes(file: h5py.File, attributes: Attributes) -> None:
         try:
             if not isinstance(value, str | int | float | np.integer | np.floating):
                 raise TypeError(f"{type(value).__name__}")
-            file.attrs[name] = value
+            if isinstance(value, str):
+                put_text(file, name, value)
+            else:
+                file.attrs[name] = value
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             shown = repr(value) if len(repr(value)) < 60 else f"{repr(value)[:60]}..."
             raise InputError(

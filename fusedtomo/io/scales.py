@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from fusedtomo.elements import atomic_number
+from fusedtomo.hdf5 import put_array
 from fusedtomo.tilts import TiltScheme
 
 
@@ -30,9 +32,13 @@ def put_angles(group: h5py.Group, scheme: TiltScheme) -> h5py.Dataset:
 
 
 def put_elements(group: h5py.Group, elements: Sequence[str]) -> h5py.Dataset:
-    """Write element symbols as the scale "elements" of a group."""
-    group.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
-    return _as_scale(group["elements"], "element")
+    """Write element symbols as the scale "elements" of a group.
+
+    HDF5 keeps text of any length without a checksum; the atomic numbers beside it have one.
+    """
+    symbols = group.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
+    symbols.attrs["atomic_numbers"] = [atomic_number(symbol) for symbol in elements]
+    return _as_scale(symbols, "element")
 
 
 def label(data: h5py.Dataset, units: str, *scales: h5py.Dataset) -> None:
@@ -44,9 +50,9 @@ def label(data: h5py.Dataset, units: str, *scales: h5py.Dataset) -> None:
 
 
 def _scale(group: h5py.Group, name: str, values: np.ndarray, long_name: str, units: str) -> h5py.Dataset:
-    group[name] = values
-    group[name].attrs["units"] = units
-    return _as_scale(group[name], long_name)
+    scale = put_array(group, name, values)
+    scale.attrs["units"] = units
+    return _as_scale(scale, long_name)
 
 
 def _as_scale(dataset: h5py.Dataset, long_name: str) -> h5py.Dataset:

@@ -1,6 +1,6 @@
 """Volume and reconstruction files: how is a ChemicalVolume kept, with the history of how it was found?
 
-Volume file (docs/formats.md); the data are one element and some z a chunk with a checksum, not compressed::
+Volume file (docs/formats.md); the data are one element and some z a chunk with a checksum, not made smaller::
 
     /volume            attr voxel_nm
         data           (element, z, y, x) float32; its axes are the next four
@@ -22,14 +22,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from fusedtomo.elements import ATOMIC_NUMBERS
 from fusedtomo.errors import InputError
-from fusedtomo.hdf5 import Columns, member, naming, read_array, read_number
+from fusedtomo.hdf5 import CHECKED, Columns, member, naming, put_array, read_array, read_number
 from fusedtomo.io.root import Attributes, new_file, open_file
 from fusedtomo.io.scales import label, put_elements, put_lengths
 from fusedtomo.parallel import SERIAL, Blocks, Comm
 from fusedtomo.volume import ChemicalVolume
 
-# Not compressed: a 4 x 256^3 phantom took 0.3 s so, 1.1 s with lzf (which only h5py reads) and 1.8 s with gzip.
 _CHUNK_BYTES = 8 * 2**20
 
 
@@ -78,7 +78,7 @@ def write_reconstruction(
             _put(file, "volume", volume, shape, blocks)
             group = file.create_group("history")
             for name, values in history.items():
-                group.create_dataset(_plain_name(name), data=_series(name, values))
+                put_array(group, _plain_name(name), _series(name, values))
 
     _collect(volume, comm, write)
 
@@ -114,7 +114,16 @@ def get_elements(file: h5py.File, group: str) -> tuple[str, ...]:
         raise InputError(
             f"data set '/{group}/elements' is {dataset.dtype} of shape {dataset.shape}; it must list symbols"
         )
-    return tuple(dataset.asstr(errors="replace")[()].tolist())
+    if dataset.size > len(ATOMIC_NUMBERS):
+        raise InputError(f"data set '/{group}/elements' has {dataset.size} entries; name each element once")
+    elements = tuple(dataset.asstr(errors="replace")[()].tolist())
+    numbers = dataset.attrs.get("atomic_numbers")  # None in a file of an earlier version
+    if numbers is not None and list(numbers) != [ATOMIC_NUMBERS.get(symbol) for symbol in elements]:
+        raise InputError(
+            f"data set '/{group}/elements' names {', '.join(elements)}, of other atomic numbers than beside them; "
+            f"copy the file again or write it anew"
+        )
+    return elements
 
 
 def _collect(volume: ChemicalVolume, comm: Comm, write: Callable[[tuple[int, ...], Blocks], None]) -> None:
@@ -138,7 +147,7 @@ def _put(file: h5py.File, name: str, volume: ChemicalVolume, shape: tuple[int, .
     _ = volume.atomic_numbers  # raises for a name that is no element
     group = file.create_group(name)
     group.attrs["voxel_nm"] = float(volume.voxel_nm)
-    data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape), fletcher32=True)
+    data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape), **CHECKED)
     label(data, "1", put_elements(group, volume.elements), *put_lengths(group, shape[1:], volume.voxel_nm))
     for cut, block in blocks:
         if not np.isfinite(block).all():

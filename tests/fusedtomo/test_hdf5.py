@@ -1,4 +1,4 @@
-"""New HDF5 files: whole or not there, even when the disk fills up, for every writer that uses new_hdf5."""
+"""HDF5 files: whole or not there, even when the disk fills up; and no file that is read leads out of itself."""
 
 import os
 import resource
@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from fusedtomo import hdf5
+from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from workflows.maps.atlas import write_atlas
 
@@ -101,3 +102,80 @@ def test_without_its_suffix_a_temporary_name_is_no_file_of_that_kind(tmp_path):
         temporary.touch()
         assert list(tmp_path.glob("*.h5")) == []
     assert list(tmp_path.glob("*")) == [tmp_path / "a.h5"]
+
+
+# ------------------------------------------------------------------------------- files that come in
+
+
+def read(path, name="x"):
+    with hdf5.open_hdf5(path) as file:
+        return hdf5.read_array(file, name, 1)
+
+
+def refusal(path, name="x"):
+    with pytest.raises(InputError) as caught:
+        read(path, name)
+    return str(caught.value)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("target", ["secret.h5", "pipe", "/dev/zero", "none.h5"])
+@pytest.mark.parametrize("way", ["x", "in/x", "soft", "unused"])
+def test_a_link_to_another_file_is_refused_before_that_file_is_opened(tmp_path, target, way):
+    write(tmp_path / "secret.h5", [42])
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["y"] = [1]
+        if way == "in/x":
+            file["in"] = h5py.ExternalLink(str(tmp_path / target), "/")
+        else:
+            file["there"] = h5py.ExternalLink(str(tmp_path / target), "x")
+            file["soft"] = h5py.SoftLink("/there")
+    name = "y" if way == "unused" else way
+    assert "is a link to the file" in refusal(tmp_path / "a.h5", name)
+
+
+def test_a_soft_link_inside_the_file_is_followed(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["y"], file["x"] = [1.0, 2.0], h5py.SoftLink("/y")
+    assert read(tmp_path / "a.h5").tolist() == [1, 2]
+
+
+def test_external_storage_is_refused(tmp_path):
+    (tmp_path / "secret").write_bytes(b"password")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (2,), np.float32, external=[(str(tmp_path / "secret"), 0, 8)])
+    assert "data set '/x' takes its values from other files; copy them into this one" in refusal(tmp_path / "a.h5")
+
+
+def test_a_virtual_data_set_is_refused(tmp_path):
+    write(tmp_path / "secret.h5", [42])
+    layout = h5py.VirtualLayout((1,), np.float32)
+    layout[:] = h5py.VirtualSource(tmp_path / "secret.h5", "x", (1,))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_virtual_dataset("x", layout)
+    assert "takes its values from other files" in refusal(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("chunks", [None, (10**6,)], ids=["contiguous", "chunked"])
+def test_what_was_declared_and_never_written_is_refused(tmp_path, chunks):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (12 * 10**9,), np.float32, chunks=chunks)
+    assert (tmp_path / "a.h5").stat().st_size < 26_000
+    assert "declares (12000000000,), but 100% of it was never written" in refusal(tmp_path / "a.h5")
+
+
+def test_what_was_written_in_part_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (100,), np.float32, chunks=(25,))[:70] = 1
+    assert "25% of it was never written" in refusal(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("shape", [(10**9,), (2,)], ids=["large", "large chunk"])
+def test_what_needs_more_memory_than_is_free_is_refused(tmp_path, monkeypatch, shape):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("x", shape, np.float32, chunks=(10**9,), maxshape=(None,), compression="gzip")
+        data.id.write_direct_chunk((0,), b"never read")
+    free = hdf5.psutil.virtual_memory()._replace(available=10**9)
+    monkeypatch.setattr(hdf5.psutil, "virtual_memory", lambda: free)
+    assert "data set '/x' takes 4 GB, but 1 GB of memory are free" in refusal(tmp_path / "a.h5")

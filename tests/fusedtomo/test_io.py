@@ -160,7 +160,7 @@ def test_layout_is_the_documented_one(dataset_file):
             *(f"chemical/{n}" for n in ("counts", "angles_deg", "y", "x", "elements", "background", "gain", "snr")),
             *(f"truth/{n}" for n in ("data", "elements", "z", "y", "x")),
         }
-        assert file.attrs["fusedtomo_kind"] == "dataset"
+        assert file.attrs["fusedtomo_kind"] == b"dataset"
         assert set(file["haadf"].attrs) == {"background", "snr"}  # no gain: unknown
         assert np.isnan(file["chemical/gain"][0])
 
@@ -228,6 +228,65 @@ def test_a_bit_that_turned_is_noticed(dataset_file, name):
     dataset_file.write_bytes(content)
     message = refusal(io.read_truth if name == "truth/data" else io.read_dataset, dataset_file)
     assert message.startswith(f"{dataset_file}: is damaged or cut short (")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A data set and a reconstruction, and what is read from them."""
+    rng, folder = np.random.default_rng(5), tmp_path_factory.mktemp("kept")
+    truth = ChemicalVolume(
+        (rng.random((2, 6, 5, 7)) * (rng.random((2, 6, 5, 7)) > 0.9)).astype(np.float32), ("Co", "O"), 2
+    )
+    series = [
+        TiltSeries(
+            name, rng.poisson(3, (4, 5, 7)).astype(np.float32), TiltScheme((-40.0, 0.0, 0.5, 40.0)), 2.0, 0.5, 3.0
+        )
+        for name in ("HAADF", "Co", "O")
+    ]
+    io.write_dataset(FusedDataset(series[0], tuple(series[1:]), 2.0, 1.7), folder / "data.h5", truth)
+    io.write_reconstruction(folder / "r.h5", truth, {"total": [3.0, 2.0, 1.0], "tv": [0.0, 0.0, 0.0]})
+    return {folder / "data.h5": everything(folder / "data.h5"), folder / "r.h5": everything(folder / "r.h5")}
+
+
+def everything(path):
+    """Every number that can be read from a file of ours, as text that tells the last bit."""
+    if path.stem.startswith("r"):
+        volume = io.read_volume(path)
+        return volume.data.tobytes(), volume.elements, volume.voxel_nm, repr(io.read_history(path))
+    dataset, truth = io.read_dataset(path), io.read_truth(path)
+    series = [(s.counts.tobytes(), dataclasses.astuple(s)[2:], s.name) for s in (dataset.haadf, *dataset.chemical)]
+    return series, dataset.pixel_nm, dataset.gamma, truth.data.tobytes(), truth.elements, truth.voxel_nm
+
+
+def reads_as_ever_or_is_refused(path, expected):
+    try:
+        return everything(path) == expected
+    except InputError as error:
+        return str(error).startswith(f"{path}: ")
+
+
+def damaged(path, content, tmp_path):
+    """The damaged content under the file's own name."""
+    (tmp_path / path.name).write_bytes(content)
+    return tmp_path / path.name
+
+
+def test_no_bit_that_turned_alters_a_number(kept, tmp_path):
+    for path, expected in kept.items():
+        whole = path.read_bytes()
+        for place in np.random.default_rng(6).integers(8 * len(whole), size=120).tolist():
+            content = bytearray(whole)
+            content[place // 8] ^= 1 << place % 8
+            assert reads_as_ever_or_is_refused(damaged(path, content, tmp_path), expected), (path.name, place)
+
+
+def test_no_piece_that_reads_as_zeros_alters_a_number(kept, tmp_path):
+    for path, expected in kept.items():
+        whole = path.read_bytes()
+        pieces = [(start, len(whole)) for start in range(0, len(whole), 400)]  # the second half, and any other end
+        for start, end in [*pieces, *((start, start + 512) for start, _ in pieces)]:
+            content = whole[:start] + bytes(len(whole[start:end])) + whole[end:]
+            assert reads_as_ever_or_is_refused(damaged(path, content, tmp_path), expected), (path.name, start, end)
 
 
 # -------------------------------------------------------------------------------- columns
@@ -473,12 +532,12 @@ def test_what_is_no_hdf5_file_is_named(tmp_path, read):
     (tmp_path / "empty.h5").touch()
     os.mkfifo(tmp_path / "pipe.h5")
     for name, why in {
-        "none.h5": "does not exist",
-        "": "is a folder",
+        "none.h5": "cannot be read (No such file",
+        "": "cannot be read (it is a folder)",
         "text.h5": "is not an HDF5 file",
         "empty.h5": "is not an HDF5 file",
-        "pipe.h5": "is not a regular file",
-        "text.h5/v.h5": "does not exist",
+        "pipe.h5": "cannot be read (it is no regular file)",
+        "text.h5/v.h5": "cannot be read (Not a directory)",
         "v" * 300: "cannot be read",
     }.items():
         message = refusal(read, tmp_path / name)

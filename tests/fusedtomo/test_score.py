@@ -61,10 +61,27 @@ def test_a_constant_reconstruction_scores_one(truth):
     assert score(constant, truth).nrmse_by_element == {"Co": 1.0, "O": 1.0}
 
 
-def test_a_constant_truth_scores_zero_when_met_and_one_when_not(estimate):
+def test_two_constant_volumes_are_no_perfect_match(estimate):
     constant = np.full(estimate.shape, 0.3, np.float32)
-    assert nrmse(constant, constant) == 0
+    assert nrmse(constant, constant) == 1
     assert nrmse(estimate["Co"], constant) == 1
+
+
+def test_a_truth_without_a_specimen_is_nothing_to_compare_with(estimate, truth):
+    levels = np.array([0.5, 0.25], np.float32)[:, None, None, None]
+    empty = ChemicalVolume(np.zeros_like(truth.data) + levels, truth.elements, 1.0)
+    for volume in (empty, truth):
+        with pytest.raises(InputError, match="the truth is the same everywhere, nothing to compare with"):
+            score(volume, empty)
+    part = ChemicalVolume(truth.data * np.array([1, 0], np.float32)[:, None, None, None], truth.elements, 1.0)
+    assert score(estimate, part).nrmse_by_element["O"] == 1  # a slab may hold nothing of an element
+
+
+def test_other_voxel_sizes_are_refused(truth):
+    other = ChemicalVolume(truth.data, truth.elements, truth.voxel_nm * 1.01)
+    with pytest.raises(InputError, match=r"voxels of 1\.01 nm but the truth 1 nm; score volumes of one voxel size"):
+        score(other, truth)
+    assert score(ChemicalVolume(truth.data, truth.elements, truth.voxel_nm * 1.0001), truth).nrmse < 1e-6
 
 
 def test_rmse_sees_the_gain_that_nrmse_hides(truth):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fusedtomo.errors import InputError
-from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries, per_element
+from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries, check_signal, per_element
 
 SCHEME = TiltScheme((-30.0, 0.0, 30.0))
 
@@ -126,3 +126,26 @@ def test_haadf_may_be_negative_and_have_tilts_of_its_own():
 def test_an_element_recorded_twice_is_refused():
     with pytest.raises(InputError, match="Co"):
         _dataset(chemical=(_series(), _series()))
+
+
+def signal(angles=(-40.0, 0.0, 40.0), counts=1.0, background=0.0, n_elements=1):
+    series = [
+        TiltSeries(name, np.full((3, 2, 2), counts, np.float32), TiltScheme(angles), 1.0, background)
+        for name in ("HAADF", "Co")
+    ]
+    return FusedDataset(series[0], tuple(series[1:]), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"angles": (-1.2, 0.0, 1.2)}, "tilt angles of 'HAADF' span 2.4 degrees; give angles in degrees, not radians"),
+        ({"counts": 0.0}, "tilt series 'HAADF' has no pixel above its background of 0 counts"),
+        ({"counts": 5.0, "background": 6.0}, "tilt series 'HAADF' has no pixel above its background of 6 counts"),
+    ],
+    ids=["radians", "nothing", "background"],
+)
+def test_data_without_a_signal_is_refused(changes, told):
+    with pytest.raises(InputError, match=told):
+        check_signal(signal(**changes))
+    check_signal(signal())

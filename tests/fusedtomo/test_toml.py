@@ -134,6 +134,13 @@ def test_a_key_that_was_only_misspelt_is_not_called_missing_as_well():
     assert len(problems({"inner": {"qqq": 3.0}})) == 2
 
 
+def _nested(depth):
+    value = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize("content", [[1], 3, None], ids=str)
 def test_what_is_no_table_is_refused(content):
     assert "dictionary" in message(content)
@@ -144,12 +151,14 @@ def test_what_is_no_table_is_refused(content):
     [
         (b"a = ", "not valid TOML"),
         (b"a = 1\na = 2\n", "not valid TOML"),
-        (b"a = '\xff'", "not valid TOML"),
+        (b"a = '\xff'", "no UTF-8"),
         (b"\x00", "not valid TOML"),
         (b"a = " + b"[" * 5000, "nested too deeply"),
         (b"a = " + b"9" * 5000, "not valid TOML"),
+        (b"a." * 10 + b"a = 1", "a key has more than 10 parts"),
+        (b"a = 1\nb = {" + b"'a' . " * 10 + b"a = 1}", "a key has more than 10 parts"),
     ],
-    ids=["torn", "twice", "latin-1", "binary", "deep", "long"],
+    ids=["torn", "twice", "latin-1", "binary", "deep", "long", "dotted", "dotted inside"],
 )
 def test_a_file_that_is_no_toml_is_named_with_the_reason(tmp_path, content, told):
     path = tmp_path / "my.toml"
@@ -157,6 +166,19 @@ def test_a_file_that_is_no_toml_is_named_with_the_reason(tmp_path, content, told
     with pytest.raises(InputError, match=rf"my\.toml: .*{told}"):
         read_toml(path)
     assert path.read_bytes() == content
+
+
+def test_dots_in_values_and_comments_are_no_keys(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text("# " + "." * 200 + "\na.b = '" + "1." * 5 + "'\nc = [" + "1.5, " * 50 + "]\n")
+    assert read_toml(path) == {"a": {"b": "1.1.1.1.1."}, "c": [1.5] * 50}
+
+
+@pytest.mark.parametrize(
+    "content", [{"x" * 10**5: 1}, {"inner": "x" * 10**5}, {"inner": [_nested(900)]}], ids=["key", "value", "deep"]
+)
+def test_a_message_is_short_whatever_it_is_about(content):
+    assert 20 < len(message(content)) < 1100
 
 
 @pytest.mark.parametrize("name", ["none.toml", "", "x" * 300], ids=["missing", "folder", "long"])

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from fusedtomo.errors import InputError, nearest
+from fusedtomo.incoming import read_json
 from fusedtomo.methods import METHODS
 from fusedtomo.settings import Acquisition, Settings, SolverSettings, Weights
 from fusedtomo.toml import read_toml, validated
@@ -295,22 +296,13 @@ def load_campaign(path: str | Path) -> CampaignConfig:
 
     A run folder's own campaign.json is one as well.
     """
-    content = _read_json(path) if Path(path).suffix == ".json" else read_toml(path)
+    content = read_json(path, "a campaign file") if Path(path).suffix == ".json" else read_toml(path)
     config = validated(CampaignConfig, content, path)
     try:
         _check_specimen(config)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return config
-
-
-def _read_json(path: str | Path) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a campaign file") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON: {error}; give another campaign file") from None
 
 
 def _check_specimen(config: CampaignConfig) -> None:

@@ -46,7 +46,7 @@ def check(config: Config) -> None:
         raise typer.Exit(_tell_all(error.problems)) from None
     if failures := _rehearsed(loaded):
         raise typer.Exit(_tell([f"{path}: {failure}" for failure in failures]))
-    Console().print(f"{path}: valid. {_summary(loaded)}")
+    Console().print(f"{path}: valid. {_summary(loaded)}", markup=False)
 
 
 def _rehearsed(config: CampaignConfig) -> list[str]:
@@ -161,7 +161,7 @@ def run(
     )
     found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
     if warning := warning_of(found, folder):
-        say.print(f"[yellow]warning:[/yellow] {warning}")
+        say.print(f"[yellow]warning:[/yellow] {escape(warning)}")
     if report_path := run_campaign(loaded, found, folder, say):
         say.print(f"report: {report_path}", markup=False)
         return

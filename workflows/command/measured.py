@@ -31,4 +31,4 @@ def import_(
         write_dataset(dataset, out, None, {"recipe": recipe.name}, overwrite)
     for note in notes:
         say.print(f"  {note}", markup=False)
-    say.print(f"{out}: {describe(dataset)}")
+    say.print(f"{out}: {describe(dataset)}", markup=False)

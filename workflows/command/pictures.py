@@ -28,7 +28,7 @@ def write_pictures(
     save_figure(to_figure(draw_slices, info), slices)
     history = {name: values for name, values in list(results.values())[-1].history.items() if max(values) > 0}
     save_figure(to_figure(draw_history, history_info(history)), cost)
-    say.print(f"{slices}, {cost}")
+    say.print(f"{slices}, {cost}", markup=False)
 
 
 def _slices(volumes: Mapping[str, ChemicalVolume], has_truth: bool, comm: Comm):

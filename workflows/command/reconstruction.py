@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
@@ -20,7 +21,7 @@ from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import score
 from fusedtomo.settings import SolverSettings, Weights
-from fusedtomo.tilts import FusedDataset
+from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from workflows.command.pictures import write_pictures
@@ -93,6 +94,7 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
+    _check_data(request.data, dataset, comm)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
@@ -111,6 +113,13 @@ def _check_memory(path: Path, inputs: _Inputs, comm: Comm) -> None:
     depth = "lower --depth" if inputs.solver.depth else "bin the data"
     cure = f"{depth}, or share it among {ranks} ranks on as many hosts (mpiexec -n {ranks})"
     check_fits(f"{path}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
+
+
+def _check_data(path: Path, dataset: FusedDataset, comm: Comm) -> None:
+    try:
+        check_signal(dataset, comm.any)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
@@ -140,7 +149,7 @@ def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, datase
     atlas = read_atlas(path)
     lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, request.method)
     if lookup.warning:
-        say.print(f"[yellow]warning:[/yellow] {lookup.warning}")
+        say.print(f"[yellow]warning:[/yellow] {escape(lookup.warning)}")
     return {name: lookup.weights[name] for name in WEIGHTS}
 
 
@@ -187,7 +196,8 @@ def _write(say: Console, request: ReconstructionRequest, inputs: _Inputs, result
         "data": request.data.name,
     }
     write_reconstruction(out, result.volume, result.history, attributes, request.overwrite, comm=comm)
-    say.print(f"{out}: {method}, {result.iterations} iterations in {result.seconds:.1f} s, stopped by {result.stopped}")
+    took = f"{result.iterations} iterations in {result.seconds:.1f} s"
+    say.print(f"{out}: {method}, {took}, stopped by {result.stopped}", markup=False)
     if result.stopped == "diverging":
         say.print(
             "[yellow]warning:[/yellow] the cost rose; this is the best iterate. Lower the weights: they are steps"

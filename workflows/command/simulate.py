@@ -153,7 +153,7 @@ def _specimen(path: Path) -> ChemicalVolume:
 
 
 def _tell(out: Path, dataset: FusedDataset) -> None:
-    say.print(f"{out}: {describe(dataset)}")
+    say.print(f"{out}: {describe(dataset)}", markup=False)
     for series in (dataset.haadf, *dataset.chemical):
         snr = "no signal" if series.snr is None else f"SNR {series.snr:.4g} reached"
         say.print(f"  {series.name}: {snr}, background {series.background:.3g} counts per pixel")

@@ -52,7 +52,7 @@ def _make(name: str, size: int, seed: int, out: Path, overwrite: bool) -> None:
     with doing(say, f"making {name} at {size}^3"):
         volume = make_phantom(spec, phantom_rng(spec))
         write_volume(volume, out, {"phantom": spec.model_dump_json()}, overwrite)
-    say.print(f"{out}: {', '.join(volume.elements)} on {size}^3 voxels of {volume.voxel_nm:.3g} nm")
+    say.print(f"{out}: {', '.join(volume.elements)} on {size}^3 voxels of {volume.voxel_nm:.3g} nm", markup=False)
 
 
 def _check_memory(spec: PhantomSpec) -> None:

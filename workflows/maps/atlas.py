@@ -17,6 +17,8 @@ import xarray as xr
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
+from fusedtomo.hdf5 import check_stored, open_hdf5
+from fusedtomo.incoming import check_regular
 from fusedtomo.settings import Weights
 from fusedtomo.tilts import FusedDataset
 from workflows.campaign import AXES, Value
@@ -30,6 +32,7 @@ FORMAT_VERSION = 2
 WEIGHTS = tuple(Weights.model_fields)
 HAADF = "HAADF"
 _AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
+_KEPT = {"zlib": True, "complevel": 1, "fletcher32": True}  # checksums, and zeros are none (fusedtomo.hdf5)
 # the SNR differs by more than this factor: the weights were searched for other data
 _SNR_FACTOR = 2.0
 # between categories, far more than between any values of an axis: an empty cell is filled from its own category first
@@ -226,7 +229,8 @@ def build_atlas(sampling: xr.Dataset, provenance: Mapping[str, str | float]) -> 
 def write_atlas(atlas: xr.Dataset, path: str | Path) -> None:
     """Write atlas.h5 (layout: docs/formats.md); an older file stays whole until the new one is complete."""
     # in memory first: HDF5 ends the whole process where a disk fills up while it closes a file
-    content = atlas.to_netcdf(engine="h5netcdf")
+    kept = {name: _KEPT for name, values in atlas.variables.items() if values.ndim and values.dtype.kind in "fiub"}
+    content = atlas.to_netcdf(engine="h5netcdf", encoding=kept)
     with replacing(path, keep_suffix=False) as temporary:
         temporary.write_bytes(content)
 
@@ -238,8 +242,7 @@ def read_atlas(path: str | Path) -> xr.Dataset:
         InputError: the file is missing, torn, or not an atlas; it names the file, what lacks and the cure.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the atlas.h5 of a finished campaign")
+    check_regular(path, "the atlas.h5 of a finished campaign")
     if not h5py.is_hdf5(path):
         raise InputError(f"{path}: cannot be read as HDF5; give the atlas.h5 of a finished campaign")
     _check_kind(path, _whole(path, _attributes))
@@ -247,12 +250,21 @@ def read_atlas(path: str | Path) -> xr.Dataset:
 
 
 def _attributes(path: Path) -> dict[str, Any]:
-    with h5py.File(path) as file:
-        return dict(file.attrs)
+    with open_hdf5(path) as file:
+        return {name: file.attrs.get(name) for name in ("format", "format_version")}
+
+
+def _check_arrays(path: Path) -> None:
+    with open_hdf5(path) as file:
+        for item in file.values():
+            # the scale of an axis without values is declared and never written (netCDF 4)
+            if isinstance(item, h5py.Dataset) and not (item.is_scale and not item.id.get_storage_size()):
+                check_stored(item)
 
 
 def _loaded(path: Path) -> xr.Dataset:
-    with xr.open_dataset(path, engine="h5netcdf") as atlas:
+    _check_arrays(path)
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as atlas:  # no number of ours is a date
         loaded = atlas.load()
     _check(loaded)
     return loaded
@@ -262,16 +274,23 @@ def _whole(path: Path, read: Callable[[Path], T]) -> T:
     """What is read from a file; InputError for whatever goes wrong, as a torn file may be anything."""
     try:
         return read(path)
-    except (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].removeprefix(f"{path}: ")
         raise InputError(f"{path}: not a whole {FORMAT}: {reason}; {_AGAIN}") from None
 
 
 def _check_kind(path: Path, facts: Mapping[str, object]) -> None:
-    if facts.get("format") != FORMAT:
+    if _listed(facts.get("format")) != [FORMAT]:
         raise InputError(f"{path}: not a {FORMAT} (no attribute format = '{FORMAT}'); give the atlas.h5 of a campaign")
-    if (version := facts.get("format_version")) != FORMAT_VERSION:
-        raise InputError(f"{path}: of format version {version}, this code reads {FORMAT_VERSION}; {_AGAIN}")
+    if (version := _listed(facts.get("format_version"))) != [FORMAT_VERSION]:
+        raise InputError(
+            f"{path}: of format version {', '.join(map(str, version))}, this code reads {FORMAT_VERSION}; {_AGAIN}"
+        )
+
+
+def _listed(attribute: object) -> list[Any]:
+    """The values of an attribute, which may be an array."""
+    return list(np.ravel(np.asarray(attribute)).tolist())
 
 
 def _check(atlas: xr.Dataset) -> None:
@@ -289,3 +308,15 @@ def _check(atlas: xr.Dataset) -> None:
     for name in WEIGHTS:
         if atlas[name].dims != atlas.error.dims:
             raise ValueError(f"'{name}' has other dimensions than 'error'")
+        _check_weights(name, atlas[name].values, np.isfinite(atlas.error.values))
+
+
+def _check_weights(name: str, values: np.ndarray, filled: np.ndarray) -> None:
+    """Raise ValueError where a cell with an error has no weight, or one that no search gives."""
+    if np.isinf(values).any() or (values < 0).any():
+        raise ValueError(f"'{name}' has values from {np.nanmin(values):g} to {np.nanmax(values):g}, no weights")
+    if np.isnan(values[filled]).any():
+        raise ValueError(f"'{name}' lacks a value in a cell that has an error")
+    for of_method in values:  # a weight that is searched is above 0; one that is not is the same in all cells
+        if (of_method == 0).any() and not (of_method[np.isfinite(of_method)] == 0).all():
+            raise ValueError(f"'{name}' is 0 in some cells alone, which no search gives")

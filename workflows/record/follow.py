@@ -15,6 +15,7 @@ class Follower:
 
     def _forget(self) -> None:
         self._offset, self._lines = 0, 0
+        self._ended: set[tuple[str, int]] = set()
         self._inode: int | None = None
 
     def read(self) -> tuple[list[TrialResult], bool]:
@@ -40,7 +41,7 @@ class Follower:
             file.seek(self._offset)
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        trials = parse(whole, self._path, first_line=self._lines + 1)
+        trials = parse(whole, self._path, first_line=self._lines + 1, ended=self._ended)
         self._offset += len(whole)
         self._lines += whole.count(b"\n")
         return trials, anew

@@ -5,9 +5,12 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from fusedtomo.errors import InputError
 from workflows.campaign import Dimension
@@ -16,6 +19,10 @@ from workflows.campaign.measures import Minimise, weights_of
 JOURNAL = "trials.jsonl"
 CAP = "max_iterations"  # why a solver stopped that had not converged
 _ON_BOUND = 1e-3  # of a range, on its own scale
+
+Positive = Annotated[float, Field(ge=0)]  # or 0
+Count = Annotated[int, Field(ge=0)]
+Nrmse = Annotated[float, Field(ge=0, le=2.001)]  # 2 is the opposite of the truth; the rest is rounding
 
 
 @dataclass(frozen=True)
@@ -41,32 +48,42 @@ class TrialResult:
         device, ranks: "cpu" or "gpu", and how many of them shared the trial.
         search: state that the search strategy needs to go on (numbers only).
         proposal_s: seconds that a worker spent on the model that proposed the point.
+
+    What comes from a line is validated; what a trial makes is taken as it is.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
     condition: str
-    trial: int
+    trial: Count
     status: Literal["ok", "failed"]
     point: dict[str, float]
-    fidelity: float = 1.0
-    order: int | None = None
+    fidelity: Annotated[float, Field(gt=0, le=1)] = 1.0
+    order: Count | None = None
     start: dict[str, float] | None = None
-    weights: dict[str, float] = field(default_factory=dict)
-    nrmse: float | None = None
-    nrmse_by_element: dict[str, float] = field(default_factory=dict)
-    rmse_by_element: dict[str, float] = field(default_factory=dict)
-    stoichiometry_error: float | None = None
-    iterations: int = 0
+    weights: dict[str, Positive] = field(default_factory=dict)
+    nrmse: Nrmse | None = None
+    nrmse_by_element: dict[str, Nrmse] = field(default_factory=dict)
+    rmse_by_element: dict[str, Positive] = field(default_factory=dict)
+    stoichiometry_error: Positive | None = None
+    iterations: Count = 0
     stopped: str = ""
-    snr: dict[str, float] = field(default_factory=dict)
+    snr: dict[str, Positive] = field(default_factory=dict)
     reason: str = ""
     stderr: str = ""
-    seconds: float = 0.0
-    started: float = 0.0
+    seconds: Positive = 0.0
+    started: Positive = 0.0
     worker: str = ""
-    device: str = "cpu"
-    ranks: int = 1
+    device: Literal["cpu", "gpu"] = "cpu"
+    ranks: Annotated[int, Field(ge=1)] = 1
     search: dict[str, Any] = field(default_factory=dict)
-    proposal_s: float = 0.0
+    proposal_s: Positive = 0.0
+
+    @model_validator(mode="after")
+    def _has_its_score(self) -> Self:
+        if self.ok and self.nrmse is None:
+            raise ValueError("status is 'ok', but nrmse is null")
+        return self
 
     @property
     def ok(self) -> bool:
@@ -94,9 +111,28 @@ class TrialResult:
         return json.dumps(vars(self), allow_nan=False)
 
     @classmethod
-    def from_line(cls, line: str) -> Self:
-        """The trial of a journal line."""
-        return cls(**json.loads(line))
+    def from_line(cls, line: str | bytes) -> "TrialResult":
+        """The trial of a journal line; ValueError says what is wrong with it."""
+        if any(word in line for word in _NO_NUMBERS[type(line)]):  # one that `search` holds would pass
+            json.loads(line, parse_constant=_refuse)
+        try:
+            return _adapter().validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{where} = {first['input']!r:.60}: {first['msg']}" if where else first["msg"]) from None
+
+
+_NO_NUMBERS: Mapping[type, tuple[Any, ...]] = {str: ("NaN", "Infinity"), bytes: (b"NaN", b"Infinity")}
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+@cache
+def _adapter() -> TypeAdapter[TrialResult]:
+    return TypeAdapter(TrialResult)
 
 
 class Journal:
@@ -150,15 +186,34 @@ def replay(path: str | Path) -> list[TrialResult]:
     return parse(content[: content.rfind(b"\n") + 1], path)
 
 
-def parse(content: bytes, path: Path, first_line: int = 1) -> list[TrialResult]:
-    """Return the trials of whole lines; an InputError names the file and the line that is none."""
-    trials = []
+def parse(
+    content: bytes, path: Path, first_line: int = 1, ended: set[tuple[str, int]] | None = None
+) -> list[TrialResult]:
+    """Return the trials of whole lines; an InputError names the file and the line that is none, or a trial again.
+
+    Args:
+        content: of the file, from the line with the number `first_line` on.
+        path: for messages.
+        first_line: from 1.
+        ended: conditions and numbers of the trials of earlier lines; those of these lines are added.
+    """
+    trials: list[TrialResult] = []
+    ended = set() if ended is None else ended
     for number, line in enumerate(content.split(b"\n")[:-1], start=first_line):
         try:
-            trials.append(TrialResult.from_line(line.decode()))
-        except (ValueError, TypeError) as error:
+            trials.append(_new_trial(line, ended))
+        except ValueError as error:
             raise InputError(f"{path}:{number}: not a trial ({error}); restore the line or remove it") from None
     return trials
+
+
+def _new_trial(line: bytes, ended: set[tuple[str, int]]) -> TrialResult:
+    trial = TrialResult.from_line(line)
+    key = trial.condition, trial.trial
+    if key in ended:
+        raise ValueError(f"trial {trial.trial} of {trial.condition} stands in an earlier line")
+    ended.add(key)
+    return trial
 
 
 def by_condition(trials: list[TrialResult]) -> dict[str, list[TrialResult]]:

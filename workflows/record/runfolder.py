@@ -1,16 +1,18 @@
 """A run folder: one campaign, one journal, one controller at a time."""
 
 import fcntl
-import json
 import os
 from collections.abc import Sequence
+from os.path import lexists  # unlike Path's, it is False for a name that cannot be
 from pathlib import Path
 from typing import Any, Self
 
 from fusedtomo.errors import InputError, TryAgain
 from fusedtomo.files import replacing
+from fusedtomo.incoming import read_json
 from fusedtomo.toml import validated
 from workflows.campaign import CampaignConfig
+from workflows.record.belonging import check_trials
 from workflows.record.journal import JOURNAL, TrialResult, replay
 
 CAMPAIGN = "campaign.json"
@@ -31,16 +33,10 @@ class RunFolder:
     def read(cls, path: str | Path) -> Self:
         """An existing run folder, for reading."""
         stored = Path(path) / CAMPAIGN
-        try:
-            if not stored.is_file():
-                cure = "give the --out folder of a `fusedtomo run`"
-                raise InputError(f"{path}: not a run folder (no {CAMPAIGN}); {cure}")
-            content = json.loads(stored.read_text())
-        except InputError:
-            raise
-        except (OSError, ValueError) as error:
-            raise InputError(f"{stored}: cannot be read ({error}); restore it, or start over in a new folder") from None
-        return cls(path, validated(CampaignConfig, content, stored))
+        if not lexists(stored):
+            cure = "give the --out folder of a `fusedtomo run`"
+            raise InputError(f"{path}: not a run folder (no {CAMPAIGN}); {cure}")
+        return cls(path, validated(CampaignConfig, read_json(stored, "the campaign.json of the run"), stored))
 
     @property
     def journal(self) -> Path:
@@ -48,8 +44,10 @@ class RunFolder:
         return self.path / JOURNAL
 
     def trials(self) -> list[TrialResult]:
-        """Every trial so far."""
-        return replay(self.journal)
+        """Every trial so far; InputError for one that cannot be of the campaign."""
+        trials = replay(self.journal)
+        check_trials(self.config, trials, self.journal)
+        return trials
 
     def __enter__(self) -> Self:
         self._make()

@@ -17,25 +17,30 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from fusedtomo.arrays import Array, to_host
-from fusedtomo.errors import InputError, nearest
+from fusedtomo.errors import InputError
+from fusedtomo.incoming import read_json
 from fusedtomo.io import write_reconstruction
 from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL, Comm, agreed, guarded, in_turn, world
 from fusedtomo.placement import HERE, Device, Placement, placed
 from fusedtomo.reconstruct import solve
 from fusedtomo.score import score
-from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.settings import Settings, SolverSettings, Weights
 from fusedtomo.solvers.solution import Solution
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
+from workflows.campaign.config import Searchable
 from workflows.record.journal import TrialResult
 from workflows.trial.bench import bench_of, columns_of, slab_of
 from workflows.trial.outcome import unfinished
@@ -182,21 +187,42 @@ def _print_line(result: TrialResult, comm: Comm) -> None:
         print(result.line())
 
 
+class TrialFile(Settings):
+    """A trial as JSON (docs/formats.md)."""
+
+    campaign: str | dict[str, Any] = Field(description="path of a campaign file, or the campaign itself")
+    condition: str = Field(description="key of the condition")
+    point: dict[Searchable, float] = Field(description="the searched parameters")
+    trial: int = Field(0, ge=0, description="its number")
+    start: dict[Searchable, float] | None = Field(None, description="point whose solution it starts from")
+    fidelity: float = Field(1.0, gt=0, le=1, description="how much of the problem is computed")
+    device: Device = Field("cpu", description="cpu or gpu")
+    keep: str = Field("", description="file that takes the reconstruction")
+
+
 def _read_trial(path: str) -> tuple[Trial, Device]:
-    try:
-        content = json.loads(Path(path).read_text())
-        campaign, key, point = content["campaign"], content["condition"], content["point"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a trial ({error}); give campaign, condition and point as JSON") from None
-    config = validated(CampaignConfig, campaign, path) if isinstance(campaign, dict) else load_campaign(campaign)
+    given = validated(TrialFile, read_json(path, "a trial"), path)
+    config = _campaign_of(given, path)
     conditions = {condition.key: condition for condition in config.conditions()}
-    if key not in conditions:
-        raise InputError(f"{path}: the campaign has no condition '{key}'; it has {', '.join(conditions)}")
-    device = content.get("device", "cpu")
-    if device not in ("cpu", "gpu"):
-        raise InputError(f"{path}: there is no device '{device}'; {nearest(str(device), ['cpu', 'gpu'])}")
-    more = {name: content[name] for name in ("start", "fidelity", "keep") if name in content}
-    return Trial(config, conditions[key], content.get("trial", 0), point, **more), device
+    if given.condition not in conditions:
+        raise InputError(f"{path}: the campaign has no condition '{given.condition}'; it has {', '.join(conditions)}")
+    point, start = (None if one is None else _checked_point(one, path) for one in (given.point, given.start))
+    condition = conditions[given.condition]
+    return Trial(config, condition, given.trial, point or {}, start, given.fidelity, given.keep), given.device
+
+
+def _campaign_of(given: TrialFile, path: str) -> CampaignConfig:
+    if isinstance(given.campaign, dict):
+        return validated(CampaignConfig, given.campaign, path)
+    return load_campaign(given.campaign)
+
+
+def _checked_point(point: Mapping[Searchable, float], path: str) -> dict[str, float]:
+    """The point; InputError for what no weight and no setting can be."""
+    fields = Weights.model_fields
+    validated(Weights, {name: value for name, value in point.items() if name in fields}, path)
+    validated(SolverSettings, {name: value for name, value in point.items() if name not in fields}, path)
+    return {str(name): value for name, value in point.items()}
 
 
 def _complain(message: str) -> int:

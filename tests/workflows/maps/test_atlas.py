@@ -284,7 +284,7 @@ def test_replacing_keeps_the_suffix(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.h5: no such file; give the atlas"):
+    with pytest.raises(InputError, match=r"nowhere\.h5: cannot be read .*give the path of the atlas"):
         read_atlas(tmp_path / "nowhere.h5")
 
 
@@ -337,6 +337,10 @@ DAMAGES = {
     "the values of 'haadf_tilts' are missing": lambda one: one.drop_vars("haadf_tilts"),
     "there is no axis 'days'": lambda one: one.rename(haadf_tilts="days"),
     "the values of 'method_name' are missing": lambda one: one.drop_vars("method_name"),
+    "'tv' has values from -": lambda one: one.assign(tv=-one.tv),
+    "'haadf' has values from .* to inf": lambda one: one.assign(haadf=one.haadf.where(one.error.isnull(), np.inf)),
+    "'tv' is 0 in some cells alone": lambda one: one.assign(tv=one.tv.where(one.tv < one.tv.max(), 0.0)),
+    "'tv' lacks a value in a cell that has an error": lambda one: one.assign(tv=one.tv * np.nan),
 }
 
 
@@ -345,6 +349,23 @@ def test_a_damaged_file_is_refused(path, said):
     rewritten(path, DAMAGES[said])
     with pytest.raises(InputError, match=rf"atlas\.h5: .*{said}.*write it again"):
         read_atlas(path)
+
+
+@pytest.mark.parametrize("name", ["format", "format_version"])
+@pytest.mark.parametrize("value", [3, "x", [1, 2], np.array([b"a", b"b"]), h5py.Empty("f")], ids=repr)
+def test_an_odd_attribute_is_one_message(path, name, value):
+    with h5py.File(path, "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(InputError, match=r"atlas\.h5: (not a fusedtomo atlas|of format version)"):
+        read_atlas(path)
+
+
+def test_numbers_are_kept_with_checksums(path):
+    with h5py.File(path) as file:
+        numbers = [file[name] for name in file if file[name].ndim and file[name].dtype.kind in "fi" and file[name].size]
+        written = [one for one in numbers if one.id.get_storage_size()]
+        assert len(written) > 10
+        assert all(one.fletcher32 and one.compression == "gzip" for one in written)
 
 
 @pytest.mark.parametrize("damage", ["nrmse", "haadf_tilts", "method_name"])
@@ -356,7 +377,7 @@ def test_a_file_that_hdf5_lost_a_part_of_is_refused(path, damage):
 
 
 def test_an_atlas_without_a_number_gives_no_weights(path):
-    rewritten(path, lambda one: one.assign(tv=one.tv * np.nan))
+    rewritten(path, lambda one: one.assign(tv=one.tv * np.nan, error=one.error * np.nan))
     with pytest.raises(InputError, match="no value of 'tv' in any cell"):
         weights_for(read_atlas(path), at(5, 3))
 

@@ -1,6 +1,7 @@
 """Following a journal: every line once, never the same byte twice, whatever happens to the file."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -71,13 +72,23 @@ def test_another_journal_under_the_name_is_read_from_its_start(path, tmp_path):
     append(path, b"".join(LINES))
     follower = Follower(path)
     follower.read()
-    (tmp_path / "new").write_bytes(LINES[3] * 9)
+    long = [replace(TRIALS[3], trial=number) for number in range(9)]
+    (tmp_path / "new").write_bytes(b"".join(trial.line().encode() + b"\n" for trial in long))
     (tmp_path / "new").replace(path)
-    assert follower.read() == ([TRIALS[3]] * 9, True)
+    assert follower.read() == (long, True)
     path.write_bytes(LINES[4])
     assert follower.read() == ([TRIALS[4]], True)
     path.unlink()
     assert follower.read() == ([], True)
+
+
+def test_a_trial_that_stands_twice_is_named(path):
+    append(path, LINES[0] + LINES[1])
+    follower = Follower(path)
+    follower.read()
+    append(path, LINES[0])
+    with pytest.raises(InputError, match=r":3: not a trial \(trial \d+ of .+ stands in an earlier line\)"):
+        follower.read()
 
 
 def test_a_broken_line_is_named_by_its_number_in_the_file(path):

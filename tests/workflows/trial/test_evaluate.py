@@ -213,8 +213,8 @@ def test_compiled_on_the_spot_or_loaded_from_the_cache_a_trial_is_the_same_bit_b
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "trial.json: not a trial"),
-        ('{"condition": "fused-h4-c3", "point": {}}', "trial.json: not a trial"),
+        ("{", "trial.json: not valid JSON"),
+        ('{"condition": "fused-h4-c3", "point": {}}', "'campaign' is missing"),
         ('{"campaign": "none.toml", "condition": "fused-h4-c3", "point": {}}', "none.toml: cannot be read"),
     ],
     ids=["torn", "missing", "campaign"],

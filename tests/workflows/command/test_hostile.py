@@ -1,0 +1,130 @@
+"""Mutated files of every kind: each is used or refused with one message, and never a traceback."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fusedtomo.io import write_volume
+from fusedtomo.volume import ChemicalVolume
+from tests.workflows.tiny import config, content, write_toml
+from tests.workflows.values import trial
+from workflows.command import cli
+from workflows.record.journal import Journal
+from workflows.record.runfolder import RunFolder
+from workflows.trial import evaluate
+
+SEED = 9
+HOSTILE = [
+    b"NaN",
+    b"-1",
+    b"1e300",
+    b"Infinity",
+    b"null",
+    b"[]",
+    b"{}",
+    b"\0",
+    b"[/x]",
+    b"\x1b[2J",
+    b"9" * 400,
+    b"[" * 999,
+]
+NUMBERS = b"0123456789.-"
+
+
+def _byte(rng, content):
+    place = int(rng.integers(len(content)))
+    return content[:place] + bytes([rng.integers(256)]) + content[place + 1 :]
+
+
+def _cut(rng, content):
+    return content[: int(rng.integers(len(content)))]
+
+
+def _word(rng, content):
+    place = int(rng.integers(len(content)))
+    return content[:place] + HOSTILE[rng.integers(len(HOSTILE))] + content[place:]
+
+
+def _number(rng, content):
+    """Another number in the place of one."""
+    places = [i for i, letter in enumerate(content) if letter in b"0123456789"]
+    start = int(rng.choice(places)) if places else 0
+    end = start
+    while end < len(content) and content[end] in NUMBERS:
+        end += 1
+    return content[:start] + HOSTILE[rng.integers(len(HOSTILE))] + content[end:]
+
+
+def _twice(rng, content):
+    lines = content.splitlines(keepends=True)
+    place = int(rng.integers(len(lines)))
+    return b"".join([*lines[: place + 1], *lines[place:]])
+
+
+MUTATIONS = (_byte, _cut, _word, _number, _twice)
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory):
+    """A file of each kind, and the command that reads it."""
+    folder = tmp_path_factory.mktemp("valid")
+    write_toml(folder / "campaign.toml")
+    with RunFolder(folder / "run", config()) as run, Journal(run.journal) as journal:
+        for number in range(3):
+            journal.append(replace(trial("fused-h2-c2", number, 0.5, haadf=0.01, tv=0.2), snr={"HAADF": 9.0}))
+    cubes = np.random.default_rng(0).random((2, 6, 6, 6), np.float32)
+    write_volume(ChemicalVolume(cubes, ("Co", "O"), 1.0), folder / "volume.h5")
+    bad = {"campaign": content(), "condition": "none", "point": {"tv": 1.0}}  # refused, so that nothing is computed
+    (folder / "trial.json").write_text(json.dumps(bad))
+    return {
+        folder / "campaign.toml": ["check", folder / "campaign.toml"],
+        folder / "run" / "trials.jsonl": ["trials", folder / "run"],
+        folder / "run" / "campaign.json": ["trials", folder / "run"],
+        folder / "volume.h5": ["score", folder / "volume.h5", folder / "volume.h5"],
+        folder / "trial.json": ["trial", folder / "trial.json"],
+    }
+
+
+def _command(monkeypatch, command):
+    monkeypatch.setattr(sys, "argv", ["fusedtomo", *map(str, command)])
+    try:
+        if command[0] == "trial":
+            evaluate.main(str(command[1]))
+        return cli._main() if command[0] != "trial" else 0
+    except SystemExit as ended:
+        return ended.code or 0
+
+
+def _attack(valid, monkeypatch, capfd, number):
+    rng = np.random.default_rng([SEED, number])
+    path, command = list(valid.items())[number % len(valid)]
+    whole = path.read_bytes()
+    mutation = MUTATIONS[rng.integers(len(MUTATIONS))]
+    try:
+        path.write_bytes(mutation(rng, whole))
+        code = _command(monkeypatch, command)
+    finally:
+        path.write_bytes(whole)
+    said = "".join(capfd.readouterr())
+    assert code in (0, 2, 75), (number, mutation.__name__, said)
+    assert "Traceback" not in said, (number, mutation.__name__)
+    assert command[0] == "check" or said.count("error:") <= 1  # `check` tells all that is wrong
+    assert (code == 0) == ("error:" not in said), (number, mutation.__name__, said)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("first", range(0, 100, 10))
+def test_a_mutated_file_is_used_or_refused(valid, monkeypatch, capfd, first):
+    for number in range(first, first + 10):
+        _attack(valid, monkeypatch, capfd, number)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(100, 2200, 50))
+def test_a_mutated_file_is_used_or_refused_at_length(valid, monkeypatch, capfd, first):
+    print(f"seed {SEED}, inputs {first} to {first + 49}")
+    for number in range(first, first + 50):
+        _attack(valid, monkeypatch, capfd, number)

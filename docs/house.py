@@ -33,6 +33,7 @@ LAYERS = {
         "fusedtomo.errors",
         "fusedtomo.files",
         "fusedtomo.kernels",
+        "fusedtomo.outcomes",
         "fusedtomo.parallel",
         "fusedtomo.placement",
         "fusedtomo.registry",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, unwritable
 
 
 def check_target(out: Path, overwrite: bool) -> None:
@@ -10,7 +10,7 @@ def check_target(out: Path, overwrite: bool) -> None:
     try:
         exists, is_folder = out.exists(), out.is_dir()
     except OSError as error:  # a name that is too long, a folder that may not be searched
-        raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out") from None
+        raise unwritable(out, error, "give another --out") from None
     if is_folder:
         raise InputError(f"{out}: is a folder; give the name of a file inside it")
     if exists and not overwrite:

@@ -6,13 +6,13 @@
 import os
 import random
 import signal
-import subprocess
 import time
 
 import psutil
 import pytest
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, NoRoom
+from tests.disks import SmallDisk
 from tests.workflows.running import (
     any_worker,
     busy_solver,
@@ -152,23 +152,13 @@ def test_a_scratch_that_workers_cannot_write_is_one_clear_error(tmp_path, campai
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a file system of its own; `fill` leaves some room on it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("only root may mount a small disk")
-
-    def fill(room=0):
-        free = os.statvfs(disk)
-        (disk / "filler").write_bytes(b"x" * (free.f_bavail * free.f_bsize - room))
-
-    yield disk, fill
-    subprocess.run(["umount", "-l", disk], check=True)
+    """A disk of 1 MB."""
+    with SmallDisk(tmp_path / "disk", 1024) as disk:
+        yield disk
 
 
 def test_a_disk_that_fills_up_costs_no_trial(small_disk, tmp_path, monkeypatch):
-    disk, fill = small_disk
+    disk, fill = small_disk.folder, small_disk.fill
     monkeypatch.setattr(search, "_gaussian_process", stub_model)
 
     def trial_that_fills_the_disk(trial):
@@ -187,12 +177,12 @@ def test_a_disk_that_fills_up_costs_no_trial(small_disk, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fills_up_harms_no_atlas(small_disk):
-    disk, fill = small_disk
+    disk, fill = small_disk.folder, small_disk.fill
     atlas = build_atlas(sampling_map(map_campaign(), [map_trial("fused-h5-c3", 0, 0.5, haadf=0.1)]), {"made": "here"})
     write_atlas(atlas, disk / "atlas.h5")
     before = (disk / "atlas.h5").read_bytes()
     fill(room=8192)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(NoRoom, match=r"No space left.*make room"):
         write_atlas(atlas, disk / "atlas.h5")
     assert (disk / "atlas.h5").read_bytes() == before
     assert sorted(os.listdir(disk)) == ["atlas.h5", "filler"]

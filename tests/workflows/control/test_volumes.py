@@ -14,7 +14,6 @@ from fusedtomo.score import score
 from tests.workflows.tiny import baseline, config, fused
 from workflows.campaign import Trial
 from workflows.control import run
-from workflows.control.steer import WorkersLost
 from workflows.machines import Machine
 from workflows.record.journal import Journal, best, replay
 from workflows.record.state import read_state
@@ -22,6 +21,7 @@ from workflows.report import products
 from workflows.report.product import PRODUCTS, Product
 from workflows.trial import evaluate
 from workflows.trial.bench import truth_of
+from workflows.workers.lost import WorkersLost
 
 CAMPAIGN = config(axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused", "poisson"], search__evaluations=2)
 FUSED, POISSON = fused(4, 3), baseline("poisson", 3)

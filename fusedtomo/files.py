@@ -20,7 +20,7 @@ def replacing(path: str | Path, *, keep_suffix: bool = True) -> Iterator[Path]:
             it, what a killed program leaves behind is not taken for a whole file by a pattern such as ``*.h5``.
 
     Raises:
-        NoRoom: the disk is full; another error of the temporary file is an InputError that names `path`.
+        NoRoom: the disk is full. Any other OSError of the temporary file names `path`.
     """
     path = Path(path)
     stem, suffix = (path.stem, path.suffix) if keep_suffix else (path.name, "")
@@ -29,8 +29,10 @@ def replacing(path: str | Path, *, keep_suffix: bool = True) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if is_full(error) or error.filename in (temporary, str(temporary)):
-            raise unwritable(path, error, "give another name or folder") from None
+        if is_full(error):
+            raise unwritable(path, error, "") from None
+        if error.filename in (temporary, str(temporary)):
+            error.filename = str(path)
         raise
     finally:
         with suppress(OSError, ValueError):  # a name that could not be made: that error is on its way already

@@ -37,7 +37,7 @@ def test_no_flood_fills_a_disk_and_its_end_is_kept(tmp_path, monkeypatch, reques
     assert "traceback 999" in (tmp_path / "made" / "manager.log").read_text()
 
 
-def test_a_full_disk_makes_no_words(log, capfd):
+def test_a_full_disk_makes_no_words(log, capsys):
     with file_size_limit(0):
         log.error("no room for this")
-    assert capfd.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "")

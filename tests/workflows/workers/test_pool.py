@@ -68,15 +68,21 @@ def test_an_empty_queue_says_so_at_once_or_after_the_timeout(tasks):
     assert time.monotonic() - began >= 0.2
 
 
-# a pool as Parsl's, with a thread that speaks to the interchange until standard input says how it ends
+# a pool as Parsl's, with a thread that speaks to the interchange until standard input says what ends
 POOL = """
 import sys, threading, time
 from multiprocessing import active_children, get_context
 from workflows.workers import pool
 
+left = threading.Event()
+
 def speak():
-    if sys.stdin.readline() == "fail\\n":
+    words = sys.stdin.readline()
+    if words == "fail\\n":
         raise RuntimeError("lost")
+    if words == "leave\\n":
+        left.set()
+        time.sleep(100)
 
 if __name__ == "__main__":
     pool._LOOK_S, pool._GRACE_S = 0.05, 0.2
@@ -86,6 +92,7 @@ if __name__ == "__main__":
     threading.Thread(target=speak, name=pool._SPEAKER).start()
     threading.Thread(target=time.sleep, args=(100,)).start()  # as one that waits for ever
     print(shared["a"], active_children()[0].pid, flush=True)
+    left.wait()
 """
 
 
@@ -106,8 +113,8 @@ def pool(tmp_path, monkeypatch):
     process.communicate()
 
 
-@pytest.mark.parametrize("words", ["fail\n", "end\n"])
-def test_a_pool_ends_with_its_thread_that_speaks_whatever_waits_for_ever(pool, words, tmp_path):
+@pytest.mark.parametrize("words", ["fail\n", "end\n", "leave\n"])
+def test_a_pool_ends_with_its_speaker_or_its_main_thread_whatever_waits_for_ever(pool, words, tmp_path):
     process, helper = pool
     process.stdin.write(words)
     process.stdin.flush()

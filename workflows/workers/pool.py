@@ -26,6 +26,7 @@ from typing import Any
 from workflows.trial.tether import tether
 
 _LOOK_S = 1.0
+_JOIN_S = 120.0  # after which all threads of a pool run, or have run
 _GRACE_S = 10.0  # for a pool that ends in order, beyond which it is ended
 _ANSWER_S = 60.0  # for an interchange that thousands of pools join at once
 _SPEAKER = "Interchange-Communicator"  # Parsl's name of the thread
@@ -61,9 +62,10 @@ def helper(context: Any) -> SyncManager:
 
 def _watch(process: BaseProcess) -> None:
     """End this pool at once when its helper is lost, and a while after its work has ended, if it is still there."""
-    spoke = False
-    while process.is_alive() and threading.main_thread().is_alive() and (_speaks() or not spoke):
-        spoke = spoke or _speaks()
+    began = time.monotonic()
+    while (
+        process.is_alive() and threading.main_thread().is_alive() and (_speaks() or time.monotonic() < began + _JOIN_S)
+    ):
         time.sleep(_LOOK_S)
     if process.is_alive() or not _speaks():
         time.sleep(_GRACE_S)

@@ -91,6 +91,7 @@ if __name__ == "__main__":
     shared = manager.dict(a=1)
     threading.Thread(target=speak, name=pool._SPEAKER).start()
     threading.Thread(target=time.sleep, args=(100,)).start()  # as one that waits for ever
+    pool._JOIN_S = 0
     print(shared["a"], active_children()[0].pid, flush=True)
     left.wait()
 """

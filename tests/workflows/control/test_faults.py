@@ -121,6 +121,19 @@ def test_sigusr1_abandons_what_does_not_end_within_the_drain(tmp_path, endless):
     assert_none_left(members)
 
 
+@pytest.mark.nightly
+def test_sigterm_ends_a_run_before_a_batch_system_kills_it(tmp_path, endless):
+    out, machine = tmp_path / "run", write_machine(tmp_path / "machine.toml")
+    process = start(endless, out, "--machine", machine)
+    wait_until_running(out, process)
+    members = family(process)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=30)[1]  # so long most of them wait
+    assert process.returncode == 0, said
+    assert "nothing is lost. Resume with" in said
+    assert_none_left(members)
+
+
 def test_a_second_controller_is_refused_and_a_second_ctrl_c_ends_at_once_and_leaves_nothing(tmp_path, endless):
     machine = write_machine(tmp_path / "machine.toml")
     process = start(endless, tmp_path / "run", "--machine", machine)

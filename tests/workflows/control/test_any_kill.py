@@ -5,6 +5,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -96,7 +97,7 @@ def test_a_run_survives_the_kill_of_any_process_at_any_moment(
     assert os.listdir(temporary) == []
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_survives_the_kill_of_the_helper_of_its_pool(tmp_path, campaign, undisturbed_facts, temporary):
     out, machine = tmp_path / "run", write_machine(tmp_path / "machine.toml")
     process = start(campaign, out, "--machine", machine)
@@ -138,3 +139,21 @@ def test_an_interchange_that_is_killed_while_workers_start_is_no_error_of_the_us
     assert "all workers are lost (Parsl's interchange ended with -9)" in said
     assert "Traceback" not in said
     assert psutil.wait_procs(members, timeout=60)[1] == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("limit", ["", "ulimit -v 1500000", "ulimit -v 3000000"])
+def test_nothing_outlives_a_controller_by_long_though_its_folder_is_gone_and_memory_is_short(tmp_path, campaign, limit):
+    out, machine = tmp_path / "run", write_machine(tmp_path / "machine.toml", f'worker_init = "{limit}"')
+    process = start(campaign, out, "--machine", machine)
+    while not titled(family(process), "workflows.workers.pool"):
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(3)
+    process.kill()
+    finish(process)
+    shutil.rmtree(out, ignore_errors=True)
+    end = time.monotonic() + 60
+    while (left := family(process)) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert [one.cmdline() for one in left] == []

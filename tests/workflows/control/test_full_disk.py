@@ -21,7 +21,7 @@ def assert_goes_on_with_room(disk, campaign, machine, expected, command=COMMAND)
     return code
 
 
-@pytest.mark.parametrize("size_kb", [4, 64])
+@pytest.mark.parametrize("size_kb", [4, 24])
 def test_a_run_on_a_full_disk_asks_for_room(tmp_path, campaign, size_kb):
     with SmallDisk(tmp_path / "disk", size_kb) as disk:
         code, said = finish(start(campaign, disk.folder / "run", "--workers", 1))

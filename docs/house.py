@@ -36,6 +36,7 @@ LAYERS = {
         "fusedtomo.kernels",
         "fusedtomo.launched",
         "fusedtomo.memory",
+        "fusedtomo.outcomes",
         "fusedtomo.parallel",
         "fusedtomo.placement",
         "fusedtomo.registry",

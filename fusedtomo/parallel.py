@@ -9,7 +9,6 @@ import math
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ import numpy as np
 from fusedtomo.errors import InputError
 from fusedtomo.kernels.interface import Array
 from fusedtomo.launched import launched_ranks
+from fusedtomo.outcomes import Outcome, outcome_of
 
 Blocks = Iterable[tuple[object, np.ndarray]]
 
@@ -310,7 +310,7 @@ def agreed(comm: Comm) -> Iterator[None]:
 def guarded(comm: Comm) -> Iterator[None]:
     """An error on one rank of several ends all of them with one message, where the others would wait for ever.
 
-    Exit codes: 2 for an InputError, 130 for Ctrl-C, a SystemExit's own, else 1. An AgreedError passes.
+    With the exit code of fusedtomo/outcomes.py, or a SystemExit's own. An AgreedError passes.
     """
     try:
         yield
@@ -319,7 +319,8 @@ def guarded(comm: Comm) -> Iterator[None]:
         if comm.size == 1 or agreed_upon:
             raise
         in_turn(comm)
-        comm.abort(f"rank {comm.rank} of {comm.size}: {_told(error)}", _exit_code(error))
+        outcome = _outcome(error)
+        comm.abort(f"rank {comm.rank} of {comm.size}: {outcome.message}", outcome.code)
 
 
 def in_turn(comm: Comm) -> None:
@@ -327,19 +328,10 @@ def in_turn(comm: Comm) -> None:
     time.sleep(2 * _READ_S * min(comm.rank, 20))
 
 
-def _told(error: BaseException) -> str:
-    """An error as its reader needs it: a traceback only for what is our fault."""
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt | SystemExit):
-        return "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended with {error.code}"
-    return "".join(traceback.format_exception(error)).strip()
-
-
-def _exit_code(error: BaseException) -> int:
+def _outcome(error: BaseException) -> Outcome:
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
-    return 2 if isinstance(error, InputError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+        return Outcome(error.code if isinstance(error.code, int) else 1, f"ended with {error.code}")
+    return outcome_of(error)
 
 
 def _is_device_aware(comm: Any) -> bool:

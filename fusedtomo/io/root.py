@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from fusedtomo import __version__
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, NoRoom
 from fusedtomo.hdf5 import new_hdf5, open_hdf5, put_text, read_text, reason_of
 
 Attributes = Mapping[str, str | float | int]
@@ -49,6 +49,8 @@ def new_file(
             put_text(file, "fusedtomo_version", __version__)
             _write_attributes(file, attributes or {})
             yield file
+    except NoRoom:
+        raise
     except InputError as error:
         raise InputError(f"{target}: {error}") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
-from fusedtomo.elements import atomic_number
-from fusedtomo.hdf5 import put_array
+from fusedtomo.hdf5 import put_array, put_text
 from fusedtomo.tilts import TiltScheme
 
 
@@ -32,13 +31,12 @@ def put_angles(group: h5py.Group, scheme: TiltScheme) -> h5py.Dataset:
 
 
 def put_elements(group: h5py.Group, elements: Sequence[str]) -> h5py.Dataset:
-    """Write element symbols as the scale "elements" of a group.
-
-    HDF5 keeps text of any length without a checksum; the atomic numbers beside it have one.
-    """
-    symbols = group.create_dataset("elements", data=list(elements), dtype=h5py.string_dtype("utf-8"))
-    symbols.attrs["atomic_numbers"] = [atomic_number(symbol) for symbol in elements]
-    return _as_scale(symbols, "element")
+    """Write element symbols as the scale "elements" of a group, as text of one length, which has a checksum."""
+    symbols = [symbol.encode() for symbol in elements]
+    dtype = h5py.string_dtype("utf-8", max(map(len, symbols)))
+    dataset = put_array(group, "elements", np.array(symbols, dtype))
+    put_text(dataset, "_Encoding", "utf-8")  # by which xarray knows text from bytes
+    return _as_scale(dataset, "element")
 
 
 def label(data: h5py.Dataset, units: str, *scales: h5py.Dataset) -> None:

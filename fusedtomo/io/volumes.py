@@ -116,14 +116,7 @@ def get_elements(file: h5py.File, group: str) -> tuple[str, ...]:
         )
     if dataset.size > len(ATOMIC_NUMBERS):
         raise InputError(f"data set '/{group}/elements' has {dataset.size} entries; name each element once")
-    elements = tuple(dataset.asstr(errors="replace")[()].tolist())
-    numbers = dataset.attrs.get("atomic_numbers")  # None in a file of an earlier version
-    if numbers is not None and list(numbers) != [ATOMIC_NUMBERS.get(symbol) for symbol in elements]:
-        raise InputError(
-            f"data set '/{group}/elements' names {', '.join(elements)}, of other atomic numbers than beside them; "
-            f"copy the file again or write it anew"
-        )
-    return elements
+    return tuple(dataset.asstr(errors="replace")[()].tolist())
 
 
 def _collect(volume: ChemicalVolume, comm: Comm, write: Callable[[tuple[int, ...], Blocks], None]) -> None:

@@ -1,8 +1,6 @@
 """HDF5 files: whole or not there, even when the disk fills up; and no file that is read leads out of itself."""
 
 import os
-import resource
-from contextlib import contextmanager
 
 import h5py
 import numpy as np
@@ -10,22 +8,13 @@ import pytest
 import xarray as xr
 
 from fusedtomo import hdf5
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, NoRoom
 from fusedtomo.files import replacing
+from tests.disks import file_size_limit
 from workflows.maps.atlas import write_atlas
 
 # a limit on file sizes fails like a full disk; plain h5py ends the process with a segmentation fault
 LIMITS = (0, 100, 3000)
-
-
-@contextmanager
-def file_size_limit(n_bytes):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def write(path, values):
@@ -62,7 +51,7 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
 def test_full_disk_raises_and_leaves_the_old_file(tmp_path, limit):
     write(tmp_path / "a.h5", [1])
     before = (tmp_path / "a.h5").read_bytes()
-    with pytest.raises(OSError, match="File too large"), file_size_limit(limit):
+    with pytest.raises(NoRoom, match=r"File too large.*make room"), file_size_limit(limit):
         write(tmp_path / "a.h5", np.ones(10_000))
     assert (tmp_path / "a.h5").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.h5"]
@@ -72,7 +61,7 @@ def test_full_disk_raises_and_leaves_the_old_file(tmp_path, limit):
 def test_full_disk_keeps_the_old_atlas_and_the_process(tmp_path, limit):
     write_atlas(atlas(0.1), tmp_path / "atlas.h5")
     before = (tmp_path / "atlas.h5").read_bytes()
-    with pytest.raises(OSError, match="File too large"), file_size_limit(limit):
+    with pytest.raises(NoRoom, match=r"File too large.*make room"), file_size_limit(limit):
         write_atlas(atlas(0.2), tmp_path / "atlas.h5")
     assert (tmp_path / "atlas.h5").read_bytes() == before
     assert os.listdir(tmp_path) == ["atlas.h5"]
@@ -91,7 +80,7 @@ def test_any_failing_write_keeps_the_old_file(tmp_path, monkeypatch, failing):
         write_all(self, data)
 
     monkeypatch.setattr(hdf5._Storage, "_write_all", no_space)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(NoRoom, match=r"No space left.*make room"):
         write(tmp_path / "a.h5", np.ones(10_000))
     assert len(calls) == failing  # HDF5 writes on, but nothing reaches the file
     assert (tmp_path / "a.h5").read_bytes() == before

@@ -485,7 +485,7 @@ def test_full_disk_keeps_the_old_file_and_the_process(tmp_path, volume, limit):
         message = refusal(io.write_volume, large, tmp_path / "v.h5", overwrite=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "v.h5: cannot be written (File too large); choose a folder" in message
+    assert "v.h5: cannot be written (File too large); make room, then run the same command again" in message
     assert os.listdir(tmp_path) == ["v.h5"]
     assert same_volume(io.read_volume(tmp_path / "v.h5"), volume)
 

@@ -15,13 +15,15 @@ from workflows.campaign import Trial
 from workflows.record.journal import replay
 from workflows.record.state import RUNNING, read_state
 
-# the command of a user, but for the figures, which take longer than the campaign
-COMMAND = """
-import workflows.control.run
-workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
+WHOLE_COMMAND = """
 from workflows.command.cli import main
 main()
 """
+# the command of a user, but for the figures, which take longer than the campaign
+COMMAND = f"""
+import workflows.control.run
+workflows.control.run.write_products = lambda folder, *_: folder.path / "report.html"
+{WHOLE_COMMAND}"""
 CHANGES = {
     "axes": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
     "search": {**content()["search"], "evaluations": 4, "initial_points": 2, "pending": 2},
@@ -56,9 +58,9 @@ def write_machine(path: Path, *lines: str) -> Path:
     return path
 
 
-def start(campaign, out, *options, before=""):
+def start(campaign, out, *options, before="", command=COMMAND):
     """`fusedtomo run` in its own session, as from a terminal of its own; `before` is Python that runs first."""
-    command = [sys.executable, "-c", before + COMMAND, "run", str(campaign), *map(str, options), "--out", str(out)]
+    command = [sys.executable, "-c", before + command, "run", str(campaign), *map(str, options), "--out", str(out)]
     # Parsl detaches its workers and gives them other titles: this mark is how `family` finds them
     mark = {"FUSEDTOMO_TEST": uuid.uuid4().hex, "SPT_NOENV": "1", "API_TOKEN": SECRET}
     process = subprocess.Popen(

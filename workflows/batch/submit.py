@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, unwritable
 from fusedtomo.files import replacing
 from workflows.batch.jobscript import Request, job_script
 from workflows.campaign import CampaignConfig, load_campaign
@@ -103,7 +103,7 @@ def _write(path: Path, text: str) -> None:
             temporary.write_text(text)
             temporary.chmod(0o755)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); give another --script or --out") from None
+        raise unwritable(path, error, "give another --script or --out") from None
 
 
 def _remove(path: Path, folders: list[Path]) -> None:

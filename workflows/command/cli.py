@@ -2,9 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
-from fusedtomo.errors import InputError, TryAgain
+from fusedtomo.errors import InputError
+from fusedtomo.outcomes import DONE, outcome_of
 from workflows.command.app import app, say
 
 # Files of this folder, in the order of the help; importing one adds its commands to the app. They import what they
@@ -28,7 +30,7 @@ for _file in _FILES:
 
 
 def main() -> None:
-    """Run the command; bad input ends with one message and exit code 2, or 75: try again. Of many ranks, one speaks."""
+    """Run the command; it ends as fusedtomo/outcomes.py has it. Of many ranks, one speaks."""
     from workflows.workers.ending import leave
 
     leave(_main())
@@ -41,15 +43,20 @@ def _main() -> int:
         comm = _ranks()
         with guarded(comm):
             app()
-    except InputError as error:
-        say.print(f"[bold red]error:[/bold red] {_escaped(error)}")
-        return 75 if isinstance(error, TryAgain) else 2
-    except KeyboardInterrupt:
-        say.print("interrupted")
-        return 130
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    return 0
+    except BaseException as error:
+        return _told(error)
+    return DONE
+
+
+def _told(error: BaseException) -> int:
+    """Say in one message what an error means; return the exit code."""
+    outcome = outcome_of(error)
+    mark = "" if isinstance(error, KeyboardInterrupt) else "[bold red]error:[/bold red] "
+    with suppress(OSError):  # standard error itself may be on the disk that is full
+        say.print(f"{mark}{_escaped(outcome.message)}")
+    return outcome.code
 
 
 def _ranks():
@@ -64,10 +71,10 @@ def _ranks():
     return comm
 
 
-def _escaped(error: Exception) -> str:
+def _escaped(message: str) -> str:
     from rich.markup import escape
 
-    return escape(str(error))
+    return escape(message)
 
 
 if __name__ == "__main__":

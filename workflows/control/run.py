@@ -43,6 +43,7 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
     ):
         try:
             _Controller(folder, journal, machine, console, stop, heart).compute()
+            journal.check_in_place()
             heart.update(phase="writing the report")
             with doing(console, "writing the report") as said:
                 written = write_products(folder, provenance(config, machine), said.update)
@@ -82,6 +83,7 @@ class _Controller:
         with workers(self.machine, self.folder.path, self.console, ranks) as submit, deadline(self.machine):
             if not finished:
                 self._search(trials, submit, ranks)
+            self.journal.check_in_place()
             self.heart.update(phase="reconstructing volumes")
             make_volumes(volumes_to_make(self.folder), submit, self.console, submit.broken)
 

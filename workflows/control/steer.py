@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, Protocol
 
-from fusedtomo.errors import TryAgain
+from fusedtomo.errors import is_full
 from workflows.campaign import CampaignConfig, Trial
 from workflows.record.journal import Journal, TrialResult
 from workflows.record.state import Progress
@@ -21,17 +21,11 @@ from workflows.search.space_filling import fallback
 from workflows.trial.outcome import unfinished
 from workflows.trial.solver_process import UnfitWorker
 from workflows.workers.apps import run_proposal, run_trial
+from workflows.workers.lost import WorkersLost
 
 Submit = Callable[..., Future[Any]]
 TICK_S = 0.25  # a controller looks after its workers so often, whatever they answer
 _WORKERS_AHEAD = 16  # for so many workers a task more is handed out, so that none waits for the controller
-
-
-class WorkersLost(TryAgain):
-    """No worker can answer any more."""
-
-    def __init__(self, reason: str):
-        super().__init__(f"all workers are lost ({reason}); nothing else is: run the same command again")
 
 
 class _Abandoned(Exception):
@@ -166,9 +160,10 @@ class Steering:
             raise WorkersLost(reason)
 
     def _check_fitness(self, failed: list[_Task]) -> None:
-        """What a worker could not even begin, several times, is no failure of a trial."""
+        """What a worker could not even begin, several times, is no failure of a trial; nor is a full disk."""
         for task in failed:
-            if isinstance(error := task.future.exception(), UnfitWorker):
+            error = task.future.exception()
+            if isinstance(error, UnfitWorker) or (isinstance(error, OSError) and is_full(error)):
                 raise error
 
     def _take_in(self, ended: list[_Task]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 # a batch system that asks to end kills half a minute later; a person and a walltime give more
 _HURRIED = (signal.SIGTERM, signal.SIGHUP)
-_HURRIED_S = 20.0
+_HURRIED_S = 12.0  # of the 20 s within which the run ends: workers and files take the rest
 _SIGNALS = (signal.SIGINT, signal.SIGUSR1, *_HURRIED)
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from pathlib import Path
 
 from rich.console import Console
 
+from fusedtomo.files import check_room
 from workflows.campaign import Trial
-from workflows.control.steer import TICK_S, Submit, WorkersLost
+from workflows.control.steer import TICK_S, Submit
 from workflows.record.journal import TrialResult
 from workflows.saying import doing
 from workflows.workers.apps import run_trial
+from workflows.workers.lost import WorkersLost
 
 
 def make_volumes(
@@ -19,6 +22,7 @@ def make_volumes(
 
     Raises:
         WorkersLost: no worker can answer any more; the same command goes on.
+        NoRoom: the disk is full.
     """
     futures = {submit(run_trial, trial): trial for trial in trials}
     waiting = set(futures)
@@ -31,6 +35,7 @@ def make_volumes(
                 raise WorkersLost(reason)
             for future in ended:
                 if why := _failure(future):
+                    check_room(Path(futures[future].keep).parents[1])  # of the run folder
                     _tell(console, futures[future], why)
 
 

@@ -46,6 +46,8 @@ def parsl_config(
     """
     from parsl.config import Config
 
+    from workflows.machines.logs import BoundedLogging
+
     plain_path(run_dir.absolute(), "Parsl starts no workers below such a folder")
     return Config(
         executors=[_executor(kind, _for_kind(machine, kind), run_dir, on_submit) for kind in kinds],
@@ -56,6 +58,7 @@ def parsl_config(
         strategy_period=0.5 if machine.provider == "local" else 2.0,  # the first block starts at the first look
         usage_tracking=0,
         run_dir=str(run_dir),
+        initialize_logging=BoundedLogging(),
     )
 
 

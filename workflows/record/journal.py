@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, TryAgain, unwritable
 from workflows.campaign import Dimension
 from workflows.campaign.measures import Minimise, weights_of
 
@@ -142,20 +142,41 @@ class Journal:
         self.path = Path(path)
         _cut_torn_line(self.path)
         self._file = self.path.open("ab", buffering=0)
+        self._bytes = self._file.tell()
 
     def append(self, *results: TrialResult) -> None:
-        """Write a line for each and wait once until the disk has them all."""
+        """Write a line for each and wait once until the disk has them all.
+
+        Raises:
+            TryAgain: they are written, but not in the file that has the journal's name now.
+        """
         data = b"".join(result.line().encode() + b"\n" for result in results)
         if not data:
             return
+        self._write(data)
+        self.check_in_place()
+
+    def _write(self, data: bytes) -> None:
+        self._bytes += len(data)
         try:
             while data:  # a full disk takes a part of the lines, and raises at the next call
                 data = data[self._file.write(data) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written ({error.strerror}); make room, then run the same command again"
-            ) from None
+            raise unwritable(self.path, error, "mend the disk, then run the same command again") from None
+
+    def check_in_place(self) -> None:
+        """Refuse to go on where the journal's name no longer stands for the file that was written, whole.
+
+        What is made from a journal reads it by its name: one that is gone would be read as one without trials.
+        """
+        descriptor = self._file.fileno()
+        if os.fstat(descriptor).st_size == self._bytes and _is_at(descriptor, self.path):
+            return
+        raise TryAgain(
+            f"{self.path}: moved, deleted or changed by another program while it was written; the trials of this run "
+            f"are in {_name_now(descriptor)}. Put the run folder back, then run the same command again"
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -166,6 +187,21 @@ class Journal:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def _name_now(descriptor: int) -> str:
+    """Where an open file is now, as Linux tells; it marks one that has no name any more as deleted."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return "a file whose name is not known"
 
 
 def _cut_torn_line(path: Path) -> None:

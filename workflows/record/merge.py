@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, unwritable
 from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.record.journal import JOURNAL, Journal, TrialResult
 from workflows.record.runfolder import CAMPAIGN, RunFolder, differences, listed
@@ -159,7 +159,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(out)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out") from None
+        raise unwritable(out, error, "give another --out") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from os.path import lexists  # unlike Path's, it is False for a name that cannot
 from pathlib import Path
 from typing import Any, Self
 
-from fusedtomo.errors import InputError, TryAgain
+from fusedtomo.errors import InputError, TryAgain, unwritable
 from fusedtomo.files import replacing
 from fusedtomo.incoming import read_json
 from fusedtomo.toml import validated
@@ -75,15 +75,13 @@ class RunFolder:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from None
+            raise unwritable(self.path, error, "give another --out") from None
 
     def _take_lock(self) -> None:
         try:
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise InputError(
-                f"{self.path / 'lock'}: cannot be written ({error.strerror}); give another --out"
-            ) from None
+            raise unwritable(self.path / "lock", error, "give another --out") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -15,6 +15,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 
 STATE = "state.json"
@@ -115,7 +116,7 @@ class Heartbeat:
 
     def _write(self) -> None:
         text = self.state(time.time()).model_dump_json()
-        with suppress(OSError), replacing(self._run / STATE, keep_suffix=False) as temporary:
+        with suppress(OSError, InputError), replacing(self._run / STATE, keep_suffix=False) as temporary:
             temporary.write_text(text)
 
     def __enter__(self) -> Self:

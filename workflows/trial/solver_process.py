@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, NoRoom, is_full
 from fusedtomo.placement import Device
 from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
@@ -60,6 +60,10 @@ class Handling:
 
 class UnfitWorker(InputError):
     """No trial can be computed here, whichever it is: that is no trial's failure."""
+
+
+class FullWorker(UnfitWorker, NoRoom):
+    """No trial can be computed here before there is room for its temporary files."""
 
 
 class SolverProcess:
@@ -209,9 +213,10 @@ def temporary_folder(scratch: str) -> dict[str, str]:
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
-        raise UnfitWorker(
+        full = is_full(error)
+        raise (FullWorker if full else UnfitWorker)(
             f"scratch '{scratch}' cannot be written on {socket.gethostname()} ({error.strerror}); "
-            f"give another scratch in the machine profile"
+            f"{'make room, or ' if full else ''}give another scratch in the machine profile"
         ) from None
     return {"TMPDIR": scratch}
 

@@ -16,13 +16,13 @@ from workflows.search.propose import Asked, Proposal, propose
 from workflows.trial.ranks import check_launcher, evaluate_on_ranks
 from workflows.trial.solver_process import Handling, SolverProcess, UnfitWorker
 from workflows.trial.tether import tether
+from workflows.workers.loading import interchange_ended
 
 # labels of Parsl's executors: workers that compute a trial each, and workers that start the ranks of one
 ALONE, ON_RANKS = "trials", "ranks"
 _UNFIT_S = 5.0  # a worker that can do nothing would take every trial from those that can
 
-# loggers that would write lines for every task
-_PARSL_LOGS = {"parsl": logging.INFO, "parsl.dataflow.dflow": logging.WARNING}
+_LOG_OF_TASKS = "parsl.dataflow.dflow"  # the logger that would write lines for every task
 
 
 class _Solver:
@@ -107,8 +107,7 @@ class ParslSubmit:
         self._how, self._ranks, self._heard = how, ranks, time.monotonic()
         self._executors = {label: kernel.executors[label] for label in (ALONE, ON_RANKS) if label in kernel.executors}
         self._calls = {label: python_app(call, data_flow_kernel=kernel, executors=[label]) for label in self._executors}
-        for name, level in _PARSL_LOGS.items():
-            logging.getLogger(name).setLevel(level)
+        logging.getLogger(_LOG_OF_TASKS).setLevel(logging.WARNING)
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""
@@ -143,10 +142,11 @@ class ParslSubmit:
         for executor in self._executors.values():
             if executor.bad_state_is_set:
                 return str(executor.executor_exception)
-            ended = executor.interchange_proc.poll()
-            if ended is not None:
-                return f"Parsl's interchange ended with {ended}"
-        return self._silence()
+        return self.interchange_ended() or self._silence()
+
+    def interchange_ended(self) -> str:
+        """How an interchange ended; "" while all run."""
+        return interchange_ended(list(self._executors.values()))
 
     def _silence(self) -> str:
         """Of tasks out for longer than any may take, which workers that wait for a queue do not break."""

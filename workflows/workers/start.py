@@ -9,14 +9,18 @@ from types import MappingProxyType
 from rich.console import Console
 
 from fusedtomo.errors import InputError
+from fusedtomo.files import check_room
 from workflows.machines import Machine, parsl_config
 from workflows.saying import doing
 from workflows.trial.solver_process import Handling, UnfitWorker
 from workflows.workers.apps import ALONE, ON_RANKS, ParslSubmit
 from workflows.workers.blocks import Blocks
-from workflows.workers.ending import end
+from workflows.workers.ending import CLEANUP_S, end
+from workflows.workers.loading import load
+from workflows.workers.lost import WorkersLost
 
 _LOOK_S = 0.2
+_STOPPING_S = 3.0  # for Parsl's cleanup where a signal ends the run: a batch system kills soon
 
 
 @contextmanager
@@ -36,19 +40,23 @@ def workers(
     blocks = Blocks(folder)
     if left := blocks.end():
         console.print(f"ended {left} blocks of workers that were left of a controller that was killed")
-    kernel = parsl.load(parsl_config(machine, folder / "parsl", kinds(ranks), blocks.note))
-    in_haste = False
+    kernel, within_s = None, CLEANUP_S
     try:
+        kernel = load(parsl_config(machine, folder / "parsl", kinds(ranks), blocks.note))
         submit = ParslSubmit(kernel, handling_of(machine, folder), ranks)
         with doing(console, f"starting {machine.n_workers} workers on {machine.name}") as said:
             _wait_for_worker(submit, machine, folder, said.update)
         yield submit
-    except KeyboardInterrupt:
-        in_haste = True  # a second signal: nothing is waited for
+    except Exception:
+        check_room(folder)  # on a full disk everything fails, and its own reason helps nobody
+        raise
+    except BaseException as asked:  # a second signal: nothing is waited for; a first one: not for long
+        within_s = 0.0 if isinstance(asked, KeyboardInterrupt) else _STOPPING_S
         raise
     finally:
         try:
-            end(kernel, in_haste)
+            if kernel is not None:
+                end(kernel, within_s)
         finally:
             blocks.end()
             parsl.clear()
@@ -85,13 +93,15 @@ def _wait_for_worker(submit: ParslSubmit, machine: Machine, folder: Path, say: C
         queued = submit.queued()
         waited += 0.0 if queued else _LOOK_S
         say(f"waiting in the queue of {machine.name}" if queued else f"starting workers on {machine.name}")
+        if ended := submit.interchange_ended():
+            raise WorkersLost(ended)
         if reason := submit.broken():
             raise _never_joined(f"no worker joined: {reason}", machine, folder)
         if waited > machine.start_timeout_s:
             raise _never_joined(f"no worker joined within {machine.start_timeout_s:g} s", machine, folder)
     error = next(future for future in futures if future.done()).exception()
     if isinstance(error, UnfitWorker):
-        raise InputError(f"{error} (machine '{machine.name}')") from None
+        raise type(error)(f"{error} (machine '{machine.name}')") from None
     if error:
         raise _never_joined(f"no worker joined: {type(error).__name__}: {error}", machine, folder)
 

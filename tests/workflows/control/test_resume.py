@@ -12,12 +12,12 @@ from tests.workflows.tiny import REMOVED, baseline, config, fused
 from workflows.campaign import CampaignConfig, Trial, load_campaign
 from workflows.control import run as running
 from workflows.control import steer
-from workflows.control.steer import WorkersLost
 from workflows.machines import Machine
 from workflows.record.merge import merge
 from workflows.record.sessions import SESSIONS, add_session, codes, read_sessions
 from workflows.search import gp_hedge as search
 from workflows.trial.evaluate import evaluate
+from workflows.workers.lost import WorkersLost
 
 
 @pytest.fixture

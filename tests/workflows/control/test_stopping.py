@@ -27,7 +27,7 @@ def test_where_nothing_runs_the_first_signal_stops_and_the_second_interrupts(nam
 
 @pytest.mark.parametrize(
     ("name", "drain_s", "within_s"),
-    [("SIGINT", 300, 300), ("SIGUSR1", 300, 300), ("SIGTERM", 300, 20), ("SIGHUP", 300, 20), ("SIGTERM", 5, 5)],
+    [("SIGINT", 300, 300), ("SIGUSR1", 300, 300), ("SIGTERM", 300, 12), ("SIGHUP", 300, 12), ("SIGTERM", 5, 5)],
 )
 def test_where_trials_run_they_are_given_time_less_where_a_batch_system_kills_soon(name, drain_s, within_s):
     asked = []

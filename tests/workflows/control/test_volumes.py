@@ -1,7 +1,9 @@
 """Reconstructions that the report shows are made by workers, once, of the best trials, and kept."""
 
+import errno
 import io
 import json
+import shutil
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,12 +11,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from fusedtomo.errors import NoRoom, TryAgain
 from fusedtomo.io import read_attributes, read_volume
 from fusedtomo.score import score
 from tests.workflows.tiny import baseline, config, fused
 from workflows.campaign import Trial
 from workflows.control import run
-from workflows.control.steer import WorkersLost
 from workflows.machines import Machine
 from workflows.record.journal import Journal, best, replay
 from workflows.record.state import read_state
@@ -22,6 +24,7 @@ from workflows.report import products
 from workflows.report.product import PRODUCTS, Product
 from workflows.trial import evaluate
 from workflows.trial.bench import truth_of
+from workflows.workers.lost import WorkersLost
 
 CAMPAIGN = config(axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused", "poisson"], search__evaluations=2)
 FUSED, POISSON = fused(4, 3), baseline("poisson", 3)
@@ -171,6 +174,47 @@ def test_what_a_kill_left_of_the_volumes_is_made_again_by_the_same_command(tmp_p
     assert sorted(workers.volumes) == ["fused-h4-c3", "poisson-c3"]
     assert is_of_the_best(tmp_path, FUSED)
     assert is_of_the_best(tmp_path, POISSON)
+
+
+@pytest.mark.parametrize("last", ["poisson-c3", "fused-h4-c3"])
+def test_a_run_folder_that_is_moved_before_the_products_is_told_and_none_is_made(tmp_path, workers, monkeypatch, last):
+    """Its map would be empty: under the old name there is no journal."""
+    out, elsewhere, evaluated = tmp_path / "run", tmp_path / "elsewhere", evaluate.evaluate
+
+    def moving(trial):
+        if not elsewhere.exists() and (trial.keep or trial.number) and trial.condition.key == last:
+            out.rename(elsewhere)
+        return evaluated(trial)
+
+    told = r"elsewhere/trials\.jsonl\. Put the run folder back, then run the same command again"
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "evaluate", moving)
+        with pytest.raises(TryAgain, match=told):
+            ran(out)
+    assert not (out / "report.html").exists()
+    shutil.rmtree(out, ignore_errors=True)
+    elsewhere.rename(out)
+    assert ran(out)[0] == out / "report.html"
+    assert len(replay(out / "trials.jsonl")) == 3
+
+
+def test_a_disk_that_is_full_of_volumes_asks_for_room(tmp_path, workers, monkeypatch):
+    kept = evaluate.write_reconstruction
+
+    def full(*_arguments, **_more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def check_room(folder):
+        assert folder == tmp_path
+        raise NoRoom("make room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "write_reconstruction", full)
+        patch.setattr("workflows.control.volumes.check_room", check_room)
+        with pytest.raises(NoRoom):
+            ran(tmp_path)
+    assert evaluate.write_reconstruction is kept
+    assert ran(tmp_path)[0] == tmp_path / "report.html"
 
 
 def test_a_stop_during_the_volumes_says_so_and_the_same_command_finishes(tmp_path, workers, monkeypatch):

@@ -1,16 +1,15 @@
 """The atlas: what it holds, what weights it gives, and the data set of atlas.h5."""
 
 import os
-import resource
-from contextlib import contextmanager
 
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, NoRoom
 from fusedtomo.files import replacing
+from tests.disks import file_size_limit
 from tests.workflows.values import PROVENANCE, SPACE, campaign, filled, over, trial
 from workflows.maps.atlas import (
     build_atlas,
@@ -247,21 +246,10 @@ def test_the_file_has_dimension_scales_for_those_without_xarray(path):
         assert file["haadf_tilts"].attrs["units"] == "tilts"
 
 
-@contextmanager
-def file_size_limit(n_bytes):
-    """Fails like a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("limit", [0, 100, 3000])
 def test_a_full_disk_keeps_the_old_atlas_and_the_process(path, limit):
     before = path.read_bytes()
-    with pytest.raises(OSError, match="File too large"), file_size_limit(limit):
+    with pytest.raises(NoRoom, match=r"File too large.*make room"), file_size_limit(limit):
         write_atlas(built(filled()), path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["atlas.h5"]

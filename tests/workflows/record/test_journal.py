@@ -2,12 +2,13 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, TryAgain
 from workflows.record.journal import Journal, TrialResult, best, by_condition, replay
 
 FULL = TrialResult(
@@ -175,3 +176,39 @@ def test_the_best_is_the_lowest_and_of_equals_the_earliest():
 
     assert best([failed(0), scored(3, 0.5), scored(1, 0.5), scored(2, 0.6)]).trial == 1
     assert best([failed(0)]) is None
+
+
+def _moved(path):
+    path.rename(path.with_name("elsewhere.jsonl"))
+
+
+def _replaced(path):
+    _moved(path)
+    path.write_bytes(path.with_name("elsewhere.jsonl").read_bytes())
+
+
+def _cut(path):
+    os.truncate(path, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(_moved, r"elsewhere\.jsonl"), (_replaced, r"elsewhere\.jsonl"), (Path.unlink, r"\(deleted\)"), (_cut, "changed")],
+)
+def test_a_journal_that_is_no_longer_what_was_written_is_told_with_its_place(path, change, told):
+    with Journal(path) as journal:
+        journal.append(FULL)
+        journal.check_in_place()
+        change(path)
+        with pytest.raises(TryAgain, match=told):
+            journal.check_in_place()
+        with pytest.raises(TryAgain, match="Put the run folder back, then run the same command again"):
+            journal.append(failed(0))
+
+
+def test_a_journal_that_was_moved_has_the_trial_that_told_it(path):
+    with Journal(path) as journal:
+        _moved(path)
+        with pytest.raises(TryAgain):
+            journal.append(FULL)
+    assert replay(path.with_name("elsewhere.jsonl")) == [FULL]

@@ -63,10 +63,15 @@ def check_comparable(reconstruction: ChemicalVolume, truth: ChemicalVolume) -> N
         raise InputError(
             f"reconstruction is {reconstruction.shape} but the truth {truth.shape} (z, y, x); bin or crop one"
         )
-    if not np.isclose(reconstruction.voxel_nm, truth.voxel_nm, rtol=_SAME_SIZE, atol=0):
+    check_same_voxels(reconstruction.voxel_nm, truth)
+
+
+def check_same_voxels(voxel_nm: float, truth: ChemicalVolume) -> None:
+    """Refuse a truth whose voxels are of another size than those of what is compared with it."""
+    if not np.isclose(voxel_nm, truth.voxel_nm, rtol=_SAME_SIZE, atol=0):
         raise InputError(
-            f"reconstruction has voxels of {reconstruction.voxel_nm:g} nm but the truth {truth.voxel_nm:g} nm; score "
-            f"volumes of one voxel size"
+            f"reconstruction has voxels of {voxel_nm:g} nm but the truth {truth.voxel_nm:g} nm; score volumes of one "
+            f"voxel size"
         )
 
 

@@ -2,10 +2,12 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from fusedtomo.errors import InputError
+from fusedtomo.launched import launched_ranks
 from fusedtomo.outcomes import DONE, outcome_of
 from workflows.command.app import app, say
 
@@ -37,11 +39,8 @@ def main() -> None:
 
 
 def _main() -> int:
-    from fusedtomo.parallel import guarded
-
     try:
-        comm = _ranks()
-        with guarded(comm):
+        with _ranks():
             app()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
@@ -59,16 +58,22 @@ def _told(error: BaseException) -> int:
     return outcome.code
 
 
-def _ranks():
-    """The ranks that mpiexec started. All but the first are mute; an error that a single rank has is still told."""
-    from fusedtomo.parallel import world
+@contextmanager
+def _ranks() -> Iterator[None]:
+    """Of the ranks that mpiexec started all but the first are mute; an error that a single rank has is still told."""
+    if launched_ranks() == 1:  # without NumPy, which the help has no need of
+        yield
+        return
+    from fusedtomo.parallel import guarded, world
 
     comm = world()
-    if comm.rank > 0:
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for good
-    if comm.size > 1 and sys.argv[1:2] != ["reconstruct"]:
-        comm.agree(InputError(f"{comm.size} ranks were started, but only `reconstruct` uses more than one; start one"))
-    return comm
+    with guarded(comm):
+        if comm.rank > 0:
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for good
+        if sys.argv[1:2] != ["reconstruct"]:
+            told = f"{comm.size} ranks were started, but only `reconstruct` uses more than one; start one"
+            comm.agree(InputError(told))
+        yield
 
 
 def _escaped(message: str) -> str:

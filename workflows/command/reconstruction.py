@@ -19,7 +19,7 @@ from fusedtomo.parallel import SERIAL, Comm, agreed
 from fusedtomo.placement import Placement, placed
 from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
-from fusedtomo.score import score
+from fusedtomo.score import check_same_voxels, score
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
@@ -94,7 +94,7 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
-    _check_data(request.data, dataset, comm)
+    _check_data(request.data, dataset, truth, comm)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
@@ -115,9 +115,11 @@ def _check_memory(path: Path, inputs: _Inputs, comm: Comm) -> None:
     check_fits(f"{path}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
 
 
-def _check_data(path: Path, dataset: FusedDataset, comm: Comm) -> None:
+def _check_data(path: Path, dataset: FusedDataset, truth: ChemicalVolume | None, comm: Comm) -> None:
     try:
         check_signal(dataset, comm.any)
+        if truth is not None:
+            check_same_voxels(dataset.pixel_nm, truth)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

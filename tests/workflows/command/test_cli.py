@@ -424,6 +424,7 @@ def originals(tmp_path_factory, finished):
 
     write_dataset(dataset, folder / "data.h5", read_volume(folder / "volume.h5"))
     write_dataset(dataset, folder / "no-truth.h5")
+    write_dataset(dataset, folder / "other-voxels.h5", ChemicalVolume(data, ("Co", "Ni", "O"), 2.0))
     write_toml(folder / "tiny.toml")
     shutil.copytree(finished, folder / "run")
     return folder
@@ -553,8 +554,8 @@ BAD_DATA = {
     "angle out of range": ({"chemical__angles_deg": [0.0, 9.0, 95.0]}, ["/chemical/angles_deg", "95", "+-90"]),
     "NaN angle": ({"chemical__angles_deg": [0.0, 9.0, np.nan]}, ["/chemical/angles_deg", "NaN"]),
     "angle twice": ({"chemical__angles_deg": [0.0, 9.0, 9.0]}, ["/chemical/angles_deg", "given twice"]),
-    "no element": ({"chemical__elements": [b"Co", b"Xx", b"O"]}, ["/chemical/elements", "Xx", "other atomic numbers"]),
-    "an element twice": ({"chemical__elements": [b"Co", b"Co", b"O"]}, ["/chemical/elements", "other atomic numbers"]),
+    "no element": ({"chemical__elements": [b"Co", b"Xx", b"O"]}, ["element 'Xx' has no atomic number"]),
+    "an element twice": ({"chemical__elements": [b"Co", b"Co", b"O"]}, ["/chemical/elements", "each element once"]),
     "text": ({"haadf__counts": [b"a", b"b"]}, ["/haadf/counts", "numbers"]),
     "no pixel size": ({"@pixel_nm": -1.0}, ["pixel_nm is -1", "above 0"]),
     "other kind": ({"@fusedtomo_kind": "volume"}, ["fusedtomo_kind", "'volume'", "dataset"]),
@@ -572,8 +573,8 @@ BAD_VOLUMES = {
     "NaN": ({"volume__data": lambda a: spoiled(a, np.nan)}, ["/volume/data", "NaN"]),
     "negative": ({"volume__data": lambda a: spoiled(a, -5)}, ["Co", "-5", "0 or more"]),
     "dimensions": ({"volume__data": lambda a: a[0]}, ["/volume/data", "4 dimensions"]),
-    "no element": ({"volume__elements": [b"Co", b"Xx", b"O"]}, ["/volume/elements", "Xx", "other atomic numbers"]),
-    "fewer elements": ({"volume__elements": [b"Co", b"O"]}, ["/volume/elements", "other atomic numbers"]),
+    "no element": ({"volume__elements": [b"Co", b"Xx", b"O"]}, ["element 'Xx' has no atomic number"]),
+    "fewer elements": ({"volume__elements": [b"Co", b"O"]}, ["3 channels but 2 elements"]),
 }
 
 
@@ -649,6 +650,11 @@ BAD_COMMANDS = {
     "no atlas": (["reconstruct", "data.h5", "--atlas", "none.h5"], ["none.h5: cannot be read", "atlas.h5"]),
     "atlas of other kind": (["reconstruct", "data.h5", "--atlas", "volume.h5"], ["volume.h5: not a fusedtomo atlas"]),
     "atlas is text": (["reconstruct", "data.h5", "--atlas", "tiny.toml"], ["tiny.toml: cannot be read as HDF5"]),
+    "other voxels": (["reconstruct", "other-voxels.h5"], ["voxels of 1 nm but the truth 2 nm"]),
+    "markup": (["check", "m[/x].toml"], ["m[/x].toml: cannot be read"]),
+    "no name": (["phantom", "conio_nanotube", "--size", "16", "--out", ""], [".: is a folder"]),
+    "long name": (["phantom", "conio_nanotube", "--size", "16", "--out", "v" * 300], ["cannot be written"]),
+    "long folder": (["run", "tiny.toml", "--out", "r" * 300], ["File name too long"]),
     "score nothing": (["score", "none.h5", "data.h5"], ["none.h5: cannot be read"]),
     "score without truth": (["score", "volume.h5", "no-truth.h5"], ["no-truth.h5", "no truth", "give the phantom"]),
     "score text": (["score", "volume.h5", "tiny.toml"], ["tiny.toml: is not an HDF5 file"]),

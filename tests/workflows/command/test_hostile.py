@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fusedtomo.io import write_volume
+from fusedtomo.io import write_dataset, write_volume
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import config, content, write_toml
-from tests.workflows.values import trial
+from tests.workflows.values import PROVENANCE, campaign, filled, trial
 from workflows.command import cli
+from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.maps.sampling_map import sampling_map
 from workflows.record.journal import Journal
 from workflows.record.runfolder import RunFolder
 from workflows.trial import evaluate
@@ -32,6 +34,32 @@ HOSTILE = [
     b"[" * 999,
 ]
 NUMBERS = b"0123456789.-"
+RECIPE = """
+file = "maps.npz"
+haadf = "haadf"
+elements = { Fe = "fe" }
+angles_deg = [-40, -7.5, 25]
+pixel_nm = 2
+tilt_axis = "y"
+haadf_background = 0
+chemical_background = 0
+chemical_gain = 1
+[shifts]
+file = "shifts.json"
+first_angle_deg = -40
+step_deg = 32.5
+order = "xy"
+"""
+MACHINE = """
+name = "mine"
+provider = "slurm"
+cpus_per_node = 2
+workers = 2
+walltime_min = 30
+account = "me"
+scheduler_options = ["--comment=a b"]
+worker_init = "module load x"
+"""
 
 
 def _byte(rng, content):
@@ -68,13 +96,23 @@ MUTATIONS = (_byte, _cut, _word, _number, _twice)
 
 
 @pytest.fixture(scope="module")
-def valid(tmp_path_factory):
+def valid(tmp_path_factory, tiny_dataset):
     """A file of each kind, and the command that reads it."""
     folder = tmp_path_factory.mktemp("valid")
+    images = np.random.default_rng(0).poisson(4, (3, 9, 9)).astype(float)
+    np.savez(folder / "maps.npz", haadf=images, fe=images)
+    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "machine.toml").write_text(MACHINE)
+    (folder / "shifts.json").write_text(json.dumps([[1, -1], [0, 2], [-2, 0]]))
+    write_dataset(tiny_dataset, folder / "data.h5")
+    write_atlas(build_atlas(sampling_map(campaign(), list(filled())), PROVENANCE), folder / "atlas.h5")
+    out = ["--out", folder / "out.h5", "--overwrite"]
     write_toml(folder / "campaign.toml")
     with RunFolder(folder / "run", config()) as run, Journal(run.journal) as journal:
         for number in range(3):
-            journal.append(replace(trial("fused-h2-c2", number, 0.5, haadf=0.01, tv=0.2), snr={"HAADF": 9.0}))
+            scored = trial("fused-h2-c2", number, 0.5, haadf=0.01, tv=0.2)
+            by_element = dict.fromkeys(("Co", "Ni", "O"), 0.5)
+            journal.append(replace(scored, nrmse_by_element=by_element, snr={"HAADF": 9.0}))
     cubes = np.random.default_rng(0).random((2, 6, 6, 6), np.float32)
     write_volume(ChemicalVolume(cubes, ("Co", "O"), 1.0), folder / "volume.h5")
     bad = {"campaign": content(), "condition": "none", "point": {"tv": 1.0}}  # refused, so that nothing is computed
@@ -85,6 +123,17 @@ def valid(tmp_path_factory):
         folder / "run" / "campaign.json": ["trials", folder / "run"],
         folder / "volume.h5": ["score", folder / "volume.h5", folder / "volume.h5"],
         folder / "trial.json": ["trial", folder / "trial.json"],
+        folder / "recipe.toml": ["import", folder / "recipe.toml", *out],
+        folder / "shifts.json": ["import", folder / "recipe.toml", *out],
+        folder / "machine.toml": [
+            "submit",
+            folder / "campaign.toml",
+            "--machine",
+            folder / "machine.toml",
+            "--dry-run",
+        ],
+        folder / "data.h5": ["reconstruct", folder / "data.h5", "--iterations", 1, "--no-picture", *out],
+        folder / "atlas.h5": ["atlas", "show", folder / "atlas.h5"],
     }
 
 
@@ -113,6 +162,12 @@ def _attack(valid, monkeypatch, capfd, number):
     assert "Traceback" not in said, (number, mutation.__name__)
     assert command[0] == "check" or said.count("error:") <= 1  # `check` tells all that is wrong
     assert (code == 0) == ("error:" not in said), (number, mutation.__name__, said)
+
+
+def test_what_is_mutated_is_valid(valid, monkeypatch, capfd):
+    for path, command in valid.items():
+        expected = 2 if command[0] == "trial" else 0
+        assert _command(monkeypatch, command) == expected, (path, capfd.readouterr())
 
 
 @pytest.mark.timeout(60)

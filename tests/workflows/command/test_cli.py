@@ -653,7 +653,7 @@ BAD_COMMANDS = {
     "other voxels": (["reconstruct", "other-voxels.h5"], ["voxels of 1 nm but the truth 2 nm"]),
     "markup": (["check", "m[/x].toml"], ["m[/x].toml: cannot be read"]),
     "no name": (["phantom", "conio_nanotube", "--size", "16", "--out", ""], [".: is a folder"]),
-    "long name": (["phantom", "conio_nanotube", "--size", "16", "--out", "v" * 300], ["cannot be written"]),
+    "long name of a file": (["phantom", "conio_nanotube", "--size", "16", "--out", "v" * 300], ["cannot be written"]),
     "long folder": (["run", "tiny.toml", "--out", "r" * 300], ["File name too long"]),
     "score nothing": (["score", "none.h5", "data.h5"], ["none.h5: cannot be read"]),
     "score without truth": (["score", "volume.h5", "no-truth.h5"], ["no-truth.h5", "no truth", "give the phantom"]),

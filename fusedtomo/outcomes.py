@@ -13,7 +13,7 @@ OUTCOMES = {
     WANTING: "not complete (`status --complete`), not fit (`doctor`), or the reader of the output is gone",
     INPUT: "something given cannot be used; the message says what, and what helps",
     UNEXPECTED: "an error that nobody expected; the message says where its log is: report it",
-    AGAIN: "the same command may do better later: disk full, all workers lost, run folder in use or moved",
+    AGAIN: "the same command may do better later: disk or memory full, all workers lost, run folder in use or moved",
     INTERRUPTED: "interrupted",
 }
 
@@ -30,6 +30,9 @@ def outcome_of(error: BaseException) -> Outcome:
     """What an error means that came through to the command; the traceback of an unexpected one goes to a log."""
     if isinstance(error, KeyboardInterrupt):
         return Outcome(INTERRUPTED, "interrupted")
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        error = TryAgain(f"memory ran out{said}; free some, or give a smaller volume or more ranks")
     if isinstance(error, OSError):
         error = _of_a_file(error)
     if isinstance(error, InputError):

@@ -11,6 +11,7 @@ import shutil
 import stat
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from warnings import catch_warnings
 
@@ -269,7 +270,8 @@ def products(tmp_path, files, monkeypatch):
         with RunFolder(run, small) as folder, Journal(folder.journal) as journal, Heartbeat(run, "../m"):
             for number, nrmse in enumerate((0.5, 0.4, 0.6)):
                 point = {"haadf": 0.01 * (number + 1), "tv": 0.2 * (number + 1)}
-                good = trial("fused-h2-c2", number, nrmse, **point)
+                by_element = dict.fromkeys(("Co", "Ni", "O"), nrmse)
+                good = replace(trial("fused-h2-c2", number, nrmse, **point), nrmse_by_element=by_element, snr={})
                 journal.append(good)
                 journal.append(trial("../../out", number, nrmse, **point))
                 journal.append(trial("/out", number, None))

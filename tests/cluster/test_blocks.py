@@ -68,6 +68,7 @@ def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed,
     assert [script.stat().st_mode & 0o077 for script in started] == [0, 0]  # they hold the job's whole environment
 
 
+@pytest.mark.nightly
 def test_submissions_are_bounded_when_the_scheduler_hides_jobs(cluster, standins, start, undisturbed, tmp_path):
     """Asked as Parsl itself asks, qstat names one job only; Parsl takes the others for ended and replaces them."""
     change = "from workflows.machines.schedulers import pbs; del pbs.AskedOneByOne._status"

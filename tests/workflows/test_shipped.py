@@ -70,8 +70,8 @@ def test_an_installed_wheel_has_them(here):
         shutil.copytree(ROOT / package, here / "site" / package, ignore=shutil.ignore_patterns("__pycache__"))
     for source, target in wheel["force-include"].items():
         shutil.copytree(ROOT / source, here / "site" / target)
-    command = [sys.executable, "-m", "workflows.command.cli", "check", "quickstart"]
+    command = [sys.executable, "-m", "workflows.command.cli", "submit", "quickstart", "--machine", "slurm", "--dry-run"]
     environment = {**os.environ, "PYTHONPATH": str(here / "site"), "COLUMNS": "400"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert f"{here}/site/workflows/configs/campaigns/quickstart.toml: valid. 'quickstart'" in done.stdout
+    assert f"fusedtomo run {here}/site/workflows/configs/campaigns/quickstart.toml --machine slurm" in done.stdout

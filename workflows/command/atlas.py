@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from workflows.campaign import Value
     from workflows.maps.atlas import AtlasLookup
 
-atlas = typer.Typer(no_args_is_help=True, help="Look into the atlas of a campaign: weights of its cells, and between.")
+atlas = typer.Typer(
+    no_args_is_help=True,
+    help="Look into the atlas of a campaign: weights of its cells, and between.",
+    epilog=example("fusedtomo atlas show runs/quickstart/atlas.h5"),
+    rich_markup_mode="rich",
+)
 app.add_typer(atlas, name="atlas")
 
 Atlas = Annotated[Path, typer.Argument(metavar="ATLAS", help="atlas.h5 of a run folder")]

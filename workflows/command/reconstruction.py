@@ -79,6 +79,7 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
         inputs = _read(say, request, comm)
         if request.device == "cpu":
             _check_memory(request.data, inputs, comm)
+    _check_signal(request.data, inputs.dataset, comm)
     with agreed(comm):
         place = _placement(request, comm)
     _tell_ranks(say, inputs.dataset, comm)
@@ -94,7 +95,8 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
-    _check_data(request.data, dataset, truth, comm)
+    if truth is not None:
+        _check_voxels(request.data, dataset, truth)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
@@ -115,11 +117,17 @@ def _check_memory(path: Path, inputs: _Inputs, comm: Comm) -> None:
     check_fits(f"{path}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
 
 
-def _check_data(path: Path, dataset: FusedDataset, truth: ChemicalVolume | None, comm: Comm) -> None:
+def _check_voxels(path: Path, dataset: FusedDataset, truth: ChemicalVolume) -> None:
+    try:
+        check_same_voxels(dataset.pixel_nm, truth)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _check_signal(path: Path, dataset: FusedDataset, comm: Comm) -> None:
+    """On all ranks: they ask each other."""
     try:
         check_signal(dataset, comm.any)
-        if truth is not None:
-            check_same_voxels(dataset.pixel_nm, truth)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -39,7 +39,7 @@ def ended(monkeypatch, tmp_path, capfd):
         (OSError(errno.ENOTDIR, "Not a directory", "a/b"), 2, "error: a/b: Not a directory; mend that"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (LookupError("[/x]"), 70, "error: unexpected LookupError: [/x]; this is a fault of fusedtomo: please report"),
-        (MemoryError(), 70, "error: unexpected MemoryError"),
+        (MemoryError(), 75, "error: memory ran out; free some"),
     ],
 )
 def test_an_error_is_one_message_and_a_code_of_the_table(ended, error, code, told):

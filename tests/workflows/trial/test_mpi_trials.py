@@ -51,7 +51,7 @@ def test_ranks_that_hang_are_ended_with_their_launcher(tmp_path):
 
 @needs_mpi
 def test_a_trial_that_fails_on_ranks_has_its_reason_and_what_they_said(tmp_path):
-    result = evaluate_on_ranks(replace(trial(), point={"haadf": 1e300, "tv": 1.0}), how(tmp_path))
+    result = evaluate_on_ranks(replace(trial(), fidelity=0.5), how(tmp_path))
     assert (result.status, result.ranks) == ("failed", 2)
     assert "Error: " in result.reason
     assert "File " in result.stderr  # the end of the traceback; mpiexec has the last word

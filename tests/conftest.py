@@ -42,7 +42,9 @@ def pytest_collection_modifyitems(config, items):
     """Leave out what cannot run here: one line at the end says so (below), in place of 600 skips."""
     reasons = {marker: reason for marker, why in NEEDS.items() if (reason := why())}
     left_out = {item: reasons[marker] for item in items for marker in reasons if item.get_closest_marker(marker)}
-    items[:] = [item for item in items if item not in left_out]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # files with long tests first, or one process would be left with them at the end
+    items[:] = sorted((item for item in items if item not in left_out), key=lambda item: item.path not in slow)
     config.hook.pytest_deselected(items=list(left_out))
     config.stash[LEFT_OUT] = Counter(left_out.values())
 

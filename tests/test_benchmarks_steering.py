@@ -1,6 +1,7 @@
 """Does the steering benchmark hold together, in small, and does the controller's memory stay within its bounds?"""
 
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_question_of_the_measurement_needs_the_model():
 
 
 def test_bars_say_which_are_met(steered):
-    _, run = steered
+    run = replace(steered[1], peak_mib=200.0)  # not what other tests left in this process
     runs = {"simulated": run, "Parsl, quickstart": run}
     replayed = {"seconds": 11.0, "peak MiB": 200.0}
     met = [("**not met**" not in note) for note in steering.bars(runs, {"sum of a trial, two tasks": 2.9}, replayed)]

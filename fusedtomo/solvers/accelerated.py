@@ -9,7 +9,7 @@ from fusedtomo.kernels.interface import Columns
 from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.initial import supported
 from fusedtomo.solvers.objective import Objective
-from fusedtomo.solvers.solution import Best, Callback, History, Solution
+from fusedtomo.solvers.solution import AS_GOOD, Best, Callback, History, Solution
 
 _FIRST_SCALE = 0.5  # the diagonal bound is pessimistic; half of it mostly passes the test below
 _RELAX, _TIGHTEN = 0.95, 1.6  # per iteration, and per failed test
@@ -103,7 +103,7 @@ class _Descent:
 
         TV's share in that falls with the step. After momentum the cost at y is not known, and may rise.
         """
-        return self.y is self.x and cost > min(self._cost + allowed_gap, self._first)
+        return self.y is self.x and cost > min((1 + AS_GOOD) * self._cost + allowed_gap, self._first)
 
     def _tried(self, new: _Point, allowed_gap: float) -> tuple[float, float]:
         """A step in the present metric, into `new`; its distance, and ||g||^2 in the inverse metric.

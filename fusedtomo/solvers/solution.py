@@ -10,6 +10,7 @@ from fusedtomo.arrays import Array, array_module
 Callback = Callable[[int, np.ndarray], Mapping[str, float]]
 """Called after every outer iteration with its number and the volume; what it returns joins the history."""
 
+AS_GOOD = 1e-3  # of the least cost: so far above it an iterate is as good
 Stop = str  # "tolerance", "max_iterations", "diverging" or "not finite"
 
 
@@ -18,7 +19,8 @@ class Solution:
     """A solver's result.
 
     Attributes:
-        volume: (element, z, y, x) float32, >= 0: of all iterates, the start among them, the one of the least cost.
+        volume: (element, z, y, x) float32, >= 0: the last iterate whose cost is at most 0.1 % above the least, and not
+            above the start's.
         history: every cost term ("haadf", "chemical", "tv", "total") and what the callback gave, one value an iterate,
             the initial one first.
         stopped: "tolerance", "max_iterations", "diverging" (the cost rose above the start's) or "not finite".
@@ -35,20 +37,25 @@ class Solution:
 
 
 class Best:
-    """The least cost of all iterates, and its volume: one is copied only when the cost rises after it."""
+    """The last iterate that counts as the best: below the start, and at most 0.1 % above the least cost so far.
+
+    Momentum swings the cost by less than that about its minimum, where an iterate is as good as another. One volume is
+    copied, and only when the cost leaves these bounds.
+    """
 
     def __init__(self, total: float):
-        self.total = total
+        self._first = self._least = total
         self._is_last = True
         self._copy: Array = None
 
     def passed(self, total: float, before: Array) -> None:
         """An iteration led from the volume `before` to one of this cost."""
-        if self._is_last and not total <= self.total:  # NaN is no gain
+        good = total <= min(self._first, (1 + AS_GOOD) * self._least)  # NaN is not
+        if self._is_last and not good:
             self._copy = array_module(before).empty_like(before) if self._copy is None else self._copy
             self._copy[:] = before
-        self._is_last = total <= self.total
-        self.total = total if self._is_last else self.total
+        self._is_last = good
+        self._least = min(total, self._least) if good else self._least
 
     def volume(self, last: Array) -> Array:
         """The best volume, which may be the last one."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import h5py
 import numpy as np
-import psutil
 from numpy.typing import DTypeLike
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from fusedtomo.incoming import check_regular
+from fusedtomo.memory import available_gb
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -165,10 +165,10 @@ def check_stored(dataset: h5py.Dataset) -> None:
             f"data set '{name}' declares {dataset.shape}, but {1 - _written(dataset):.0%} of it was never written; "
             f"write the file again"
         )
-    needed, free = max(dataset.nbytes, _chunk_bytes(dataset)), psutil.virtual_memory().available
-    if needed > free:
+    needed_gb, free_gb = max(dataset.nbytes, _chunk_bytes(dataset)) / 1e9, available_gb()
+    if needed_gb > free_gb:
         raise InputError(
-            f"data set '{name}' takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB of memory are free; give a "
+            f"data set '{name}' takes {needed_gb:.3g} GB, but {free_gb:.3g} GB of memory are free; give a "
             f"smaller file, or a machine with more memory"
         )
 

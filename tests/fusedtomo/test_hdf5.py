@@ -165,6 +165,5 @@ def test_what_needs_more_memory_than_is_free_is_refused(tmp_path, monkeypatch, s
     with h5py.File(tmp_path / "a.h5", "w") as file:
         data = file.create_dataset("x", shape, np.float32, chunks=(10**9,), maxshape=(None,), compression="gzip")
         data.id.write_direct_chunk((0,), b"never read")
-    free = hdf5.psutil.virtual_memory()._replace(available=10**9)
-    monkeypatch.setattr(hdf5.psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(hdf5, "available_gb", lambda: 1.0)
     assert "data set '/x' takes 4 GB, but 1 GB of memory are free" in refusal(tmp_path / "a.h5")

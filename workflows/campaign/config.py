@@ -20,6 +20,7 @@ from phantoms.spec import PhantomSpec, phantom_rng
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
 from workflows.campaign.measures import Minimise, checked_measures
+from workflows.campaign.products import PRODUCTS
 from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
 from workflows.campaign.strategies import STRATEGIES
 
@@ -112,6 +113,12 @@ class Report(Settings):
     landscapes: tuple[tuple[Value, ...], ...] = Field(
         (), description="cells whose searched landscape is drawn; default: the same"
     )
+    also: tuple[str, ...] = Field((), description="products that not every report has")
+
+    @field_validator("also")
+    @classmethod
+    def _products_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(PRODUCTS[name].name for name in names)
 
 
 class CampaignConfig(Settings):
@@ -262,6 +269,15 @@ class CampaignConfig(Settings):
         others = {name: value for name, value in point.items() if name not in _WEIGHTS}
         return self.weights.model_copy(update=weights), self.setup(condition).solver.model_copy(update=others)
 
+    def resized(self, size: int) -> Self:
+        """The same campaign of a specimen of another size, voxels along each edge; its name tells the size.
+
+        Raises:
+            InputError: the size is none.
+        """
+        changed = {"name": f"{self.name}-{size}", "phantom": self.phantom.model_dump() | {"size": size}}
+        return validated(type(self), self.model_dump(exclude_unset=True) | changed, "--size")
+
     def decisive(self) -> dict[str, Any]:
         """Everything that alters a condition's results.
 
@@ -291,13 +307,15 @@ def sizes_text(config: CampaignConfig) -> str:
     return f"{smallest} to {others[-1]}" if others else smallest
 
 
-def load_campaign(path: str | Path) -> CampaignConfig:
+def load_campaign(path: str | Path, size: int | None = None) -> CampaignConfig:
     """Read and validate a campaign file; raise InputError naming file, field, value and cure.
 
-    A run folder's own campaign.json is one as well.
+    A run folder's own campaign.json is one as well. With `size` the specimen has so many voxels along each edge.
     """
     content = read_json(path, "a campaign file") if Path(path).suffix == ".json" else read_toml(path)
     config = validated(CampaignConfig, content, path)
+    if size is not None:
+        config = config.resized(size)
     try:
         _check_specimen(config)
     except InputError as error:

@@ -22,6 +22,9 @@ Config = Annotated[
         metavar="CAMPAIGN", help="campaign file, or a name: NAME.toml in the current folder, else the shipped NAME"
     ),
 ]
+Size = Annotated[
+    int | None, typer.Option("--size", "-s", help="voxels along each edge of the specimen, instead of the file's")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="run folder")]
 RunOut = Annotated[Path | None, typer.Option("--out", "-o", help="run folder; default: runs/<name>")]
 

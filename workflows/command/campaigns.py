@@ -19,6 +19,7 @@ from workflows.command.app import (
     Queue,
     Run,
     RunOut,
+    Size,
     Walltime,
     Workers,
     app,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog=example("fusedtomo check quickstart"))
-def check(config: Config) -> None:
+def check(config: Config, size: Size = None) -> None:
     """Validate a campaign file, make a small trial of each method, and say what it would run or what is wrong."""
     from fusedtomo.toml import InvalidContent
     from workflows.campaign.config import load_campaign
@@ -41,7 +42,7 @@ def check(config: Config) -> None:
 
     path = named_file("campaigns", config)
     try:
-        loaded = load_campaign(path)
+        loaded = load_campaign(path, size)
     except InvalidContent as error:
         raise typer.Exit(_tell_all(error.problems)) from None
     if failures := _rehearsed(loaded):
@@ -101,6 +102,7 @@ def _memory(config: CampaignConfig) -> str:
 )
 def plan(
     config: Config,
+    size: Size = None,
     machine: MachineName = "laptop",
     workers: Workers = None,
     account: Account = None,
@@ -112,7 +114,7 @@ def plan(
     from workflows.campaign.config import load_campaign
 
     path = campaign_file(config)
-    loaded = load_campaign(path)
+    loaded = load_campaign(path, size)
     with doing(say, f"measuring small trials ({KERNELS})"):
         from workflows.batch import plan as planning
         from workflows.machines import Wishes, load_machine
@@ -130,6 +132,7 @@ def plan(
 )
 def run(
     config: Config,
+    size: Size = None,
     machine: MachineName = "laptop",
     workers: Workers = None,
     out: RunOut = None,
@@ -156,7 +159,7 @@ def run(
     from workflows.machines.monitoring import warning_of
 
     loaded, wishes = (
-        load_campaign(campaign_file(config)),
+        load_campaign(campaign_file(config), size),
         Wishes(account, queue, nodes, walltime, workers, workers_in),
     )
     found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
@@ -165,7 +168,8 @@ def run(
     if report_path := run_campaign(loaded, found, folder, say):
         say.print(f"report: {report_path}", markup=False)
         return
-    options = [] if machine == "laptop" else ["--machine", machine]
+    options = [] if size is None else ["--size", str(size)]
+    options += [] if machine == "laptop" else ["--machine", machine]
     again = shlex.join(["fusedtomo", "run", str(config), *options, *wishes.options(), "--out", str(folder)])
     say.print(f"stopped; nothing is lost. Resume with:\n  {again}", markup=False)
 

@@ -9,6 +9,7 @@ from fusedtomo.methods import METHODS
 from fusedtomo.stoichiometry import stoichiometry
 from workflows.campaign import Condition
 from workflows.campaign.measures import MEASURES
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
 from workflows.figures.drawing import to_figure
 from workflows.figures.history import draw_history, history_info
@@ -17,7 +18,7 @@ from workflows.figures.slices import draw_slices, slices_info
 from workflows.figures.stoichiometry import StoichiometryInfo, draw_stoichiometry
 from workflows.record.journal import TrialResult
 from workflows.report.findings import Findings
-from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+from workflows.report.product import Drawn, Product, Subject
 
 
 def landscape(findings: Findings, cell: Subject) -> Drawn | None:

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fusedtomo.files import replacing
-from fusedtomo.registry import Registry
 from workflows.campaign import Condition
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.drawing import png_bytes, save_figure
 from workflows.report.findings import Findings
 
@@ -55,15 +55,19 @@ class Product:
         draw: (findings, subject) -> Drawn; None when there is nothing to draw yet.
         subjects: of which there is one each; by default the whole campaign.
         volumes: conditions whose best reconstructions it needs; workers make them after the search.
+        usual: whether every report has it; the others are asked for by `report.also`.
     """
 
     name: str
     draw: Callable[[Findings, Subject], Drawn | None]
     subjects: Callable[[Findings], Iterable[Subject]] = _whole
     volumes: Callable[[Findings, Subject], Iterable[Condition]] = _no_volumes
+    usual: bool = True
 
 
-PRODUCTS: Registry[Product] = Registry("product", built_in=("workflows.report.of_the_map", "workflows.report.of_cells"))
+def products_of(findings: Findings) -> list[Product]:
+    """The products that a run's report has."""
+    return [product for product in PRODUCTS.values() if product.usual or product.name in findings.config.report.also]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import codes
 from workflows.report.findings import Findings
 from workflows.report.page import write_report
-from workflows.report.product import PRODUCTS, Product, Subject, made
+from workflows.report.product import Product, Subject, made, products_of
 
 Say = Callable[[str], None]
 
@@ -45,7 +45,7 @@ def volumes_to_make(folder: RunFolder) -> list[Trial]:
 
 
 def _all(findings: Findings) -> Iterator[tuple[Product, Subject]]:
-    return ((product, subject) for product in PRODUCTS.values() for subject in product.subjects(findings))
+    return ((product, subject) for product in products_of(findings) for subject in product.subjects(findings))
 
 
 def _left_out(findings: Findings) -> list[str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from fusedtomo.errors import InputError
 from tests.workflows.tiny import REMOVED, baseline, config, content, fused, write_toml
 from workflows.campaign import CampaignConfig, load_campaign, seed_of
+from workflows.campaign.products import PRODUCTS
 from workflows.machines import CONFIGS
 from workflows.search.space_filling import edge_of
 
@@ -246,3 +248,21 @@ def test_a_campaign_of_all_methods_has_each_one_s_own_search():
         "sirt": [],
         "poisson": [],
     }
+
+
+def test_a_campaign_at_another_size_is_a_campaign_of_its_own_name(tmp_path):
+    path = write_toml(tmp_path / "c.toml", name="mine")
+    small, whole = load_campaign(path, 24), load_campaign(path)
+    assert (small.name, small.phantom.size) == ("mine-24", 24)
+    assert small.conditions() == whole.conditions()
+    assert small.fingerprint() != whole.fingerprint()
+    with pytest.raises(InputError, match=r"'phantom\.size' = 7"):
+        load_campaign(path, 7)
+
+
+def test_a_product_that_not_every_report_has_is_asked_for_by_name(monkeypatch):
+    product = replace(PRODUCTS["atlas"], name="extra", usual=False)
+    monkeypatch.setitem(PRODUCTS._values, "extra", product)
+    assert config(report={"also": ["extra"]}).report.also == ("extra",)
+    with pytest.raises(ValidationError, match="there is no product 'extre'; did you mean 'extra'"):
+        config(report={"also": ["extre"]})

@@ -16,12 +16,13 @@ from fusedtomo.io import read_attributes, read_volume
 from fusedtomo.score import score
 from tests.workflows.tiny import baseline, config, fused
 from workflows.campaign import Trial
+from workflows.campaign.products import PRODUCTS
 from workflows.control import run
 from workflows.machines import Machine
 from workflows.record.journal import Journal, best, replay
 from workflows.record.state import read_state
 from workflows.report import products
-from workflows.report.product import PRODUCTS, Product
+from workflows.report.product import Product
 from workflows.trial import evaluate
 from workflows.trial.bench import truth_of
 from workflows.workers.lost import WorkersLost

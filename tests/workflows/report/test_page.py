@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 
 from fusedtomo.io import write_volume
 from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.drawing import png_bytes
 from workflows.record.journal import CAP, Journal
 from workflows.record.runfolder import RunFolder
 from workflows.record.tally import Tally, hours_text
 from workflows.report.findings import Findings
 from workflows.report.page import failure_reasons, headline, write_report
-from workflows.report.product import PRODUCTS, Drawn, Exhibit, Product, made
+from workflows.report.product import Drawn, Exhibit, Product, made, products_of
 from workflows.report.products import volumes_to_make, write_products
 
 TRIALS = [
@@ -338,6 +339,16 @@ def test_a_toy_product_is_one_value(findings_of):
     assert (exhibit.title, exhibit.caption, exhibit.alt_text) == ("Toy", "A caption.", "A square.")
     assert made(Product("none", lambda *_: None), findings, None) is None
     assert "toy" not in PRODUCTS
+
+
+def test_a_report_has_the_usual_products_and_those_asked_for(folder_of, monkeypatch):
+    toy = Product("toy", lambda *_: None, usual=False)
+    monkeypatch.setitem(PRODUCTS._values, "toy", toy)
+    findings = Findings(folder_of(TRIALS))
+    usual = products_of(findings)
+    findings.config = campaign(report={"also": ["toy"]})
+    assert toy not in usual
+    assert products_of(findings) == [*usual, toy]
 
 
 def test_kept_reconstructions_of_an_older_winner_are_not_shown(findings_of):

@@ -105,6 +105,12 @@ class Acquisition(Settings):
         le=1000,
         description="standard deviation of random shifts that every image keeps after alignment, in pixels",
     )
+    thickness_damping: float = Field(
+        0.0,
+        ge=0,
+        le=20,
+        description="thickest mass-thickness over that where HAADF is brightest: above 1 the contrast is inverted there",
+    )
     unmapped: tuple[str, ...] = Field(
         (), description="elements of the specimen that HAADF sees but that have no chemical maps"
     )

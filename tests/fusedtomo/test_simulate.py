@@ -237,6 +237,17 @@ def test_a_misalignment_changes_no_count_that_it_need_not(phantom):
         assert (b >= 0).all()
 
 
+def test_a_thick_specimen_is_darkest_in_haadf_where_it_is_thickest_and_its_maps_do_not_see_it(phantom):
+    clear = {"haadf": _dose(1e7, {"count": 3}), "chemical": _dose(1e7, {"count": 3})}
+    thin, thick = (simulate(phantom, _acquisition(**clear, thickness_damping=damping)) for damping in (0.0, 4.0))
+    over_most = _signal(thin.haadf) / _signal(thin.haadf).max()
+    expected = over_most * np.exp(-4 * over_most)  # brightest at a quarter of the thickest
+    found = _signal(thick.haadf)
+    np.testing.assert_allclose(found / found.max(), expected / expected.max(), atol=0.01)
+    for a, b in zip(thin.chemical, thick.chemical, strict=True):
+        np.testing.assert_array_equal(a.counts, b.counts)
+
+
 def test_an_element_without_maps_is_in_the_haadf_images_alone(phantom):
     whole, hidden = simulate(phantom, _acquisition()), simulate(phantom, _acquisition(unmapped=["Cu"]))
     assert hidden.elements == tuple(element for element in whole.elements if element != "Cu")

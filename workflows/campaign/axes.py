@@ -210,6 +210,16 @@ for _axis in (
         phrase="{label} {value} {unit}",
     ),
     Axis(
+        "thickness_damping",
+        "thickness damping",
+        "1",
+        "k",
+        Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)],
+        _of_acquisition("thickness_damping"),
+        "haadf",
+        scale="linear",
+    ),
+    Axis(
         "unmapped", "element without maps", "1", "u", str, _unmapped, scale="category", phrase="without maps: {value}"
     ),
     Axis("size", "specimen size", "voxels", "n", Annotated[int, Field(ge=16, le=1024)], _of_phantom("size")),

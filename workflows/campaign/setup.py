@@ -53,6 +53,9 @@ class AcquisitionConfig(Settings):
     misalignment_px: float = Field(
         0.0, ge=0, le=1000, description="standard deviation of the shifts that images keep, pixels"
     )
+    thickness_damping: float = Field(
+        0.0, ge=0, le=20, description="thickest mass-thickness over that where HAADF is brightest; 0: none"
+    )
     unmapped: tuple[str, ...] = Field((), description="elements of the specimen without chemical maps")
     grid: Literal["same", "fine"] = Field("same", description="simulation grid")
     seed: int | None = Field(None, ge=0, description="seed of the noise; default: that of the campaign")

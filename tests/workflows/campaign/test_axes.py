@@ -44,6 +44,7 @@ def changed(name, value) -> tuple[PhantomSpec, Acquisition, SolverSettings]:
         ("assumed_gamma", 1.4, lambda p, a, s: s.gamma == 1.4 and a.gamma == 2.0),
         ("background_misfit", -0.5, lambda p, a, s: a.background_misfit == -0.5),
         ("misalignment", 0.5, lambda p, a, s: a.misalignment_px == 0.5),
+        ("thickness_damping", 2, lambda p, a, s: a.thickness_damping == 2.0),
         ("unmapped", "O", lambda p, a, s: a.unmapped == ("O",)),
         ("unmapped", "none", lambda p, a, s: a.unmapped == ()),
         ("size", 24, lambda p, a, s: p.size == 24),

@@ -76,6 +76,7 @@ ROOMS = {
     "workers": {"saying", "campaign", "record", "search", "trial", "machines"},
     "control": {"saying", "campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
     "batch": {"campaign", "record", "trial", "machines", "workers", "watch"},
+    "paper": {"shipped", "campaign", "record", "maps", "machines", "report", "control", "batch"},
     "doctor": {"campaign", "trial", "machines", "workers", "watch", "batch", "control"},
     "command": ANY,
 }

@@ -109,7 +109,7 @@ class Acquisition(Settings):
         0.0,
         ge=0,
         le=20,
-        description="thickest mass-thickness over that where HAADF is brightest: above 1 the contrast is inverted there",
+        description="thickest mass-thickness over that where HAADF is brightest: above 1 contrast is inverted there",
     )
     unmapped: tuple[str, ...] = Field(
         (), description="elements of the specimen that HAADF sees but that have no chemical maps"

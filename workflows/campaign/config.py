@@ -195,6 +195,12 @@ class CampaignConfig(Settings):
                 raise ValueError(f"repeats: '{name}' is an axis as well; it can be drawn or averaged, not both")
         for condition in self.conditions():
             self.acquisition_of(condition)
+        for name in self.axes:
+            if not any(METHODS[method].uses(AXES[name].term) for method in self.methods):
+                raise ValueError(
+                    f"axes: '{name}' alters no result of {', '.join(self.methods)}; leave it out, or add a method that "
+                    "sees it"
+                )
         return self
 
     @model_validator(mode="after")

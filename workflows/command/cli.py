@@ -21,6 +21,7 @@ _FILES = (
     "score",
     "resolution",
     "campaigns",
+    "reproduce",
     "atlas",
     "batch",
     "doctor",

@@ -41,7 +41,7 @@ def provenance(config: CampaignConfig, machine: Machine | None = None) -> dict[s
         "fingerprint": config.fingerprint(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "fusedtomo": fusedtomo.__version__,
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
         "processor": processor(),
@@ -68,7 +68,7 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit, with "+changes" when the tree differs from it; "unknown" outside a checkout."""
     here = Path(__file__).parents[2]
     if not (here / ".git").exists():

@@ -1,6 +1,5 @@
 """What did a campaign find? One self-contained HTML file: numbers, figures, tables, provenance, config."""
 
-import base64
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,38 +17,11 @@ from workflows.maps.sampling_map import METHOD, improvement, lowest
 from workflows.record.journal import CAP, TrialResult, by_condition, on_bound
 from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, reason_of
 from workflows.report.findings import Findings
+from workflows.report.html import figure, page, pairs, table
 from workflows.report.product import Exhibit
 
 _MOST_REASONS = 20
 _LONGEST_REASON = 300
-
-_STYLE = """
-:root { color-scheme: light dark;
-  --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --faint: #57606a; --card: #f6f8fa; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --faint: #9198a1; --card: #161b22; }
-}
-body { color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; max-width: 64rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h2 { border-bottom: 1px solid var(--line); padding-bottom: .2rem; margin-top: 2.5rem; }
-nav a { margin-right: 1rem; } a { color: inherit; }
-.numbers { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .8rem; }
-.numbers div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
-.numbers dt { color: var(--faint); font-size: .85rem; }
-.numbers dd { margin: 0; font-size: 1.25rem; font-weight: 600; }
-figure { margin: 1rem 0; } figcaption, .note { color: var(--faint); font-size: .9rem; }
-figure img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
-th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: left; }
-td { font-variant-numeric: tabular-nums; } th, pre { background: var(--card); }
-pre { padding: .8rem; overflow-x: auto; font-size: .8rem; }
-@media print {
-  :root { --ink: #000; --paper: #fff; --line: #bbb; --faint: #333; --card: #fff; }
-  body { max-width: none; margin: 0; font-size: 11pt; } nav { display: none; }
-  figure, tr { break-inside: avoid; } h2 { break-after: avoid; } pre { white-space: pre-wrap; }
-  .wide { overflow: visible; } table { font-size: 7.5pt; }
-}
-"""
 
 
 def write_report(
@@ -71,31 +43,14 @@ def write_report(
     config, trials = findings.config, findings.trials
     sections = {
         "Headline numbers": _numbers(headline(findings)) + _cost_note(config, trials) + _missing_note(left_out),
-        **{exhibit.title: _figure(exhibit) for exhibit in exhibits},
+        **{exhibit.title: figure(exhibit) for exhibit in exhibits},
         "Best trial of every condition": _best_table(findings),
         "Failures": _failures_table(trials),
-        "Provenance": _pairs(facts),
+        "Provenance": pairs(facts),
         "Config": f"<pre>{escape(config.model_dump_json(indent=2, exclude_none=True))}</pre>",
     }
     with replacing(path) as temporary:
-        temporary.write_text(_page(config.name, sections), encoding="utf-8")
-
-
-def _page(name: str, sections: Mapping[str, str]) -> str:
-    title = escape(f"Sampling map and atlas: {name}")
-    links = "".join(f'<a href="#s{i}">{escape(heading)}</a> ' for i, heading in enumerate(sections))
-    body = "".join(
-        f'<section id="s{i}"><h2>{escape(heading)}</h2>{content}</section>\n'
-        for i, (heading, content) in enumerate(sections.items())
-    )
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-        f"<style>{_STYLE}</style>"
-    )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><h1>{title}</h1><nav>{links}</nav>\n'
-        f"{body}</body></html>\n"
-    )
+        temporary.write_text(page(f"Sampling map and atlas: {config.name}", sections), encoding="utf-8")
 
 
 def headline(findings: Findings) -> dict[str, str]:
@@ -195,29 +150,6 @@ def _missing_note(left_out: Sequence[str]) -> str:
     )
 
 
-def _figure(exhibit: Exhibit) -> str:
-    source = f"data:image/png;base64,{base64.b64encode(exhibit.png).decode()}"
-    image = f'<img src="{source}" alt="{escape(exhibit.alt_text)}">'
-    files = ", ".join(f'<a href="{escape(file.name)}">{escape(file.name)}</a>' for file in exhibit.files)
-    return f"<figure>{image}<figcaption>{escape(exhibit.caption)} {files}</figcaption></figure>"
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(_text(v))}</td>' for v in row)}</tr>\n" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
-
-
-def _pairs(pairs: Mapping[str, object]) -> str:
-    return _table(("name", "value"), pairs.items()) if pairs else ""
-
-
 _COUNTED = ("condition", "trials", "failed")
 _MADE = ("NRMSE by element", "RMSE by element", "weights", "searched", "iterations", "stopped", "marks", "s")
 
@@ -231,7 +163,7 @@ def _best_table(findings: Findings) -> str:
         marked = trial is not None and on_bound(trial, findings.config.space(condition))
         cells = _best_cells(trial, marked) if trial else ("–",) * (len(header) - len(counts))
         rows.append((*counts, *cells))
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _best_cells(trial: TrialResult, marked: bool) -> tuple[object, ...]:
@@ -249,7 +181,7 @@ def _failures_table(trials: list[TrialResult]) -> str:
     rows = [(_cut(reason), count, where) for reason, count, where in reasons[:_MOST_REASONS]]
     more = len(reasons) - len(rows)
     note = f'<p class="note">{more} more reasons stand in the journal.</p>' if more else ""
-    return _table(("reason", "trials", "first struck"), rows) + note
+    return table(("reason", "trials", "first struck"), rows) + note
 
 
 def _cut(reason: str) -> str:

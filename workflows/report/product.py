@@ -86,7 +86,11 @@ def made(product: Product, findings: Findings, subject: Subject) -> Exhibit | No
     drawn = product.draw(findings, subject)
     if drawn is None:
         return None
-    stem = findings.path / (product.name if subject is None else f"{product.name}-{subject.key}")
+    return written(drawn, findings.path / (product.name if subject is None else f"{product.name}-{subject.key}"))
+
+
+def written(drawn: Drawn, stem: Path) -> Exhibit:
+    """Write the picture and the table of what was drawn, under a path without a suffix."""
     files = save_figure(drawn.figure, stem)
     if drawn.table is not None:
         table = stem.with_name(stem.name + ".csv")

@@ -154,6 +154,7 @@ def test_seeds_of_neighbours_differ():
         ({"axes__chemical_snr": [2.0], "axes__haadf_snr": [9.0]}, "4 are given; give one to 3"),
         ({"repeats": {"chemical_snr": [2.0]}}, "'chemical_snr' is no seed.*seeds: noise_seed, specimen_seed"),
         ({"axes__noise_seed": [1], "repeats": {"noise_seed": [1]}}, "'noise_seed' is an axis as well"),
+        ({"methods": ["poisson"]}, "'haadf_tilts' alters no result of poisson; leave it out"),
         ({"axes": {"haadf_tilts": [2, 4]}}, "acquisition.chemical: the number of tilts is given nowhere"),
         ({"methods": ["fused", "posson"]}, "there is no method 'posson'; did you mean 'poisson'"),
         ({"methods": ["fused", "fused"]}, "fused is named twice"),

@@ -19,6 +19,7 @@ from tests.workflows.tiny import REMOVED, config, content, toml_value, write_tom
 from workflows.command import cli, reconstruction
 from workflows.record.journal import TrialResult, best, by_condition, replay
 from workflows.record.runfolder import RunFolder
+from workflows.shipped import shipped
 from workflows.trial import evaluate
 
 COMMANDS = [
@@ -35,6 +36,7 @@ COMMANDS = [
     "trials",
     "merge",
     "report",
+    "reproduce",
     "atlas",
     "submit",
     "doctor",
@@ -358,7 +360,7 @@ def test_an_unknown_campaign_is_told_what_is_shipped(fusedtomo, work, command):
     words = [
         "no 'quikstart' among the shipped campaigns",
         "did you mean 'quickstart'?",
-        "Shipped: paper-fig4, quickstart",
+        f"Shipped: {', '.join(shipped('campaigns'))}",
     ]
     refused(fusedtomo, work, [command, "quikstart", *more], words)
 

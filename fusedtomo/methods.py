@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fusedtomo.registry import Registry
-from fusedtomo.solvers.fused import fista_tv, fused, poisson, poisson_tv
+from fusedtomo.solvers.fused import fista_tv, fused, fused_without_tv, poisson, poisson_tv
 from fusedtomo.solvers.gradient_descent import gradient_descent
 from fusedtomo.solvers.sirt import sirt
 from fusedtomo.solvers.solution import Solution
@@ -28,7 +28,8 @@ class Method:
         terms: what its cost function holds of Eq. 1. A method without the term "haadf" does not see the HAADF series,
             so whatever alters that series alone does not alter its result.
         searched: parameters that change its result, in the order of a search.
-        color, marker: in every figure (Okabe and Ito 2008: told apart by colour-blind readers).
+        color, marker: in every figure (Okabe and Ito 2008, and a dark red of Paul Tol's: colour-blind readers tell them
+            apart).
     """
 
     name: str
@@ -48,10 +49,13 @@ METHODS: Registry[Method] = Registry("method")
 
 _EQ_1: frozenset[Term] = frozenset({"haadf", "chemical", "tv"})
 _TWO_TERMS: frozenset[Term] = frozenset({"chemical", "tv"})
+_DATA_TERMS: frozenset[Term] = frozenset({"haadf", "chemical"})
 _PARAMETERS = ("haadf", "chemical", "tv", "gamma", "eps")
+_OF_DATA = ("haadf", "chemical", "gamma", "eps")
 for _method in (
     Method("fused", "fused", fused, _EQ_1, _PARAMETERS, "#0072B2", "o"),
     Method("gradient-descent", "Algorithm 1", gradient_descent, _EQ_1, _PARAMETERS, "#56B4E9", "P"),
+    Method("fused-without-tv", "fused without TV", fused_without_tv, _DATA_TERMS, _OF_DATA, "#882255", "<"),
     Method("poisson-tv", "Poisson + TV", poisson_tv, _TWO_TERMS, ("chemical", "tv", "eps"), "#E69F00", "s"),
     Method("poisson", "Poisson", poisson, frozenset({"chemical"}), (), "#7F7F7F", "^"),
     Method("sirt", "SIRT", sirt, frozenset({"chemical"}), (), "#CC79A7", "v"),

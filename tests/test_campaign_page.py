@@ -10,6 +10,7 @@ from tests import pages
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.config import Search, load_campaign
 from workflows.campaign.measures import MEASURES
+from workflows.campaign.products import PRODUCTS
 from workflows.campaign.setup import AcquisitionConfig
 
 PAGE = pages.page("campaigns.md")
@@ -41,6 +42,10 @@ def test_the_tables_name_what_there_is():
     assert _names("field of a search") == set(Search.model_fields)
     assert _names("axis") == set(AXES)
     assert set(pages.table(PAGE, "method")) == set(METHODS)
+
+
+def test_the_page_names_the_products_that_are_asked_for():
+    assert list(pages.table(PAGE, "product")) == [name for name, one in PRODUCTS.items() if not one.usual]
 
 
 def test_the_methods_are_described_as_they_are():

@@ -16,6 +16,7 @@ from tests import pages
 from tests.pages import matched
 from tests.workflows.tiny import config
 from workflows.campaign import CampaignConfig, Trial
+from workflows.campaign.products import PRODUCTS
 from workflows.command.cli import app
 from workflows.control.provenance import provenance
 from workflows.machines import load_machine
@@ -73,7 +74,8 @@ def run(tmp_path_factory) -> Path:
     """A run folder with repeats and every searchable parameter, its trials evaluated here, without Parsl."""
     space = {name: {"low": 0.1, "high": 2.0} for name in ("haadf", "chemical", "tv", "eps")}
     space["gamma"] = {"low": 1.2, "high": 2.0, "scale": "linear"}
-    made = config(methods=["fused", "poisson"], repeats={"noise_seed": [1, 2]}, search__space=space)
+    also = {"also": [name for name, product in PRODUCTS.items() if not product.usual]}
+    made = config(methods=["fused", "poisson"], repeats={"noise_seed": [1, 2]}, search__space=space, report=also)
     point = {"haadf": 0.2, "chemical": 1.0, "tv": 0.5, "eps": 0.4, "gamma": 1.7}
     with RunFolder(tmp_path_factory.mktemp("run"), made) as folder, Journal(folder.journal) as journal:
         for number, condition in enumerate(made.conditions()):
@@ -234,6 +236,7 @@ def test_the_page_has_the_columns_of_every_table(run):
         "stoichiometry": {"method", "element", "voxels", "in_vacuum", *spread}
         | {f"fraction_{name}" for name in spread},
         "cost": {"iteration", "haadf", "chemical", "tv", "total"},
+        "pareto": {"trial", *searched, "haadf_term", "chemical_term", "tv_term", "nrmse", "on_front", "inflection"},
     }
     assert {name.partition("-")[0].removesuffix(".csv"): set(columns) for name, columns in found.items()} == expected
 

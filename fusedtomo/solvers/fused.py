@@ -1,4 +1,4 @@
-"""Fused multi-modal reconstruction (Eq. 1) and the rows below it: Poisson + TV, Poisson alone, least squares + TV."""
+"""Fused multi-modal reconstruction (Eq. 1) and what is left of it without one term, or without two."""
 
 from dataclasses import replace
 
@@ -18,6 +18,12 @@ def fused(problem: Problem, *, initial: Array | None = None, callback: Callback 
     }
     start = initial_volume(problem) if initial is None else initial
     return _minimise(problem, terms, lifted(start, problem.place.comm), callback)
+
+
+def fused_without_tv(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
+    """Minimise both data terms of Eq. 1, without total variation (Supplements 2c and 3c)."""
+    no_tv = problem.weights.model_copy(update={"tv": 0.0})
+    return fused(replace(problem, weights=no_tv), initial=initial, callback=callback)
 
 
 def poisson_tv(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:

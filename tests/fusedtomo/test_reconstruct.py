@@ -20,6 +20,7 @@ from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 TERMS = {
     "fused": {"haadf", "chemical", "tv"},
     "gradient-descent": {"haadf", "chemical", "tv"},
+    "fused-without-tv": {"haadf", "chemical", "tv"},
     "poisson": {"chemical", "tv"},
     "poisson-tv": {"chemical", "tv"},
     "fista-tv": {"chemical", "tv"},
@@ -241,6 +242,17 @@ def test_fusion_beats_tv_and_tv_beats_likelihood_at_the_paper_s_noise(place_for_
     # 0.35, 0.59 and 1.10; the paper reports a 3 to 5 fold gain of fused over poisson at its size of 256
     assert errors["fused"] < 0.8 * errors["poisson-tv"]
     assert errors["poisson-tv"] < 0.8 * errors["poisson"]
+
+
+def test_fused_without_tv_is_fused_with_a_tv_weight_of_0_whatever_the_weight(place, tiny_dataset):
+    without = reconstruct(tiny_dataset, "fused-without-tv", Weights(haadf=0.2, tv=3.0), _full(), place=place)
+    weightless = reconstruct(tiny_dataset, "fused", Weights(haadf=0.2, tv=0.0), _full(), place=place)
+    np.testing.assert_array_equal(without.volume.data, weightless.volume.data)
+    assert without.history == weightless.history
+    assert set(without.history["tv"]) == {0.0}
+    assert min(without.history["haadf"]) > 0
+    with_tv = reconstruct(tiny_dataset, "fused", Weights(haadf=0.2, tv=3.0), _full(), place=place)
+    assert score(with_tv.volume, without.volume).nrmse > 0.01
 
 
 def test_data_without_background_is_not_taken_for_converged_at_once(place_for_long):

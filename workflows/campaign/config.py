@@ -264,8 +264,8 @@ class CampaignConfig(Settings):
         """The searched parameters that the condition's method has, in a fixed order."""
         method = METHODS[condition.method]
         names = [name for name in method.searched if name in self.search.space]
-        # without the HAADF term the ratio of the two remaining weights is all that matters
-        if not method.uses("haadf") and {"chemical", "tv"} <= set(names):
+        # of two terms the ratio of their weights is all that matters
+        if len(method.terms) == 2 and "chemical" in names and method.terms <= set(names):
             names.remove("chemical")
         return {name: self.search.space[name] for name in names}
 

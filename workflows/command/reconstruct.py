@@ -21,7 +21,9 @@ from workflows.command.app import Out, Overwrite, app, example, say
 def reconstruct(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="data set of `simulate` or `import`")],
     out: Out = Path("reconstruction.h5"),
-    method: Annotated[str, typer.Option(help="fused, poisson(-tv), sirt, fista-tv or gradient-descent")] = "fused",
+    method: Annotated[
+        str, typer.Option(help="fused(-without-tv), poisson(-tv), sirt, fista-tv or gradient-descent")
+    ] = "fused",
     haadf: Annotated[float | None, typer.Option(help="weight of the HAADF term")] = None,
     chemical: Annotated[float | None, typer.Option(help="weight of the chemical term")] = None,
     tv: Annotated[float | None, typer.Option(help="weight of total variation")] = None,

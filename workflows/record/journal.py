@@ -40,6 +40,8 @@ class TrialResult:
         weights: all three weights as used (searched or fixed).
         nrmse: mean over the elements (paper, Methods); None when failed.
         nrmse_by_element, rmse_by_element, stoichiometry_error: beside it; see fusedtomo.score.
+        terms: the terms of Eq. 1 at the reconstruction by name, without their weights (fusedtomo/solvers/terms.py). A
+            method that does not see the HAADF series has none of it; earlier versions noted none.
         iterations, stopped: outer iterations of the solver and why it ended.
         snr: SNR reached per modality ("HAADF" and the elements).
         reason: why the trial failed, with the last line of its traceback.
@@ -66,6 +68,7 @@ class TrialResult:
     nrmse_by_element: dict[str, Nrmse] = field(default_factory=dict)
     rmse_by_element: dict[str, Positive] = field(default_factory=dict)
     stoichiometry_error: Positive | None = None
+    terms: dict[str, Positive] = field(default_factory=dict)
     iterations: Count = 0
     stopped: str = ""
     snr: dict[str, Positive] = field(default_factory=dict)

@@ -35,7 +35,9 @@ from fusedtomo.placement import HERE, Device, Placement, placed
 from fusedtomo.reconstruct import solve
 from fusedtomo.score import score
 from fusedtomo.settings import Settings, SolverSettings, Weights
+from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Solution
+from fusedtomo.solvers.terms import terms_at
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
@@ -84,6 +86,7 @@ def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
     if trial.keep:
         _keep(trial, estimate, result, place)
     uses_haadf = METHODS[trial.condition.method].uses("haadf")
+    terms = _terms(task, result.volume, uses_haadf, place)
     series = (dataset.haadf, *dataset.chemical) if uses_haadf else dataset.chemical
     stoichiometry = errors.stoichiometry_error
     return {
@@ -91,6 +94,7 @@ def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
         "nrmse_by_element": errors.nrmse_by_element,
         "rmse_by_element": errors.rmse_by_element,
         "stoichiometry_error": stoichiometry if math.isfinite(stoichiometry) else None,
+        "terms": {name: value for name, value in terms.items() if math.isfinite(value)},
         "iterations": result.iterations,
         "stopped": result.stopped,
         "snr": {one.name: one.snr for one in series if one.snr is not None and math.isfinite(one.snr)},
@@ -122,6 +126,12 @@ def _task(trial: Trial, place: Placement) -> Task:
 def _solved(task: Task, place: Placement) -> Solution:
     dataset, method, weights, settings, start = task
     return solve(dataset, method, weights, settings, initial=start, place=place)
+
+
+def _terms(task: Task, volume: Array, haadf: bool, place: Placement) -> dict[str, float]:
+    """The terms of Eq. 1 at a volume; a method that does not see the HAADF series must not depend on it here either."""
+    dataset, _, weights, settings, _ = task
+    return terms_at(Problem(dataset, weights, settings, place), volume, haadf=haadf)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from phantoms.spec import PhantomSpec, phantom_rng
 
 SIZE, KNOWN = 16, 20261127
 FAMILIES = ("conio_nanotube", "au_fe3o4_superlattice")  # quickly made
-BUILT_IN = ("fused", "poisson-tv", "poisson", "sirt", "fista-tv", "gradient-descent")
+BUILT_IN = ("fused", "poisson-tv", "poisson", "sirt", "fista-tv", "gradient-descent", "fused-without-tv")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ def test_a_method_is_searched_over_the_parameters_that_its_cost_has():
     assert list(every.space(fused(2, 2))) == ["haadf", "chemical", "tv", "gamma", "eps"]
     assert list(every.space(baseline("poisson-tv", 2))) == ["tv", "eps"]  # the ratio of chemical to tv decides
     assert list(every.space(baseline("poisson", 2))) == []
+    without_tv = config(search__space=space, methods=["fused-without-tv"])
+    assert list(without_tv.space(without_tv.cells("fused-without-tv")[0])) == ["haadf", "gamma", "eps"]
+    del space["haadf"]  # what is left is no ratio
+    without_tv = config(search__space=space, methods=["fused-without-tv"])
+    assert list(without_tv.space(without_tv.cells("fused-without-tv")[0])) == ["chemical", "gamma", "eps"]
 
 
 def test_evaluations_are_a_total_per_condition():
@@ -238,12 +243,13 @@ def test_the_order_of_axes_in_the_file_is_that_of_rows_and_columns_and_of_keys()
 
 def test_a_campaign_of_all_methods_has_each_one_s_own_search():
     space = {"haadf": {"low": 0.1, "high": 1.0}, "tv": {"low": 0.1, "high": 1.0}}
-    methods = ["fused", "gradient-descent", "poisson-tv", "fista-tv", "sirt", "poisson"]
+    methods = ["fused", "gradient-descent", "fused-without-tv", "poisson-tv", "fista-tv", "sirt", "poisson"]
     campaign = config(methods=methods, search__space=space)
     found = {c.method: list(campaign.space(c)) for c in campaign.conditions()}
     assert found == {
         "fused": ["haadf", "tv"],
         "gradient-descent": ["haadf", "tv"],
+        "fused-without-tv": ["haadf"],
         "poisson-tv": ["tv"],
         "fista-tv": ["tv"],
         "sirt": [],

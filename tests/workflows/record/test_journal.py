@@ -21,6 +21,7 @@ FULL = TrialResult(
     nrmse_by_element={"Co": 0.7},
     rmse_by_element={"Co": 0.1},
     stoichiometry_error=0.2,
+    terms={"haadf": 1.5, "chemical": 0.0},
     iterations=12,
     stopped="tolerance",
     snr={"HAADF": 100.0},

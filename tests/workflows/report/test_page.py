@@ -10,12 +10,10 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from fusedtomo.io import write_volume
 from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.drawing import png_bytes
-from workflows.record.journal import CAP, Journal
-from workflows.record.runfolder import RunFolder
+from workflows.record.journal import CAP
 from workflows.record.tally import Tally, hours_text
 from workflows.report.findings import Findings
 from workflows.report.page import failure_reasons, headline, write_report
@@ -58,23 +56,6 @@ def read(path):
     checker.close()
     assert checker.open == []
     return checker, " ".join(checker.text)
-
-
-@pytest.fixture
-def folder_of(tmp_path):
-    """Makes a run folder that holds trials."""
-
-    def make(trials, config=None):
-        with RunFolder(tmp_path / "run", config or campaign()) as folder, Journal(folder.journal) as journal:
-            journal.append(*trials)
-        return folder
-
-    return make
-
-
-@pytest.fixture
-def findings_of(folder_of):
-    return lambda trials, config=None: Findings(folder_of(trials, config))
 
 
 PNG = png_bytes(Figure(figsize=(1, 1)))
@@ -290,17 +271,7 @@ def test_volumes_are_those_of_the_best_trials_and_none_twice(folder_of):
     ]
 
 
-def keep(findings, condition, volume):
-    """Put a volume where the workers keep the reconstruction of a condition's best trial."""
-    best = findings.best(condition)
-    facts = {"condition": condition.key, "trial": best.trial, "point": json.dumps(best.point)}
-    path = findings.reconstruction_of(condition)
-    path.parent.mkdir(exist_ok=True)
-    write_volume(volume, path, {**facts, "fingerprint": findings.config.fingerprint()})
-    assert findings.is_kept(condition)
-
-
-def test_stoichiometry_is_of_the_kept_reconstructions_of_all_methods(folder_of):
+def test_stoichiometry_is_of_the_kept_reconstructions_of_all_methods(folder_of, keep):
     config = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
     folder = folder_of([trial("fused-h5-c3", 0, 0.5), trial("poisson-c3", 0, 1.0)], config)
     findings, product = Findings(folder), PRODUCTS["stoichiometry"]

@@ -12,6 +12,9 @@ from fusedtomo.io import read_attributes, read_history, read_volume
 from fusedtomo.methods import METHODS
 from fusedtomo.reconstruct import reconstruct
 from fusedtomo.score import score
+from fusedtomo.settings import Weights
+from fusedtomo.solvers.problem import Problem
+from fusedtomo.solvers.terms import terms_at
 from tests.workflows.tiny import baseline, config, fused, write_toml
 from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
@@ -39,6 +42,7 @@ def test_a_result_says_everything_about_its_trial():
     assert result.weights == {"haadf": 0.05, "chemical": 1.0, "tv": 0.7}
     assert list(result.nrmse_by_element) == list(result.rmse_by_element) == ["Co", "Ni", "O"]
     assert result.nrmse == pytest.approx(sum(result.nrmse_by_element.values()) / 3)
+    assert set(result.terms) == {"haadf", "chemical", "tv"}
     assert (result.iterations, result.stopped) == (2, "max_iterations")
     assert set(result.snr) == {"HAADF", "Co", "Ni", "O"}
     assert result.snr["HAADF"] == pytest.approx(100, rel=0.08)  # 1024 Poisson counts: a few per cent
@@ -57,6 +61,24 @@ def test_a_baseline_does_not_see_the_haadf_series(method):
     assert few.ok
     assert scores(few) == scores(many)
     assert "HAADF" not in few.snr
+    assert set(few.terms) == {"chemical", "tv"}
+
+
+def test_terms_are_those_of_the_reconstruction_without_their_weights(tmp_path):
+    result, volume = kept(trial(), tmp_path / "kept.h5")
+    settings = config().parameters(FUSED, POINT)[1]
+    other_weights = Problem(dataset_of(), Weights(haadf=3.0, tv=0.0), settings)
+    assert result.terms == terms_at(other_weights, volume.data)
+    recorded = {name: values[-1] for name, values in read_history(tmp_path / "kept.h5").items()}
+    assert result.terms["haadf"] == pytest.approx(recorded["haadf"] / 0.05, rel=1e-5)
+    assert result.terms["tv"] == pytest.approx(recorded["tv"] / 0.7, rel=1e-5)
+
+
+def test_a_term_that_is_no_number_is_left_out(monkeypatch):
+    monkeypatch.setattr(module, "terms_at", lambda *_, **__: {"haadf": float("inf"), "tv": float("nan"), "chemical": 2})
+    result = evaluate(trial())
+    assert result.terms == {"chemical": 2}
+    assert TrialResult.from_line(result.line()) == result
 
 
 def test_every_searched_parameter_reaches_the_solver():

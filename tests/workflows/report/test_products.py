@@ -1,0 +1,40 @@
+"""Products that not every report has: what they are made of, and what their captions and tables say."""
+
+from dataclasses import replace
+
+from tests.workflows.values import campaign, trial
+from workflows.campaign.products import PRODUCTS
+from workflows.report.product import made
+
+TERMS = [(10.0, 4.0, 0.5), (1.0, 40.0, 0.6), (1.5, 5.0, 0.44)]
+
+
+def with_terms(key):
+    """Three trials on a front."""
+    return [
+        replace(trial(key, n, nrmse, haadf=0.1, tv=1.0), terms={"haadf": haadf, "chemical": chemical})
+        for n, (haadf, chemical, nrmse) in enumerate(TERMS)
+    ]
+
+
+def test_a_product_that_not_every_report_has_is_asked_for_by_name():
+    assert [name for name, one in PRODUCTS.items() if not one.usual] == ["pareto"]
+
+
+def test_the_pareto_front_is_that_of_the_cells_of_the_landscapes(findings_of):
+    config = campaign(report={"landscapes": [[20, 9]]})
+    findings = findings_of([*with_terms("fused-h20-c9"), trial("fused-h5-c3", 0, 0.1)], config)
+    (cell,) = PRODUCTS["pareto"].subjects(findings)
+    exhibit = made(PRODUCTS["pareto"], findings, cell)
+    assert [path.name.partition(".")[2] for path in exhibit.files] == ["png", "svg", "csv"]
+    assert exhibit.title == "Pareto front of fused-h20-c9"
+    assert exhibit.caption.endswith(
+        "Here the inflection point has an NRMSE of 0.440, the best of all trials has 0.440: choosing without the truth "
+        "costs 0 %."
+    )
+
+
+def test_a_journal_without_terms_has_no_pareto_front(findings_of):
+    findings = findings_of([trial("fused-h5-c3", 0, 0.1)])
+    (cell,) = PRODUCTS["pareto"].subjects(findings)
+    assert made(PRODUCTS["pareto"], findings, cell) is None

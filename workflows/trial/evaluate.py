@@ -6,8 +6,8 @@ add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand ther
 
 Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the
 memory of its host and keeps its columns; scores are those of one rank bit by bit, and the first rank prints the line. A
-trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1. All exit codes are those
-of fusedtomo/outcomes.py.
+trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1. Exit codes are as
+fusedtomo/outcomes.py has them.
 """
 
 import json

@@ -10,7 +10,7 @@ from fusedtomo.errors import InputError, TryAgain, is_full, unwritable
 DONE, WANTING, INPUT, UNEXPECTED, AGAIN, INTERRUPTED = 0, 1, 2, 70, 75, 130  # 70 and 75 as sysexits.h has them
 OUTCOMES = {
     DONE: "done, or stopped in good order",
-    WANTING: "not complete (`status --complete`), not fit (`doctor`), or the reader of the output is gone",
+    WANTING: "not complete (`status --complete`), not fit (`doctor`), a failed trial, or the output has no reader",
     INPUT: "something given cannot be used; the message says what, and what helps",
     UNEXPECTED: "an error that nobody expected; the message says where its log is: report it",
     AGAIN: "the same command may do better later: disk or memory full, all workers lost, run folder in use or moved",

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fusedtomo.errors import InputError
+from fusedtomo.errors import InputError, TryAgain
 from fusedtomo.kernels.interface import Array
 from fusedtomo.launched import launched_ranks
 from fusedtomo.outcomes import Outcome, outcome_of
@@ -32,6 +32,10 @@ _LOCAL_RANKS = (
 
 class AgreedError(InputError):
     """An InputError that all ranks raise at once, so that each can leave by itself and the first tell it."""
+
+
+class AgreedTryAgain(AgreedError, TryAgain):
+    """The same of what the same command may overcome a while later."""
 
 
 class SerialComm:
@@ -194,7 +198,8 @@ class MPIComm:
         first = np.empty(1, np.int64)
         self._comm.Allreduce(np.array([self.size if error is None else self.rank]), first, op=self._minimum)
         if first[0] < self.size:
-            raise AgreedError(self.bcast_text(str(error), int(first[0])))
+            again, _, told = self.bcast_text(f"{isinstance(error, TryAgain)} {error}", int(first[0])).partition(" ")
+            raise (AgreedTryAgain if again == "True" else AgreedError)(told)
 
     def abort(self, message: str, code: int = 1) -> NoReturn:
         """Print a message to stderr, also where that was silenced, and end all ranks."""

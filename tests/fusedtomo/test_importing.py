@@ -2,13 +2,18 @@
 
 import json
 import os
+import tracemalloc
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import h5py
 import numpy as np
 import pytest
+from numpy.lib.format import write_array_header_1_0
 
+from fusedtomo import memory
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import naming
 from fusedtomo.importing import ImportRecipe, import_dataset, neighbour_correlation, read_recipe
@@ -368,7 +373,7 @@ def test_content_tells_the_format_before_the_suffix(tmp_path, suffix, name):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"file": "none.npz"}, "none.npz: cannot be read as .npz (No such file or directory); write it again"),
+        ({"file": "none.npz"}, "none.npz: cannot be read (No such file or directory); give the path of an .npz file"),
         ({"file": "cut.npz"}, "cut.npz: cannot be read as .npz ("),
         (
             {"file": "text.npz"},
@@ -384,6 +389,7 @@ def test_content_tells_the_format_before_the_suffix(tmp_path, suffix, name):
         ({"file": "none.docx"}, "none.docx: is no file; give the name of one that can be read: HDF5 (.h5, "),
         ({"file": "n" * 300}, "is no file"),
         ({"file": "pipe"}, "pipe: is no file"),
+        ({"file": "pipe.npz"}, "pipe.npz: cannot be read (it is no regular file); give the path of an .npz file"),
         ({"file": "pipe.h5"}, "pipe.h5: cannot be read (it is no regular file)"),
         ({"file": "cut.h5"}, "cut.h5: is not an HDF5 file"),
     ],
@@ -395,7 +401,7 @@ def test_faults_of_a_file_are_named_whatever_its_format(tmp_path, changes, told)
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
     for name in ("notes.docx", "cut.h5", "text.npz"):
         (tmp_path / name).write_text("notes")
-    for name in ("pipe", "pipe.h5"):
+    for name in ("pipe", "pipe.h5", "pipe.npz"):
         os.mkfifo(tmp_path / name)
     message = refusal(recipe(**{"file": "source.npz"} | changes), tmp_path)
     assert told in message
@@ -409,6 +415,44 @@ def test_damaged_npz_is_one_message_wherever_it_is_damaged(tmp_path):
         (tmp_path / "source.npz").write_bytes(whole[:place] + bytes(40) + whole[place + 40 :])
         message = refusal(recipe(file="source.npz", angles_deg="angles"), tmp_path)
         assert message.startswith(f"{tmp_path / 'source.npz'}: ")
+
+
+def npy(shape, dtype="<f4", content=b""):
+    """The bytes of a .npy file that may declare more than it has."""
+    file = BytesIO()
+    write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue() + content
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("content", "compression", "told"),
+    [
+        (npy((100_000, 300, 400)), ZIP_DEFLATED, "declares (100000, 300, 400) float32, but the file holds 0 bytes"),
+        (npy((2**62, 2**62, 8)), ZIP_STORED, "declares (4611686018427387904, 4611686018427387904, 8) float32, but"),
+        (npy((5, 4, 4), content=bytes(319)), ZIP_DEFLATED, "declares (5, 4, 4) float32, but the file holds 319 bytes"),
+        (npy((5, 4, 4), content=bytes(321)), ZIP_DEFLATED, "declares (5, 4, 4) float32, but the file holds 321 bytes"),
+        (npy((5, 4, 4), content=bytes(320)), ZIP_LZMA, "array 'bomb' is compressed in a way that np.savez never does"),
+        (npy((5, 400, 400), content=bytes(3_200_000)), ZIP_DEFLATED, "array 'bomb' needs about 0.0032 GB, but 0.001"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(2 * 10**6), ZIP_DEFLATED, "needs about 0.002 GB, but 0.001"),
+        (b"\x93NUMPY\x03\x00\xff\xff\xff\xff", ZIP_DEFLATED, "holds an array of the .npy format 3.0; write it again"),
+    ],
+    ids=["46 GB", "overflow", "less", "more", "lzma", "large", "header", "version"],
+)
+def test_what_an_array_declares_is_bounded_before_it_is_read(tmp_path, monkeypatch, content, compression, told):
+    monkeypatch.setattr(memory, "available_gb", lambda: 0.001)
+    write_npz(tmp_path / "source.npz")
+    with ZipFile(tmp_path / "source.npz", "a", compression) as file:
+        file.writestr("bomb.npy", content)
+    tracemalloc.start()
+    try:
+        message = refusal(recipe(file="source.npz", haadf="bomb", angles_deg=ANGLES), tmp_path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert told in message
+    assert message.startswith(f"{tmp_path / 'source.npz'}: ")
+    assert most < 1e6  # and it took none of what was declared
 
 
 def test_a_registered_format_is_read(tmp_path, monkeypatch):

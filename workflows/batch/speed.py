@@ -11,7 +11,7 @@ from fusedtomo.methods import METHODS
 from fusedtomo.placement import HERE, Placement
 from workflows.campaign import CampaignConfig, Condition, Trial
 from workflows.trial.evaluate import evaluate
-from workflows.workers.memory import n_elements
+from workflows.trial.memory import n_elements
 
 PROBE_SIZE = 32
 PROBES = 3

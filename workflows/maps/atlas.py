@@ -19,10 +19,11 @@ from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from fusedtomo.hdf5 import check_stored, open_hdf5
 from fusedtomo.incoming import check_regular
-from fusedtomo.settings import Weights
+from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset
 from workflows.campaign import AXES, Value
 from workflows.campaign.config import SEARCHABLE
+from workflows.campaign.setup import refused_plainly
 from workflows.maps.sampling_map import METHOD, axes_of
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ WEIGHTS = tuple(Weights.model_fields)
 HAADF = "HAADF"
 _AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
 _KEPT = {"zlib": True, "complevel": 1, "fletcher32": True}  # checksums, and zeros are none (fusedtomo.hdf5)
+_RECODES = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned"}  # as netCDF has them
+_ROUNDED_UP = 1 + 1e-9  # means over the repeats are rounded
 # the SNR differs by more than this factor: the weights were searched for other data
 _SNR_FACTOR = 2.0
 # between categories, far more than between any values of an axis: an empty cell is filled from its own category first
@@ -264,10 +267,21 @@ def _check_arrays(path: Path) -> None:
 
 def _loaded(path: Path) -> xr.Dataset:
     _check_arrays(path)
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as atlas:  # no number of ours is a date
+    # as the numbers are stored: none of ours is a date, nor scaled, nor stands for a missing one
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False) as atlas:
         loaded = atlas.load()
+    for name, variable in loaded.variables.items():
+        _check_stored_as_is(str(name), variable.attrs)
     _check(loaded)
     return loaded
+
+
+def _check_stored_as_is(name: str, attributes: dict[str, Any]) -> None:
+    """Take out the mark of NaN, which says nothing new; ValueError for what makes other programs read other numbers."""
+    if _listed(attributes.get("_FillValue")) == ["nan"]:
+        del attributes["_FillValue"]
+    if found := sorted(_RECODES & attributes.keys()):
+        raise ValueError(f"'{name}' has the attribute '{found[0]}', by which its numbers would be others")
 
 
 def _whole(path: Path, read: Callable[[Path], T]) -> T:
@@ -289,34 +303,87 @@ def _check_kind(path: Path, facts: Mapping[str, object]) -> None:
 
 
 def _listed(attribute: object) -> list[Any]:
-    """The values of an attribute, which may be an array."""
-    return list(np.ravel(np.asarray(attribute)).tolist())
+    """The values of an attribute, which may be an array; NaN, which equals nothing, as a word."""
+    return ["nan" if value != value else value for value in np.ravel(np.asarray(attribute)).tolist()]
 
 
 def _check(atlas: xr.Dataset) -> None:
-    """Raise ValueError for what is missing, or is no number over method and axes."""
+    """Raise ValueError for what is missing, or is no number over method and axes that a campaign can give."""
     for name in ("error", "nrmse", "snr", *WEIGHTS):
         if name not in atlas:
             raise ValueError(f"'{name}' is missing")
         if atlas[name].dtype.kind != "f" or METHOD not in atlas[name].dims:
             raise ValueError(f"'{name}' holds no numbers over method and axes")
-    for name in (METHOD, *axes_of(atlas)):
-        if name not in atlas.coords:
-            raise ValueError(f"the values of '{name}' are missing")
-    for name in axes_of(atlas):
-        AXES[name].checked(atlas[name].values.tolist())
+    _check_coordinates(atlas)
     for name in WEIGHTS:
         if atlas[name].dims != atlas.error.dims:
             raise ValueError(f"'{name}' has other dimensions than 'error'")
+    for variable, values in atlas.data_vars.items():
+        _check_numbers(str(variable), values.values)
+    for name in (*WEIGHTS, *SEARCHABLE):
+        if name in atlas:
+            _check_parameter(atlas, name)
+    _check_counts(atlas)
+
+
+def _check_coordinates(atlas: xr.Dataset) -> None:
+    for name in map(str, atlas.dims):
+        if name not in atlas.coords:
+            raise ValueError(f"the values of '{name}' are missing")
+        values = atlas[name].values.tolist()
+        if name in axes_of(atlas):
+            AXES[name].checked(values)
+        elif len(set(values)) < len(values) or not all(isinstance(value, str) for value in values):
+            raise ValueError(f"{name} = {values}: names, each once, are wanted")
+
+
+def _check_numbers(name: str, values: np.ndarray) -> None:
+    """Errors, weights, counts: what is not an axis is never below 0."""
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"'{name}' holds no numbers")
+    if np.isinf(values).any() or (values < 0).any():
+        raise ValueError(f"'{name}' has values from {np.nanmin(values):g} to {np.nanmax(values):g}; none is below 0")
+
+
+def _check_parameter(atlas: xr.Dataset, name: str) -> None:
+    """Raise ValueError for what no weight or setting can be, wherever it stands, or is not within its own range."""
+    for variable in (name, f"{name}_low", f"{name}_high"):
+        if variable in atlas:
+            if atlas[variable].dims != atlas.error.dims:
+                raise ValueError(f"'{variable}' has other dimensions than 'error'")
+            _check_values(variable, name, atlas[variable].values)
+    if name in WEIGHTS:
         _check_weights(name, atlas[name].values, np.isfinite(atlas.error.values))
+    if f"{name}_low" in atlas:
+        _check_range(name, *(atlas[one].values for one in (f"{name}_low", name, f"{name}_high")))
+
+
+def _check_values(variable: str, name: str, values: np.ndarray) -> None:
+    model = Weights if name in WEIGHTS else SolverSettings
+    for value in (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else ():
+        try:
+            refused_plainly(model, **{name: float(value)})
+        except ValueError as error:
+            raise ValueError(f"'{variable}' has the value {value:g}: {error}") from None
 
 
 def _check_weights(name: str, values: np.ndarray, filled: np.ndarray) -> None:
     """Raise ValueError where a cell with an error has no weight, or one that no search gives."""
-    if np.isinf(values).any() or (values < 0).any():
-        raise ValueError(f"'{name}' has values from {np.nanmin(values):g} to {np.nanmax(values):g}, no weights")
     if np.isnan(values[filled]).any():
         raise ValueError(f"'{name}' lacks a value in a cell that has an error")
     for of_method in values:  # a weight that is searched is above 0; one that is not is the same in all cells
         if (of_method == 0).any() and not (of_method[np.isfinite(of_method)] == 0).all():
             raise ValueError(f"'{name}' is 0 in some cells alone, which no search gives")
+
+
+def _check_range(name: str, low: np.ndarray, best: np.ndarray, high: np.ndarray) -> None:
+    """Raise ValueError where the best value is not from the lowest to the highest that are about as good."""
+    known = np.isfinite(low)
+    within = (low <= best * _ROUNDED_UP) & (best <= high * _ROUNDED_UP)
+    if (known != np.isfinite(high)).any() or not within[known].all():
+        raise ValueError(f"'{name}' is not from '{name}_low' to '{name}_high' in each cell that has them")
+
+
+def _check_counts(atlas: xr.Dataset) -> None:
+    if {"trials", "failed"} <= set(atlas) and (atlas.failed > atlas.trials).any():
+        raise ValueError("more trials failed than there were")

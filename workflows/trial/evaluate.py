@@ -6,7 +6,8 @@ add ``"device": "gpu"`` to compute it on a GPU. The campaign may also stand ther
 
 Of several ranks (``mpiexec -n 4 python -m workflows.trial.evaluate trial.json``), each makes the phantom whole in the
 memory of its host and keeps its columns; scores are those of one rank bit by bit, and the first rank prints the line. A
-trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1; bad input ends with 2.
+trial that fails, on one rank or all, prints its failed line and ends all ranks with exit code 1. Exit codes are as
+fusedtomo/outcomes.py has them.
 """
 
 import json
@@ -30,6 +31,7 @@ from fusedtomo.errors import InputError
 from fusedtomo.incoming import read_json
 from fusedtomo.io import write_reconstruction
 from fusedtomo.methods import METHODS
+from fusedtomo.outcomes import WANTING, outcome_of
 from fusedtomo.parallel import SERIAL, Comm, agreed, guarded, in_turn, world
 from fusedtomo.placement import HERE, Device, Placement, placed
 from fusedtomo.reconstruct import solve
@@ -45,6 +47,7 @@ from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
 from workflows.campaign.config import Searchable
 from workflows.record.journal import TrialResult
 from workflows.trial.bench import bench_of, columns_of, slab_of
+from workflows.trial.memory import check_memory
 from workflows.trial.outcome import unfinished
 
 _log = logging.getLogger("workflows")
@@ -174,27 +177,34 @@ def _reason(error: Exception) -> str:
 
 
 def main(path: str) -> None:
-    """Evaluate the trial of a JSON file and print its journal line."""
+    """Evaluate the trial of a JSON file and print its journal line; SystemExit with what fusedtomo/outcomes.py says."""
     comm: Comm = SERIAL
     try:
         comm = world()
         with guarded(comm):
             with agreed(comm):
                 trial, device = _read_trial(path)
-                comm.columns(trial.config.phantom.size)  # refuses more ranks than columns
+                comm.columns(trial.config.setup(trial.condition).phantom.size)  # refuses more ranks than columns
+                check_memory(trial, device, comm.size)
             _print_line(evaluate(trial, placed(device, comm)), comm)
-    except InputError as error:
-        sys.exit(_complain(str(error)) if comm.rank == 0 else 2)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        outcome = outcome_of(error)
+        if comm.rank == 0:
+            print(f"error: {outcome.message}", file=sys.stderr)
+        sys.exit(outcome.code)
 
 
 def _print_line(result: TrialResult, comm: Comm) -> None:
     """On the first rank; a failed trial's on the rank that failed, which ends those that may wait for it for ever."""
-    if comm.size > 1 and not result.ok:
-        in_turn(comm)
-        print(result.line(), flush=True)
-        comm.abort(f"rank {comm.rank} of {comm.size}: {result.reason}")
-    if comm.rank == 0:
-        print(result.line())
+    if result.ok and comm.rank > 0:
+        return
+    in_turn(comm)
+    print(result.line(), flush=True)
+    if not result.ok:
+        who = f"rank {comm.rank} of {comm.size}" if comm.size > 1 else "the trial failed"
+        comm.abort(f"{who}: {result.reason}", WANTING)
 
 
 class TrialFile(Settings):
@@ -233,11 +243,6 @@ def _checked_point(point: Mapping[Searchable, float], path: str) -> dict[str, fl
     validated(Weights, {name: value for name, value in point.items() if name in fields}, path)
     validated(SolverSettings, {name: value for name, value in point.items() if name not in fields}, path)
     return {str(name): value for name, value in point.items()}
-
-
-def _complain(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -1,33 +1,15 @@
-"""How much memory does a trial take, and over how many ranks must it be spread?"""
+"""Do the trials of a campaign fit a machine's memory, and over how many ranks must each be spread?"""
 
 import math
 
 from fusedtomo.errors import InputError
-from fusedtomo.memory import available_gb, solver_gb
-from fusedtomo.methods import METHODS
-from phantoms.registry import list_phantoms
+from fusedtomo.memory import available_gb
 from workflows.campaign import CampaignConfig, Condition
 from workflows.campaign.config import sizes_of
 from workflows.machines import Machine
+from workflows.trial.memory import PROCESS_GB, host_gb, trial_gb
 
-PROCESS_GB = 0.3  # Python and its libraries
 _USABLE = 0.9  # of a device's memory: kernels, libraries and fragments take the rest
-
-
-def trial_gb(config: CampaignConfig, condition: Condition) -> float:
-    """Memory of one trial's arrays, on the device that it runs on."""
-    size, elements = config.setup(condition).phantom.size, n_elements(config)
-    acquisition = config.acquisition_of(condition)
-    n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
-    n_chemical = len(acquisition.chemical.tilts.scheme())
-    return solver_gb(elements, (size, size, size), n_haadf, n_chemical)
-
-
-def host_gb(config: CampaignConfig, condition: Condition) -> float:
-    """Memory of a process that computes the trial alone on the CPU."""
-    setup = config.setup(condition)
-    fine = 8 * 4 * n_elements(config) * setup.phantom.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
-    return PROCESS_GB + trial_gb(config, condition) + fine
 
 
 def most_host_gb(config: CampaignConfig) -> float:
@@ -56,11 +38,6 @@ def too_large(machine: Machine, config: CampaignConfig) -> str:
 def _fitting_size(size: int, gb: float, free_gb: float) -> int:
     """Voxels along an edge at which one worker fits; a volume is what memory goes to."""
     return int(size * (max(free_gb - PROCESS_GB, 0.0) / gb) ** (1 / 3))
-
-
-def n_elements(config: CampaignConfig) -> int:
-    """Elements of the campaign's specimen."""
-    return len(list_phantoms()[config.phantom.name].elements)
 
 
 def ranks_by_condition(machine: Machine, config: CampaignConfig) -> dict[str, int]:

@@ -15,11 +15,11 @@ from fusedtomo.simulate import simulate
 from fusedtomo.solvers.solution import AS_GOOD
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
-from phantoms.registry import make_phantom
+from phantoms.registry import list_phantoms, make_phantom
 from phantoms.spec import PhantomSpec, phantom_rng
 
 SIZE, KNOWN = 16, 20261127
-FAMILIES = ("conio_nanotube", "au_fe3o4_superlattice")  # quickly made
+FAMILIES = tuple(list_phantoms())
 BUILT_IN = ("fused", "poisson-tv", "poisson", "sirt", "fista-tv", "gradient-descent", "fused-without-tv")
 
 
@@ -35,7 +35,7 @@ class Case:
 
     @classmethod
     def drawn(cls, seed: int, number: int, most_iterations: int) -> "Case":
-        """Any tilts, from hardly a count to a hundred thousand, weights and eps over many decades."""
+        """Any specimen and tilts, from hardly a count to a hundred thousand, weights and eps over many decades."""
         rng = np.random.default_rng([seed, number])
         acquisition = {"haadf": _modality(rng), "chemical": _modality(rng), "gamma": rng.uniform(1, 2), "seed": number}
         return cls(

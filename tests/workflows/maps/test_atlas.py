@@ -329,6 +329,23 @@ DAMAGES = {
     "'haadf' has values from .* to inf": lambda one: one.assign(haadf=one.haadf.where(one.error.isnull(), np.inf)),
     "'tv' is 0 in some cells alone": lambda one: one.assign(tv=one.tv.where(one.tv < one.tv.max(), 0.0)),
     "'tv' lacks a value in a cell that has an error": lambda one: one.assign(tv=one.tv * np.nan),
+    "'tv' has the value .* less than or equal to": lambda one: one.assign(tv=1e12 * one.tv),
+    "'tv_low' has values from -": lambda one: one.assign(tv_low=-one.tv_low),
+    "'haadf_high' has values from .* to inf": lambda one: one.assign(haadf_high=one.haadf_high * np.inf),
+    "'tv' is not from 'tv_low' to 'tv_high'": lambda one: one.assign(tv_low=one.tv_high * 2, tv_high=one.tv_high * 3),
+    "'haadf' is not from 'haadf_low' to": lambda one: one.assign(haadf_high=one.haadf_high * np.nan),
+    "'haadf_low' has other dimensions": lambda one: one.assign(haadf_low=one.haadf_low.isel(haadf_tilts=0, drop=True)),
+    "'nrmse' has values from -": lambda one: one.assign(nrmse=-one.nrmse),
+    "'snr' has values from -": lambda one: one.assign(snr=-one.snr),
+    "'rmse' has values from .* to inf": lambda one: one.assign(rmse=one.rmse.fillna(np.inf)),
+    "'trials' has values from -": lambda one: one.assign(trials=-one.trials),
+    "more trials failed than there were": lambda one: one.assign(failed=one.trials + 1),
+    r"method_name = \['fused', 'fused', 'poisson'\]: names, each once": lambda one: one.assign_coords(
+        method_name=["fused", "fused", "poisson"]
+    ),
+    r"modality = \['HAADF', 'Co', 'Co'\]: names, each once": lambda one: one.assign_coords(
+        modality=["HAADF", "Co", "Co"]
+    ),
 }
 
 
@@ -336,6 +353,15 @@ DAMAGES = {
 def test_a_damaged_file_is_refused(path, said):
     rewritten(path, DAMAGES[said])
     with pytest.raises(InputError, match=rf"atlas\.h5: .*{said}.*write it again"):
+        read_atlas(path)
+
+
+@pytest.mark.parametrize("attribute", ["_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned"])
+@pytest.mark.parametrize("name", ["tv", "tv_low", "haadf_tilts", "nrmse", "trials"])
+def test_an_attribute_by_which_numbers_would_be_others_is_refused(path, name, attribute):
+    with h5py.File(path, "a") as file:
+        file[name].attrs[attribute] = file[name].dtype.type(5)
+    with pytest.raises(InputError, match=rf"atlas\.h5: .*'{name}' has the attribute '{attribute}'.*write it again"):
         read_atlas(path)
 
 
@@ -365,7 +391,8 @@ def test_a_file_that_hdf5_lost_a_part_of_is_refused(path, damage):
 
 
 def test_an_atlas_without_a_number_gives_no_weights(path):
-    rewritten(path, lambda one: one.assign(tv=one.tv * np.nan, error=one.error * np.nan))
+    ranges = ["tv_low", "tv_high"]
+    rewritten(path, lambda one: one.drop_vars(ranges).assign(tv=one.tv * np.nan, error=one.error * np.nan))
     with pytest.raises(InputError, match="no value of 'tv' in any cell"):
         weights_for(read_atlas(path), at(5, 3))
 

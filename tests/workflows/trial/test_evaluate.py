@@ -3,13 +3,18 @@
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from fusedtomo import memory
+from fusedtomo.errors import TryAgain
 from fusedtomo.io import read_attributes, read_history, read_volume
 from fusedtomo.methods import METHODS
+from fusedtomo.outcomes import outcome_of
 from fusedtomo.reconstruct import reconstruct
 from fusedtomo.score import score
 from fusedtomo.settings import Weights
@@ -250,6 +255,46 @@ def test_it_refuses_bad_input_with_one_message(tmp_path, capsys, text, message):
     said = capsys.readouterr()
     assert message in said.err
     assert (said.err.count("\n"), said.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(TryAgain("make room"), 75), (KeyboardInterrupt(), 130), (RuntimeError("odd"), 70), (MemoryError(), 75)],
+)
+def test_its_exit_codes_are_those_of_every_command(tmp_path, capsys, monkeypatch, error, code):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(module, "_read_trial", Mock(side_effect=error))
+    with pytest.raises(SystemExit) as ended:
+        module.main("trial.json")
+    assert ended.value.code == code == outcome_of(error).code
+    said = capsys.readouterr()
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+def test_a_failed_trial_is_a_line_and_exit_code_1(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(module, "score", Mock(side_effect=FloatingPointError("NRMSE is nan")))
+    with pytest.raises(SystemExit) as ended:
+        module.main(str(trial_file(tmp_path)))
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert TrialResult.from_line(said.out).status == "failed"
+    assert said.err.splitlines()[-1].startswith("the trial failed: FloatingPointError: NRMSE is nan")
+
+
+def test_a_trial_that_does_not_fit_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(memory, "available_gb", lambda: 1e-4)
+    monkeypatch.setattr(module, "evaluate", Mock(side_effect=AssertionError("work")))
+    with pytest.raises(SystemExit) as ended:
+        module.main(str(trial_file(tmp_path)))
+    assert ended.value.code == 2
+    assert f"a trial of {FUSED.key} at 16^3 needs about 0.3" in capsys.readouterr().err
+
+
+def trial_file(folder):
+    path = folder / "trial.json"
+    campaign = str(write_toml(folder / "tiny.toml"))
+    path.write_text(json.dumps({"campaign": campaign, "condition": FUSED.key, "trial": 5, "point": POINT}))
+    return path
 
 
 def test_a_trial_on_a_gpu_scores_there_what_it_scores_on_the_cpu(place_for_long):

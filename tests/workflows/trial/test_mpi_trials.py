@@ -18,9 +18,10 @@ from tests.workflows.tiny import config, fused, write_toml
 from workflows.machines import Machine
 from workflows.record.journal import replay
 from workflows.trial.evaluate import evaluate
+from workflows.trial.memory import trial_gb
 from workflows.trial.ranks import evaluate_on_ranks
 from workflows.trial.solver_process import Handling, UnfitWorker
-from workflows.workers.memory import ranks_by_condition, trial_gb
+from workflows.workers.memory import ranks_by_condition
 
 # of the tiny campaign only h4-c3 needs more than nine tenths of it
 DEVICE_GB = 0.0009

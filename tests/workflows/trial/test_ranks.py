@@ -142,6 +142,28 @@ def test_an_error_that_one_rank_has_alone_ends_all(folder, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+_FULL_DISK = """
+import resource
+import sys
+from fusedtomo.parallel import world
+from workflows.command import cli
+if world().rank == 0:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+sys.argv = ["fusedtomo", "reconstruct", *sys.argv[1:]]
+cli.main()
+"""
+
+
+@needs_mpi
+def test_a_full_disk_that_all_ranks_hear_of_is_exit_code_75(folder, tmp_path):
+    arguments = [str(folder / "data.h5"), "--iterations", "1", "--no-picture", "--out", str(tmp_path / "out.h5")]
+    ended = run_ranks(3, "-c", _FULL_DISK, *arguments)
+    assert ended.returncode == 75
+    assert "make room, then run the same command again" in " ".join(ended.stderr.split())
+    assert "of 3:" not in ended.stderr  # each left by itself
+    assert list(tmp_path.iterdir()) == []
+
+
 # -------------------------------------------------------------------------------- trials
 
 

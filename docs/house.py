@@ -49,6 +49,7 @@ LAYERS = {
     "terms": ("fusedtomo.losses", "fusedtomo.proximal"),
     "solvers": ("fusedtomo.solvers",),
     "edges": (
+        "fusedtomo.bodies",
         "fusedtomo.hdf5",
         "fusedtomo.importing",
         "fusedtomo.io",
@@ -76,7 +77,7 @@ ROOMS = {
     "workers": {"saying", "campaign", "record", "search", "trial", "machines"},
     "control": {"saying", "campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
     "batch": {"campaign", "record", "trial", "machines", "workers", "watch"},
-    "paper": {"shipped", "campaign", "record", "maps", "machines", "report", "control", "batch"},
+    "paper": {"shipped", "campaign", "record", "maps", "machines", "figures", "report", "control", "batch"},
     "doctor": {"campaign", "trial", "machines", "workers", "watch", "batch", "control"},
     "command": ANY,
 }

@@ -29,6 +29,9 @@ class Found:
     holds: bool | None = None
 
 
+Find = Callable[[Runs], Found | None]  # None as long as the runs lack what it needs
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement of the paper.
@@ -40,7 +43,7 @@ class Claim:
     """
 
     says: str
-    find: Callable[[Runs], Found | None]
+    find: Find
     note: str = ""
 
 
@@ -74,7 +77,7 @@ def _of(findings: Findings, method: str) -> xr.Dataset:
     return findings.map.sel({METHOD: method})
 
 
-def most_cells_below(campaign: str, method: str, most: float) -> Callable[[Runs], Found | None]:
+def most_cells_below(campaign: str, method: str, most: float) -> Find:
     """Whether a method's error is below a number in more than half of the map."""
 
     def find(runs: Runs) -> Found | None:
@@ -87,7 +90,7 @@ def most_cells_below(campaign: str, method: str, most: float) -> Callable[[Runs]
     return find
 
 
-def error_is(campaign: str, method: str, cell: tuple[Value, ...], expected: float) -> Callable[[Runs], Found | None]:
+def error_is(campaign: str, method: str, cell: tuple[Value, ...], expected: float) -> Find:
     """A method's error in one cell; it holds within a tenth of the paper's number."""
 
     def find(runs: Runs) -> Found | None:
@@ -97,7 +100,7 @@ def error_is(campaign: str, method: str, cell: tuple[Value, ...], expected: floa
     return find
 
 
-def errors_are(campaign: str, method: str, expected: float) -> Callable[[Runs], Found | None]:
+def errors_are(campaign: str, method: str, expected: float) -> Find:
     """A method's errors over the map; it holds where their median is within a tenth of the paper's number."""
 
     def find(runs: Runs) -> Found | None:
@@ -114,7 +117,7 @@ def _near(found: float, expected: float) -> bool:
     return abs(found - expected) <= _NEAR * expected
 
 
-def gain(campaign: str, method: str, over: str, low: float, high: float) -> Callable[[Runs], Found | None]:
+def gain(campaign: str, method: str, over: str, low: float, high: float) -> Find:
     """How many times lower a method's error is than another's, over the map; it holds where the median lies between."""
 
     def find(runs: Runs) -> Found | None:
@@ -129,7 +132,7 @@ def gain(campaign: str, method: str, over: str, low: float, high: float) -> Call
     return find
 
 
-def always_lower(campaign: str, method: str, than: str) -> Callable[[Runs], Found | None]:
+def always_lower(campaign: str, method: str, than: str) -> Find:
     """Whether a method's error is below another's in every cell."""
 
     def find(runs: Runs) -> Found | None:

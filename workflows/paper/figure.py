@@ -31,4 +31,7 @@ class PaperFigure:
     draw: tuple[Callable[[Runs], Drawn | None], ...] = ()
 
 
-PAPER: Registry[PaperFigure] = Registry("figure of the paper", built_in=("workflows.paper.maps",))
+PAPER: Registry[PaperFigure] = Registry(
+    "figure of the paper",
+    built_in=tuple(f"workflows.paper.{name}" for name in ("maps", "terms", "snr", "atlases", "algorithm")),
+)

@@ -47,7 +47,7 @@ def landscapes_asked(findings: Findings) -> Iterable[Subject]:
 def slices(findings: Findings, cell: Subject) -> Drawn | None:
     """A slice of every method's best reconstruction beside the truth (Fig. 4b)."""
     assert cell is not None
-    rows = _kept(findings, cell)
+    rows = kept(findings, cell)
     if not rows:
         return None
     truth = findings.truth(findings.first(cell))
@@ -81,14 +81,15 @@ def of_every_method(findings: Findings, cell: Subject) -> Iterable[Condition]:
     return [one for one in findings.beside(cell).values() if findings.best(one)]
 
 
-def _kept(findings: Findings, cell: Condition) -> dict[str, Condition]:
+def kept(findings: Findings, cell: Condition) -> dict[str, Condition]:
+    """The conditions under a cell's whose reconstructions are kept, by method."""
     return {method: one for method, one in findings.beside(cell).items() if findings.is_kept(one)}
 
 
 def concentrations(findings: Findings, cell: Subject) -> Drawn | None:
     """Concentrations and atomic fractions of every method where the truth is full (Supplement 11)."""
     assert cell is not None
-    rows = _kept(findings, cell)
+    rows = kept(findings, cell)
     if not rows:
         return None
     truth = findings.truth(findings.first(cell))

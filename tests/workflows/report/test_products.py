@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.workflows.values import campaign, trial
 from workflows.campaign.products import PRODUCTS
 from workflows.report.product import made
@@ -32,6 +34,27 @@ def test_the_pareto_front_is_that_of_the_cells_of_the_landscapes(findings_of):
         "Here the inflection point has an NRMSE of 0.440, the best of all trials has 0.440: choosing without the truth "
         "costs 0 %."
     )
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (1.0, "converged; in the last 10 iterations its terms moved by 0.00 % of it at most."),
+        (1.5, "not converged; in the last 10 iterations its terms moved by 20.00 % of it at most."),
+    ],
+)
+def test_the_caption_of_the_cost_says_whether_it_converged(findings_of, keep, last, said):
+    config = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5)], config)
+    (cell,) = PRODUCTS["cost"].subjects(findings)
+    terms = {"haadf": [3.0] + 10 * [last] + [1.0], "chemical": 12 * [1.5]}
+    keep(
+        findings,
+        cell,
+        findings.truth(cell),
+        {**terms, "total": [sum(pair) for pair in zip(*terms.values(), strict=True)]},
+    )
+    assert made(PRODUCTS["cost"], findings, cell).caption.endswith(f"(Supplement 13b): {said}")
 
 
 def test_a_journal_without_terms_has_no_pareto_front(findings_of):

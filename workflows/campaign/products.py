@@ -6,5 +6,11 @@ from fusedtomo.registry import Registry
 
 # values: workflows.report.product.Product
 PRODUCTS: Registry[Any] = Registry(
-    "product", built_in=("workflows.report.of_the_map", "workflows.report.of_cells", "workflows.report.pareto")
+    "product",
+    built_in=(
+        "workflows.report.of_the_map",
+        "workflows.report.of_cells",
+        "workflows.report.pareto",
+        "workflows.report.resolution",
+    ),
 )

@@ -237,6 +237,12 @@ def test_the_page_has_the_columns_of_every_table(run):
         | {f"fraction_{name}" for name in spread},
         "cost": {"iteration", "haadf", "chemical", "tv", "total"},
         "pareto": {"trial", *searched, "haadf_term", "chemical_term", "tv_term", "nrmse", "on_front", "inflection"},
+        "resolution": {
+            *("method", "element", "wedge_loss", "noise_floor_measured_nm"),
+            *(f"half_pitch_{axis}_nm" for axis in "xyz"),
+            *(f"edges_{axis}" for axis in "xyz"),
+            *(f"{kind}_{region}_nm" for kind in ("half_bit", "fsc_0143") for region in ("measured", "missing")),
+        },
     }
     assert {name.partition("-")[0].removesuffix(".csv"): set(columns) for name, columns in found.items()} == expected
 

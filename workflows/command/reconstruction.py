@@ -21,6 +21,7 @@ from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import check_same_voxels, score
 from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.solvers.convergence import WINDOW, convergence, moved
 from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
@@ -208,9 +209,18 @@ def _write(say: Console, request: ReconstructionRequest, inputs: _Inputs, result
     write_reconstruction(out, result.volume, result.history, attributes, request.overwrite, comm=comm)
     took = f"{result.iterations} iterations in {result.seconds:.1f} s"
     say.print(f"{out}: {method}, {took}, stopped by {result.stopped}", markup=False)
-    if result.stopped == "diverging":
-        say.print(
-            "[yellow]warning:[/yellow] the cost rose; this is the best iterate. Lower the weights: they are steps"
-        )
+    _tell_convergence(say, result)
     if inputs.truth is not None:
         print_score(say, score(result.volume, inputs.truth, comm=comm))
+
+
+def _tell_convergence(say: Console, result: Reconstruction) -> None:
+    """The verdict on the terms of the cost, the number behind it, and what helps."""
+    verdict, share = convergence(result.history), f"{100 * moved(result.history):.2f} %"
+    if verdict == "diverging":
+        cure = "Lower the weights: of gradient-descent they are steps"
+        say.print(f"[yellow]warning:[/yellow] diverging: the cost rose; this is the best iterate. {cure}")
+        return
+    cure = "; lower --tolerance" if result.stopped == "tolerance" else "; raise --iterations"
+    seen = f"in the last {WINDOW} iterations the terms of the cost moved by {share} of it at most"
+    say.print(f"{verdict}: {seen}{'' if verdict == 'converged' else cure}", markup=False)

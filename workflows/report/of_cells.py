@@ -1,11 +1,12 @@
 """Products of single cells: the searched landscape; slices, stoichiometry and cost of the reconstructions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from fusedtomo.methods import METHODS
+from fusedtomo.solvers.convergence import WINDOW, convergence, moved
 from fusedtomo.stoichiometry import stoichiometry
 from workflows.campaign import Condition
 from workflows.campaign.measures import MEASURES
@@ -82,7 +83,7 @@ def of_every_method(findings: Findings, cell: Subject) -> Iterable[Condition]:
 
 
 def kept(findings: Findings, cell: Condition) -> dict[str, Condition]:
-    """The conditions under a cell's whose reconstructions are kept, by method."""
+    """The conditions of all methods whose reconstructions are there, by method."""
     return {method: one for method, one in findings.beside(cell).items() if findings.is_kept(one)}
 
 
@@ -113,9 +114,17 @@ def cost(findings: Findings, cell: Subject) -> Drawn | None:
         return None
     history = {name: values for name, values in findings.history(condition).items() if np.any(values > 0)}
     info = history_info({name: values.tolist() for name, values in history.items()})
-    caption = f"The terms of the cost function of {cell.words} (Supplement 13b)."
+    caption = f"The terms of the cost function of {cell.words} (Supplement 13b): {_verdict(history)}."
     table = pd.DataFrame({"iteration": np.arange(len(next(iter(history.values())))), **history}) if history else None
     return Drawn(f"Cost of {cell.key}", caption, to_figure(draw_history, info), info.alt_text, table)
+
+
+def _verdict(history: Mapping[str, np.ndarray]) -> str:
+    """Whether the reconstruction converged, with the number behind it; nothing is known without a cost."""
+    if "total" not in history:
+        return "no cost was recorded"
+    share = f"{100 * moved(history):.2f} %"
+    return f"{convergence(history)}; in the last {WINDOW} iterations its terms moved by {share} of it at most"
 
 
 def of_the_cell(findings: Findings, cell: Subject) -> Iterable[Condition]:

@@ -377,6 +377,28 @@ def test_weights_are_shown_of_the_terms_that_the_method_has(fusedtomo, work, met
     assert "warning" not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["--iterations", 2],
+            r"not converged: in the last 10 iterations .* moved by \d+\.\d+ % of it at most; raise --iter",
+        ),
+        (["--tolerance", 0.5, "--iterations", 9], r"not converged: .*; lower --tolerance"),
+        (["--method", "poisson", "--iterations", 300], r"tolerance converged: .* moved by 0\.00 % of it at most"),
+        (
+            ["--method", "gradient-descent", "--haadf", 100, "--chemical", 100],
+            r"warning: diverging: the cost rose; this is the best iterate\. Lower the weights",
+        ),
+    ],
+    ids=["cut short", "stopped early", "done", "lost"],
+)
+def test_a_reconstruction_says_whether_it_converged(fusedtomo, work, options, words):
+    code, said = fusedtomo("reconstruct", "data.h5", *options, "--no-picture")
+    assert code == 0, said
+    assert re.search(words, said), said
+
+
 def test_a_weight_that_the_method_does_not_have_is_said_to_be_in_vain(fusedtomo, work):
     command = ["reconstruct", "data.h5", "--method", "sirt", "--tv", 2, "--haadf", 1, "--iterations", 1]
     said = fusedtomo(*command, "--no-picture")[1]

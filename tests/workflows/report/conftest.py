@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fusedtomo.io import write_volume
+from fusedtomo.io import write_reconstruction
 from tests.workflows.values import campaign
 from workflows.record.journal import Journal
 from workflows.record.runfolder import RunFolder
@@ -33,12 +33,13 @@ def findings_of(folder_of):
 def keep():
     """Puts a volume where the workers keep the reconstruction of a condition's best trial."""
 
-    def put(findings, condition, volume):
+    def put(findings, condition, volume, history=None):
         best = findings.best(condition)
         facts = {"condition": condition.key, "trial": best.trial, "point": json.dumps(best.point)}
         path = findings.reconstruction_of(condition)
         path.parent.mkdir(exist_ok=True)
-        write_volume(volume, path, {**facts, "fingerprint": findings.config.fingerprint()})
+        facts |= {"fingerprint": findings.config.fingerprint()}
+        write_reconstruction(path, volume, history or {"total": [2.0, 1.0]}, facts)
         assert findings.is_kept(condition)
 
     return put

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+from scipy.ndimage import gaussian_filter
+
 from tests.workflows.values import campaign, trial
 from workflows.campaign.products import PRODUCTS
 from workflows.report.product import made
@@ -18,7 +21,7 @@ def with_terms(key):
 
 
 def test_a_product_that_not_every_report_has_is_asked_for_by_name():
-    assert [name for name, one in PRODUCTS.items() if not one.usual] == ["pareto"]
+    assert [name for name, one in PRODUCTS.items() if not one.usual] == ["pareto", "resolution"]
 
 
 def test_the_pareto_front_is_that_of_the_cells_of_the_landscapes(findings_of):
@@ -34,7 +37,65 @@ def test_the_pareto_front_is_that_of_the_cells_of_the_landscapes(findings_of):
     )
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (1.0, "converged; in the last 10 iterations its terms moved by 0.00 % of it at most."),
+        (1.5, "not converged; in the last 10 iterations its terms moved by 20.00 % of it at most."),
+    ],
+)
+def test_the_caption_of_the_cost_says_whether_it_converged(findings_of, keep, last, said):
+    config = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5)], config)
+    (cell,) = PRODUCTS["cost"].subjects(findings)
+    terms = {"haadf": [3.0] + 10 * [last] + [1.0], "chemical": 12 * [1.5]}
+    keep(
+        findings,
+        cell,
+        findings.truth(cell),
+        {**terms, "total": [sum(pair) for pair in zip(*terms.values(), strict=True)]},
+    )
+    assert made(PRODUCTS["cost"], findings, cell).caption.endswith(f"(Supplement 13b): {said}")
+
+
 def test_a_journal_without_terms_has_no_pareto_front(findings_of):
     findings = findings_of([trial("fused-h5-c3", 0, 0.1)])
     (cell,) = PRODUCTS["pareto"].subjects(findings)
     assert made(PRODUCTS["pareto"], findings, cell) is None
+
+
+SMALL = campaign(phantom={"name": "cuo_coo_nanocubes", "size": 32, "seed": 0})
+
+
+def kept_of_two_methods(findings_of, keep, made_of, config=SMALL):
+    """Findings with volumes of Poisson and of fused, each made of the truth."""
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5), trial("poisson-c3", 0, 1.0)], config)
+    (cell,) = PRODUCTS["slices"].subjects(findings)
+    truth = findings.truth(cell)
+    for condition in findings.beside(cell).values():
+        if findings.best(condition):
+            keep(findings, condition, replace(truth, data=made_of(condition.method, truth.data)))
+    return findings, cell
+
+
+def test_the_resolution_is_that_of_every_method_against_the_truth(findings_of, keep):
+    def blurred(method, data):
+        return gaussian_filter(data, (0, 2, 0.5, 0.5)) if method == "poisson" else data
+
+    findings, cell = kept_of_two_methods(findings_of, keep, blurred)
+    product = PRODUCTS["resolution"]
+    assert [one.key for one in product.volumes(findings, cell)] == ["poisson-c3", "fused-h5-c3"]
+    drawn = product.draw(findings, cell)
+    rows = drawn.table.set_index(["method", "element"])
+    assert list(rows.index) == [(method, element) for method in ("Poisson", "fused") for element in ("Co", "Au")]
+    assert rows.loc[("fused", "Co"), ["half_bit_measured_nm", "half_bit_missing_nm"]].isna().all()
+    assert rows.wedge_loss["Poisson", "Co"] > 1.2
+    assert rows.wedge_loss["fused", "Co"] < 1.1
+    assert "the chemical tilts (-70 to 70 degrees)" in drawn.caption
+    assert "fused: Co half-pitch along x" in drawn.caption
+
+
+def test_products_of_volumes_wait_for_them(findings_of):
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5)], SMALL)
+    (cell,) = PRODUCTS["resolution"].subjects(findings)
+    assert made(PRODUCTS["resolution"], findings, cell) is None

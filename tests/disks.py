@@ -39,6 +39,10 @@ class SmallDisk:
         """Give it more room."""
         assert _mount("-o", f"remount,size={size_kb}k", self.folder).returncode == 0
 
+    def only_read(self):
+        """Let nothing be written from now on."""
+        assert _mount("-o", "remount,ro", self.folder).returncode == 0
+
     def __enter__(self):
         return self
 

@@ -83,7 +83,14 @@ def without(excluded: Sequence[float], stacks: list[Stack], notes: list[str]) ->
             raise InputError(f"exclude_angles_deg has {angle:g}, but the tilts are {listed}; name one of them")
     if excluded:
         notes.append(f"left out: the tilts of {', '.join(f'{angle:g}' for angle in excluded)} degrees")
-    return [_kept(stack, excluded) for stack in stacks]
+    kept = [_kept(stack, excluded) for stack in stacks]
+    for before, after in zip(stacks, kept, strict=True):
+        if excluded and len(after.images) < 2:
+            raise InputError(
+                f"exclude_angles_deg leaves {len(after.images)} of the {len(before.images)} tilts of {before.name}; "
+                f"a tilt series needs at least two angles, so leave out fewer"
+            )
+    return kept
 
 
 def _kept(stack: Stack, excluded: Sequence[float]) -> Stack:

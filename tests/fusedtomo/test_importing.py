@@ -157,7 +157,12 @@ def test_excluded_tilts_are_left_out_by_their_recorded_angle(tmp_path):
     assert "exclude_angles_deg has 26, but the tilts are -40, -10" in refusal(
         recipe(exclude_angles_deg=(26,)), tmp_path
     )
-    assert "at least two angles" in refusal(recipe(exclude_angles_deg=ANGLES[:4]), tmp_path)
+    for n in (1, 0):
+        told = f"source.h5: exclude_angles_deg leaves {n} of the 5 tilts of HAADF; a tilt series needs at least two"
+        assert told in refusal(recipe(exclude_angles_deg=ANGLES[n:]), tmp_path)
+    other = {"chemical_angles_deg": (-40, 1, 2, 3, 60), "exclude_angles_deg": (1, 2, 3, 60)}
+    assert "exclude_angles_deg leaves 1 of the 5 tilts of Fe" in refusal(recipe(**other), tmp_path)
+    assert "angles_deg (from the recipe): a tilt series needs" in refusal(recipe(angles_deg=()), tmp_path)
 
 
 # ------------------------------------------------------------------------------- levels

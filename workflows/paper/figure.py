@@ -31,7 +31,19 @@ class PaperFigure:
     draw: tuple[Callable[[Runs], Drawn | None], ...] = ()
 
 
+_FILES = (
+    "maps",
+    "terms",
+    "snr",
+    "concentrations",
+    "atlases",
+    "resolution",
+    "dose",
+    "failures",
+    "algorithm",
+    "twins",
+    "sizes",
+)
 PAPER: Registry[PaperFigure] = Registry(
-    "figure of the paper",
-    built_in=tuple(f"workflows.paper.{name}" for name in ("maps", "terms", "snr", "atlases", "algorithm")),
+    "figure of the paper", built_in=tuple(f"workflows.paper.{name}" for name in _FILES)
 )

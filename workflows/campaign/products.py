@@ -12,5 +12,6 @@ PRODUCTS: Registry[Any] = Registry(
         "workflows.report.of_cells",
         "workflows.report.pareto",
         "workflows.report.resolution",
+        "workflows.report.concentrations",
     ),
 )

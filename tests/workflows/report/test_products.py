@@ -21,7 +21,7 @@ def with_terms(key):
 
 
 def test_a_product_that_not_every_report_has_is_asked_for_by_name():
-    assert [name for name, one in PRODUCTS.items() if not one.usual] == ["pareto", "resolution"]
+    assert [name for name, one in PRODUCTS.items() if not one.usual] == ["pareto", "resolution", "concentrations"]
 
 
 def test_the_pareto_front_is_that_of_the_cells_of_the_landscapes(findings_of):
@@ -99,3 +99,27 @@ def test_products_of_volumes_wait_for_them(findings_of):
     findings = findings_of([trial("fused-h5-c3", 0, 0.5)], SMALL)
     (cell,) = PRODUCTS["resolution"].subjects(findings)
     assert made(PRODUCTS["resolution"], findings, cell) is None
+
+
+def test_concentrations_are_those_of_every_cell_whose_volume_is_kept(findings_of, keep):
+    config = campaign((5, 20), (3, 9, 27), phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    cells = {f"fused-h{h}-c{c}": 0.5 + 0.01 * h + 0.001 * c for h in (5, 20) for c in (3, 9)} | {"poisson-c3": 1.5}
+    findings = findings_of([trial(key, 0, 0.5) for key in [*cells, "fused-h20-c27"]], config)
+    product = PRODUCTS["concentrations"]
+    wanted = {one.key: one for one in product.volumes(findings, None)}
+    assert set(wanted) == {*cells, "fused-h20-c27"}
+    assert made(product, findings, None) is None
+    for key, contrast in cells.items():  # one was not made
+        truth = findings.truth(wanted[key])
+        keep(findings, wanted[key], replace(truth, data=contrast * truth.data))
+    drawn = product.draw(findings, None)
+    rows = drawn.table[drawn.table.element == "Co"]
+    found = {(row.method, row.haadf_tilts, row.chemical_tilts): row for row in rows.fillna(0).itertuples()}
+    assert set(found) == {("Poisson", 0, 3), *(("fused", h, c) for h in (5, 20) for c in (3, 9))}
+    for (method, h, c), row in found.items():
+        contrast = cells[f"fused-h{h:.0f}-c{c}" if method == "fused" else "poisson-c3"]
+        assert row.mean == pytest.approx(contrast * row.expected, rel=1e-5)
+        assert row.fraction_mean == pytest.approx(row.fraction_expected, rel=1e-5)
+    told = "fused: Co 0.28 to 0.35 where it is 0.50, 0.22 off at most"
+    assert told in drawn.caption
+    assert "Poisson: Co 0.75 to 0.75 where it is 0.50, 0.25 off at most" in drawn.alt_text

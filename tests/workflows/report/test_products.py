@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
@@ -22,7 +23,7 @@ def with_terms(key):
 
 def test_a_product_that_not_every_report_has_is_asked_for_by_name():
     asked_for = {name for name, one in PRODUCTS.items() if not one.usual}
-    assert {"pareto", "resolution", "bodies"} <= asked_for
+    assert {"pareto", "resolution", "concentrations", "bodies"} <= asked_for
     assert not {"sampling_map", "atlas", "landscape", "slices", "stoichiometry", "cost"} & asked_for
 
 
@@ -82,7 +83,8 @@ def kept_of_two_methods(findings_of, keep, made_of, config=SMALL):
 
 def test_the_resolution_is_that_of_every_method_against_the_truth(findings_of, keep):
     def blurred(method, data):
-        return gaussian_filter(data, (0, 2, 0.5, 0.5)) if method == "poisson" else data
+        noise = 0.01 * np.random.default_rng(0).standard_normal(data.shape).astype(np.float32)
+        return gaussian_filter(data, (0, 2, 0.5, 0.5)) + abs(noise) if method == "poisson" else data
 
     findings, cell = kept_of_two_methods(findings_of, keep, blurred)
     product = PRODUCTS["resolution"]
@@ -91,6 +93,7 @@ def test_the_resolution_is_that_of_every_method_against_the_truth(findings_of, k
     rows = drawn.table.set_index(["method", "element"])
     assert list(rows.index) == [(method, element) for method in ("Poisson", "fused") for element in ("Co", "Au")]
     assert rows.loc[("fused", "Co"), ["half_bit_measured_nm", "half_bit_missing_nm"]].isna().all()
+    assert rows.half_bit_missing_nm["Poisson", "Co"] > 0
     assert rows.wedge_loss["Poisson", "Co"] > 1.2
     assert rows.wedge_loss["fused", "Co"] < 1.1
     assert "the chemical tilts (-70 to 70 degrees)" in drawn.caption
@@ -101,3 +104,29 @@ def test_products_of_volumes_wait_for_them(findings_of):
     findings = findings_of([trial("fused-h5-c3", 0, 0.5)], SMALL)
     (cell,) = PRODUCTS["resolution"].subjects(findings)
     assert made(PRODUCTS["resolution"], findings, cell) is None
+
+
+def test_concentrations_are_those_of_every_cell_whose_volume_is_kept(findings_of, keep):
+    config = campaign((5, 20), (3, 9, 27), phantom={"name": "cuo_coo_nanocubes", "size": 16, "seed": 0})
+    cells = {f"fused-h{h}-c{c}": 0.5 + 0.01 * h + 0.001 * c for h in (5, 20) for c in (3, 9)} | {"poisson-c3": 1.5}
+    findings = findings_of([trial(key, 0, 0.5) for key in [*cells, "fused-h20-c27"]], config)
+    product = PRODUCTS["concentrations"]
+    wanted = {one.key: one for one in product.volumes(findings, None)}
+    assert set(wanted) == {*cells, "fused-h20-c27"}
+    assert made(product, findings, None) is None
+    for key, contrast in cells.items():  # one was not made
+        truth = findings.truth(wanted[key])
+        keep(findings, wanted[key], replace(truth, data=contrast * truth.data))
+    drawn = product.draw(findings, None)
+    rows = drawn.table[drawn.table.element == "Co"]
+    found = {(row.method, row.haadf_tilts, row.chemical_tilts): row for row in rows.fillna(0).itertuples()}
+    assert set(found) == {("Poisson", 0, 3), *(("fused", h, c) for h in (5, 20) for c in (3, 9))}
+    for (method, h, c), row in found.items():
+        contrast = cells[f"fused-h{h:.0f}-c{c}" if method == "fused" else "poisson-c3"]
+        assert row.mean == pytest.approx(contrast * row.expected, rel=1e-5)
+        assert row.fraction_mean == pytest.approx(row.fraction_expected, rel=1e-5)
+    for panel in drawn.figure.axes[:2]:  # 5 and 20 HAADF tilts, which Poisson does not see
+        np.testing.assert_allclose(panel.lines[1].get_ydata(), [0.75, np.nan, np.nan], rtol=1e-3)
+    told = "fused: Co 0.28 to 0.35 where it is 0.50, 0.22 off at most"
+    assert told in drawn.caption
+    assert "Poisson: Co 0.75 to 0.75 where it is 0.50, 0.25 off at most" in drawn.alt_text

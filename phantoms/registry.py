@@ -15,6 +15,8 @@ from phantoms.specimen import Family
 
 __all__ = ["FAMILIES", "Family", "PhantomSpec", "list_phantoms", "make_phantom", "phantom_rng"]
 
+MOST_VACUUM = 4  # fields of view of its own: a specimen still has some voxels across at the smallest size, 16
+
 FAMILIES: Registry[Family] = Registry("phantom")
 for _module in (nanocubes, nanotube, core_shell, superlattice, catalyst, heterostructures, pigment):
     FAMILIES.register(_module.FAMILY)
@@ -37,7 +39,7 @@ def make_phantom(spec: PhantomSpec, rng: np.random.Generator) -> ChemicalVolume:
         rng: draws the specimen; `phantom_rng(spec)` for the one that `spec.seed` means.
 
     Raises:
-        InputError: the name is unknown, or the field of view too small for the specimen.
+        InputError: the name is unknown, or the field of view too small or too large for the specimen.
     """
     family = FAMILIES[spec.name]
     field_of_view_nm = _field_of_view_nm(spec, family)
@@ -50,5 +52,11 @@ def _field_of_view_nm(spec: PhantomSpec, family: Family) -> float:
         raise InputError(
             f"a field of view of {wanted:g} nm would cut the specimen of phantom '{family.name}'; "
             f"give field_of_view_nm of at least {family.field_of_view_nm:g} or leave it out"
+        )
+    if wanted > MOST_VACUUM * family.field_of_view_nm:
+        raise InputError(
+            f"in a field of view of {wanted:g} nm little would be seen of phantom '{family.name}', which fills "
+            f"{family.field_of_view_nm:g} nm; give field_of_view_nm of at most "
+            f"{MOST_VACUUM * family.field_of_view_nm:g} or leave it out"
         )
     return wanted

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from fusedtomo.errors import InputError
-from phantoms.registry import FAMILIES, PhantomSpec, list_phantoms, make_phantom, phantom_rng
+from phantoms.registry import FAMILIES, MOST_VACUUM, PhantomSpec, list_phantoms, make_phantom, phantom_rng
 
 NAMES = sorted(list_phantoms())
 # Linear relations between elements that hold in every voxel: coefficients whose weighted sum is zero.
@@ -161,6 +161,19 @@ def test_unknown_name_is_answered_with_the_nearest():
 def test_field_of_view_that_cuts_the_specimen_is_refused():
     with pytest.raises(InputError, match=r"50 nm would cut .* of at least 256"):
         _phantom("conio_nanotube", 16, field_of_view_nm=50)
+
+
+def test_a_field_of_view_in_which_the_specimen_vanishes_is_refused():
+    with pytest.raises(InputError, match=r"256000 nm little would be seen of .*, which fills 256 nm; .* at most 1024 "):
+        _phantom("conio_nanotube", 1024, field_of_view_nm=256e3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_the_widest_field_of_view_every_element_is_still_there_at_the_smallest_size(name):
+    edge = MOST_VACUUM * FAMILIES[name].field_of_view_nm
+    usual, wide = _phantom(name, 16), _phantom(name, 16, field_of_view_nm=edge)
+    for element in usual.elements:  # a ramp wider than a particle overstates its volume (phantoms/painting.py)
+        assert 0.5 < wide[element].sum() * MOST_VACUUM**3 / usual[element].sum() < 2
 
 
 @pytest.mark.parametrize("bad", [{"size": 15}, {"size": 1025}, {"seed": -1}, {"field_of_view_nm": 0}, {"voxels": 3}])

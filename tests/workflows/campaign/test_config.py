@@ -188,6 +188,7 @@ def test_what_cannot_be_is_refused(change, message):
     [
         ({"phantom__name": "conio_nanotub"}, r"'phantom.name' = 'conio_nanotub'.*did you mean 'conio_nanotube'\?"),
         ({"phantom__field_of_view_nm": 1.0}, "field of view of 1 nm would cut the specimen"),
+        ({"phantom__field_of_view_nm": 256e3}, "of 256000 nm little would be seen .* at most 1024 or"),
         ({"acquisition__chemical": {"snr": {"Co": 2.0}}}, r"'acquisition.chemical.snr' is given for Co, .* Co, Ni, O"),
         ({"acquisition__haadf": {"snr": {"Co": 2.0}}}, "'acquisition.haadf.snr' is given for Co.* HAADF"),
         ({"solver__depth": 20}, "'solver.depth' = 20: the specimen is 16 voxels deep"),

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
-from scipy.ndimage import shift
 
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.operators.projector import Projector
@@ -135,6 +134,8 @@ def _misaligned(signal: np.ndarray, name: str, scheme: TiltScheme, acquisition: 
     """The projections (tilt, y, x), each shifted by what an alignment has left; all elements of a tilt alike."""
     if not acquisition.misalignment_px:
         return signal
+    from scipy.ndimage import shift  # a third of a second to import, and few data sets are misaligned
+
     rng = np.random.default_rng(_seed(acquisition.seed, f"shifts of {name if name == HAADF else 'maps'}", scheme))
     shifts = rng.normal(0.0, acquisition.misalignment_px, (len(scheme), 2))
     images = [shift(image, by, order=3, mode="nearest") for image, by in zip(signal, shifts, strict=True)]

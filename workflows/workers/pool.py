@@ -13,14 +13,17 @@ given back.
 import os
 import runpy
 import secrets
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import active_children
 from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from queue import Empty
+from types import ModuleType
 from typing import Any
 
 from workflows.trial.tether import tether
@@ -54,10 +57,22 @@ def helper(context: Any) -> SyncManager:
     """
     before = set(active_children())
     manager = SyncManager(address=f"\0fusedtomo-{secrets.token_hex(16)}", ctx=context)
-    manager.start(tether, (os.getpid(),))
+    with _without_program():
+        manager.start(tether, (os.getpid(),))
     (process,) = set(active_children()) - before
     threading.Thread(target=_watch, args=(process,), name="watch", daemon=True).start()
     return manager
+
+
+@contextmanager
+def _without_program() -> Iterator[None]:
+    """A process that is spawned inside imports nothing of this one's program: Parsl takes it a second."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")  # it names neither a file nor a module to import
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _watch(process: BaseProcess) -> None:

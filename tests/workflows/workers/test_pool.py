@@ -70,9 +70,11 @@ def test_an_empty_queue_says_so_at_once_or_after_the_timeout(tasks):
 
 # a pool as Parsl's, with a thread that speaks to the interchange until standard input says what ends
 POOL = """
-import sys, threading, time
+import os, pathlib, sys, threading, time
 from multiprocessing import active_children, get_context
 from workflows.workers import pool
+
+pathlib.Path(__file__).with_name(f"imported-{os.getpid()}").touch()
 
 left = threading.Event()
 
@@ -112,6 +114,11 @@ def pool(tmp_path, monkeypatch):
     yield process, psutil.Process(helper)
     process.kill()
     process.communicate()
+
+
+def test_a_helper_imports_nothing_of_the_pool_s_program(pool, tmp_path):
+    process, _ = pool
+    assert [path.name for path in tmp_path.glob("imported-*")] == [f"imported-{process.pid}"]
 
 
 @pytest.mark.parametrize("words", ["fail\n", "end\n", "leave\n"])

@@ -55,7 +55,7 @@ PAPER.register(
         title="Stoichiometry over tilts and SNR",
         paper="Supplement 11",
         campaigns=(_CAMPAIGN,),
-        shows=("stoichiometry", "sampling_map"),
+        shows=("stoichiometry", "concentrations", "sampling_map"),
         claims=(
             Claim(
                 "mean concentrations within ± 0.03 of the expected 0.5",

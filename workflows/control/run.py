@@ -1,6 +1,6 @@
 """A campaign from its configuration to its products: workers started, trials steered, everything cleaned up."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from workflows.record.journal import Journal, TrialResult
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import add_session
 from workflows.record.state import RUNNING, Heartbeat
-from workflows.report.products import volumes_to_make, write_products
+from workflows.report.products import Say, volumes_to_make, write_products
 from workflows.saying import KERNELS, doing
 from workflows.search.order import orders_of
 from workflows.watch.live import Dashboard
@@ -25,17 +25,34 @@ from workflows.workers.apps import ParslSubmit, warm_up
 from workflows.workers.memory import ranks_by_condition, too_large
 from workflows.workers.start import kinds, n_of, workers
 
+Finish = Callable[[RunFolder, Mapping[str, str], Say], Path]
 
-def run_campaign(config: CampaignConfig, machine: Machine, out: Path, console: Console) -> Path | None:
-    """Start or resume a campaign in the folder `out`; return the report's path, None when it was stopped early."""
+
+def run_campaign(
+    config: CampaignConfig, machine: Machine, out: Path, console: Console, finish: Finish | None = None
+) -> Path | None:
+    """Start or resume a campaign in the folder `out`.
+
+    Args:
+        config: the campaign.
+        machine: where it runs.
+        out: its run folder.
+        console: for progress.
+        finish: makes something of the complete run; by default all of its products.
+
+    Returns:
+        The path that `finish` returned, such as the report's; None when the run was stopped early.
+    """
     with Stop(60 * machine.drain_min) as stop:
         try:
-            return _run(config, machine, out, console, stop)
+            return _run(config, machine, out, console, stop, finish or write_products)
         except Stopped:
             return None
 
 
-def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, stop: Stop) -> Path | None:
+def _run(
+    config: CampaignConfig, machine: Machine, out: Path, console: Console, stop: Stop, finish: Finish
+) -> Path | None:
     with (
         RunFolder(out, config) as folder,
         Journal(folder.journal) as journal,
@@ -46,7 +63,7 @@ def _run(config: CampaignConfig, machine: Machine, out: Path, console: Console, 
             journal.check_in_place()
             heart.update(phase="writing the report")
             with doing(console, "writing the report") as said:
-                written = write_products(folder, provenance(config, machine), said.update)
+                written = finish(folder, provenance(config, machine), said.update)
         except Stopped:  # no error, to those who read the state
             heart.update(phase="stopped")
             return None

@@ -16,6 +16,7 @@ from workflows.record.runfolder import RunFolder
 from workflows.record.tally import Tally, hours_text
 from workflows.report.findings import Findings
 from workflows.report.product import Exhibit, Product, products_of, written
+from workflows.report.products import write_atlas_alone
 from workflows.shipped import named_file
 
 
@@ -62,7 +63,7 @@ def run_all(figures: Sequence[PaperFigure], wanted: Wanted, machine: Machine, co
     configs = campaigns_of(figures, wanted)
     for number, config in enumerate(configs, start=1):
         console.print(f"campaign {number} of {len(configs)}: {config.name}", markup=False)
-        if run_campaign(config, machine, wanted.out / config.name, console) is None:
+        if run_campaign(config, machine, wanted.out / config.name, console, write_atlas_alone) is None:
             return False
     return True
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import xarray as xr
+
 from workflows.campaign import Condition, Trial
 from workflows.maps.atlas import build_atlas, write_atlas
 from workflows.record.runfolder import RunFolder
@@ -11,6 +13,7 @@ from workflows.report.findings import Findings
 from workflows.report.page import write_report
 from workflows.report.product import Product, Subject, made, products_of
 
+ATLAS = "atlas.h5"
 Say = Callable[[str], None]
 
 
@@ -23,8 +26,7 @@ def write_products(folder: RunFolder, facts: Mapping[str, str], say: Say = lambd
         say: told what is being made, for a progress line.
     """
     findings = Findings(folder)
-    atlas = build_atlas(findings.map, {**facts, "sessions": codes(folder.path) or "not recorded"})
-    write_atlas(atlas, folder.path / "atlas.h5")
+    atlas = _atlas(findings, facts)
     exhibits = []
     for product, subject in _all(findings):
         say(f"drawing: {product.name}{f' of {subject.key}' if subject else ''}")
@@ -33,6 +35,18 @@ def write_products(folder: RunFolder, facts: Mapping[str, str], say: Say = lambd
     report = folder.path / "report.html"
     write_report(report, findings, exhibits, atlas.attrs, _left_out(findings))
     return report
+
+
+def write_atlas_alone(folder: RunFolder, facts: Mapping[str, str], _say: Say) -> Path:
+    """Write atlas.h5 and return its path: for who draws by other means."""
+    _atlas(Findings(folder), facts)
+    return folder.path / ATLAS
+
+
+def _atlas(findings: Findings, facts: Mapping[str, str]) -> xr.Dataset:
+    atlas = build_atlas(findings.map, {**facts, "sessions": codes(findings.path) or "not recorded"})
+    write_atlas(atlas, findings.path / ATLAS)
+    return atlas
 
 
 def volumes_to_make(folder: RunFolder) -> list[Trial]:

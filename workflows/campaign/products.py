@@ -13,5 +13,6 @@ PRODUCTS: Registry[Any] = Registry(
         "workflows.report.pareto",
         "workflows.report.resolution",
         "workflows.report.concentrations",
+        "workflows.report.views",
     ),
 )

@@ -8,11 +8,12 @@ import pandas as pd
 from fusedtomo.methods import METHODS
 from fusedtomo.stoichiometry import Distribution, stoichiometry
 from workflows.campaign import Condition, Value
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
 from workflows.figures.concentrations import ConcentrationsInfo, concentrations_info, draw_concentrations
 from workflows.figures.drawing import to_figure
 from workflows.report.findings import Findings
-from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+from workflows.report.product import Drawn, Product, Subject
 
 
 def concentrations(findings: Findings, _subject: Subject) -> Drawn | None:

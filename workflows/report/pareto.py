@@ -1,12 +1,13 @@
 """The product "pareto": what does a choice of weights without the truth cost (Supplement 13a)?"""
 
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
 from workflows.figures.drawing import to_figure
 from workflows.figures.pareto import draw_pareto, pareto_info
 from workflows.record.journal import by_condition
 from workflows.report.findings import Findings
 from workflows.report.of_cells import landscapes_asked
-from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+from workflows.report.product import Drawn, Product, Subject
 
 
 def pareto(findings: Findings, cell: Subject) -> Drawn | None:

@@ -6,12 +6,13 @@ from fusedtomo.methods import METHODS
 from fusedtomo.resolution import Resolution, resolution
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import Condition
+from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
 from workflows.figures.drawing import to_figure
 from workflows.figures.resolution_of_methods import MethodsInfo, draw_resolution_of_methods
 from workflows.report.findings import Findings
 from workflows.report.of_cells import kept, of_every_method, slices_asked
-from workflows.report.product import PRODUCTS, Drawn, Product, Subject
+from workflows.report.product import Drawn, Product, Subject
 
 
 def resolution_of_methods(findings: Findings, cell: Subject) -> Drawn | None:

@@ -82,7 +82,7 @@ ROOMS = {
     "command": ANY,
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py"}  # importing the package never initialises MPI or CUDA
+ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "pyvista"}  # importing the package never initialises MPI or CUDA
 
 
 @dataclass(frozen=True)

@@ -237,6 +237,7 @@ def test_the_page_has_the_columns_of_every_table(run):
         | {f"fraction_{name}" for name in spread},
         "cost": {"iteration", "haadf", "chemical", "tv", "total"},
         "pareto": {"trial", *searched, "haadf_term", "chemical_term", "tv_term", "nrmse", "on_front", "inflection"},
+        "views": {"row", "element", "level", "overlap"},
         "concentrations": {
             *("method", "haadf_tilts", "chemical_tilts", "element", "voxels", "in_vacuum"),
             *spread,

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+Values = Sequence[float] | np.ndarray  # of a term, the start's first
 Verdict = Literal["converged", "not converged", "diverging"]
 TERMS = ("haadf", "chemical", "tv")
 WINDOW = 10  # iterations looked back
@@ -12,7 +13,7 @@ SETTLED = 1e-3  # of the cost: what no term may move by in the window
 RISEN = 1e-2  # of the least cost: ten times what momentum swings the cost by about its minimum (docs/solver.md)
 
 
-def convergence(history: Mapping[str, Sequence[float] | np.ndarray]) -> Verdict:
+def convergence(history: Mapping[str, Values]) -> Verdict:
     """The verdict on the cost terms of all iterates, the start first, such as `Solution.history`.
 
     - "diverging": the last cost is no finite number, lies above that of the start, or by more than 1 % above the least.
@@ -34,7 +35,7 @@ def convergence(history: Mapping[str, Sequence[float] | np.ndarray]) -> Verdict:
     return "converged" if moved(history) <= SETTLED else "not converged"
 
 
-def moved(history: Mapping[str, Sequence[float] | np.ndarray]) -> float:
+def moved(history: Mapping[str, Values]) -> float:
     """The furthest that a term moved over the last 10 iterations, over the last cost."""
     terms = [np.asarray(history[name], float)[-WINDOW - 1 :] for name in TERMS if name in history]
     furthest = max(float(np.ptp(values)) for values in terms)

@@ -149,7 +149,7 @@ def slices_info(
     cuts = np.stack(list(cut.values()))
     images = np.clip(cuts / np.reshape(limits, (-1, 1, 1)), 0, 1).astype(np.float32)
     colors = tuple(map(element_color, scale.elements))
-    scale_bar_nm = _round_length(_SCALE_BAR_SHARE * images.shape[3] * scale.voxel_nm)
+    scale_bar_nm = round_length(_SCALE_BAR_SHARE * images.shape[3] * scale.voxel_nm)
     return SlicesInfo(
         title=title,
         labels=tuple(_label(label, (nrmse or {}).get(label)) for label in volumes),
@@ -206,7 +206,7 @@ def _brightest(cut: np.ndarray, peak: float, quantile: float) -> float:
     return float(np.quantile(cut, quantile)) or float(peak) or 1.0
 
 
-def _round_length(target: float) -> float:
+def round_length(target: float) -> float:
     """The largest of 1, 2, 5, 10, ... that does not exceed the target."""
     power = 10.0 ** math.floor(math.log10(target))
     return max(step * power for step in (1, 2, 5) if step * power <= target * (1 + 1e-9))

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from tests.workflows.values import campaign, trial
 from workflows.campaign.products import PRODUCTS
+from workflows.figures import rendering
 from workflows.report.product import made
 
 TERMS = [(10.0, 4.0, 0.5), (1.0, 40.0, 0.6), (1.5, 5.0, 0.44)]
@@ -100,10 +102,23 @@ def test_the_resolution_is_that_of_every_method_against_the_truth(findings_of, k
     assert "fused: Co half-pitch along x" in drawn.caption
 
 
-def test_products_of_volumes_wait_for_them(findings_of):
+@pytest.mark.parametrize("name", ["resolution", "views"])
+def test_products_of_volumes_wait_for_them(findings_of, name):
     findings = findings_of([trial("fused-h5-c3", 0, 0.5)], SMALL)
-    (cell,) = PRODUCTS["resolution"].subjects(findings)
-    assert made(PRODUCTS["resolution"], findings, cell) is None
+    (cell,) = PRODUCTS[name].subjects(findings)
+    assert [one.key for one in PRODUCTS[name].volumes(findings, cell)] == ["fused-h5-c3"]
+    assert made(PRODUCTS[name], findings, cell) is None
+
+
+def test_views_without_pyvista_say_what_is_missing(findings_of, keep, monkeypatch):
+    monkeypatch.setattr(rendering, "find_spec", lambda _name: None)
+    findings, cell = kept_of_two_methods(findings_of, keep, lambda method, data: 0.5 * data)
+    exhibit = made(PRODUCTS["views"], findings, cell)
+    assert exhibit.caption.endswith(" PyVista is not installed: pip install 'fusedtomo[views]'.")
+    assert "from 5 HAADF tilts, 3 chemical tilts, each" in exhibit.caption
+    assert "Rows: Truth; Poisson (Co 100 %, Au 100 % in place); fused" in exhibit.alt_text
+    table = pd.read_csv(findings.path / "views-fused-h5-c3.csv")
+    assert list(table.row.unique()) == ["Truth", "Poisson", "fused"]
 
 
 def test_concentrations_are_those_of_every_cell_whose_volume_is_kept(findings_of, keep):

@@ -50,6 +50,7 @@ LAYERS = {
     "solvers": ("fusedtomo.solvers",),
     "edges": (
         "fusedtomo.hdf5",
+        "fusedtomo.heaps",
         "fusedtomo.importing",
         "fusedtomo.io",
         "fusedtomo.resolution",

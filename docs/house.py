@@ -51,6 +51,7 @@ LAYERS = {
     "edges": (
         "fusedtomo.bodies",
         "fusedtomo.hdf5",
+        "fusedtomo.heaps",
         "fusedtomo.importing",
         "fusedtomo.io",
         "fusedtomo.resolution",

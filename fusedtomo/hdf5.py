@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import h5py
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
+from fusedtomo.heaps import check_heaps
 from fusedtomo.incoming import check_regular
 from fusedtomo.memory import available_gb
 
@@ -105,9 +106,16 @@ def put_text(item: h5py.HLObject, name: str, text: str) -> None:
     item.attrs.create(name, content, dtype=h5py.string_dtype("utf-8", max(1, len(content))))
 
 
+def attribute(item: h5py.HLObject, name: str) -> Any:
+    """Return an attribute; None where there is none."""
+    if name in item.attrs and item.attrs.get_id(name).dtype.hasobject:
+        check_heaps(item.file)
+    return item.attrs.get(name)
+
+
 def read_text(item: h5py.HLObject, name: str) -> str | None:
     """Return a text among the attributes; None where there is none. Earlier versions wrote text of any length."""
-    value = item.attrs.get(name)
+    value = attribute(item, name)
     return value.decode(errors="replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
@@ -227,7 +235,7 @@ def read_number(file: h5py.File, group: str, name: str, required: Literal[True] 
 def read_number(file: h5py.File, group: str, name: str, required: bool) -> float | None: ...
 def read_number(file: h5py.File, group: str, name: str, required: bool = True) -> float | None:
     """Return a number among the attributes of a group; None when it is absent and not required."""
-    value = file[group].attrs.get(name)
+    value = attribute(file[group], name)
     where = f"attribute '{name}' of '/{group.strip('/')}'"
     if value is None and not required:
         return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from fusedtomo import __version__
 from fusedtomo.errors import InputError, NoRoom
-from fusedtomo.hdf5 import new_hdf5, open_hdf5, put_text, read_text, reason_of
+from fusedtomo.hdf5 import attribute, new_hdf5, open_hdf5, put_text, read_text, reason_of
 
 Attributes = Mapping[str, str | float | int]
 
@@ -29,7 +29,7 @@ def read_attributes(path: str | Path) -> dict[str, str | float | int]:
 
 
 def _plain(file: h5py.File, name: str) -> str | float | int:
-    text, value = read_text(file, name), file.attrs[name]
+    text, value = read_text(file, name), attribute(file, name)
     if text is None and not isinstance(value, np.integer | np.floating):
         raise InputError(f"attribute '{name}' is {type(value).__name__}; it must be a number, or text")
     found: str | float | int = value.item() if text is None else text

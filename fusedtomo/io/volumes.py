@@ -25,6 +25,7 @@ import numpy as np
 from fusedtomo.elements import ATOMIC_NUMBERS
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import CHECKED, Columns, member, naming, put_array, read_array, read_number
+from fusedtomo.heaps import check_heaps
 from fusedtomo.io.root import Attributes, new_file, open_file
 from fusedtomo.io.scales import label, put_elements, put_lengths
 from fusedtomo.parallel import SERIAL, Blocks, Comm
@@ -116,6 +117,8 @@ def get_elements(file: h5py.File, group: str) -> tuple[str, ...]:
         )
     if dataset.size > len(ATOMIC_NUMBERS):
         raise InputError(f"data set '/{group}/elements' has {dataset.size} entries; name each element once")
+    if dataset.dtype.hasobject:
+        check_heaps(file)
     return tuple(dataset.asstr(errors="replace")[()].tolist())
 
 

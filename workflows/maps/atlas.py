@@ -17,7 +17,8 @@ import xarray as xr
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
-from fusedtomo.hdf5 import check_stored, open_hdf5
+from fusedtomo.hdf5 import attribute, check_stored, open_hdf5
+from fusedtomo.heaps import check_heaps
 from fusedtomo.incoming import check_regular
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset
@@ -254,11 +255,12 @@ def read_atlas(path: str | Path) -> xr.Dataset:
 
 def _attributes(path: Path) -> dict[str, Any]:
     with open_hdf5(path) as file:
-        return {name: file.attrs.get(name) for name in ("format", "format_version")}
+        return {name: attribute(file, name) for name in ("format", "format_version")}
 
 
 def _check_arrays(path: Path) -> None:
     with open_hdf5(path) as file:
+        check_heaps(file)
         for item in file.values():
             # the scale of an axis without values is declared and never written (netCDF 4)
             if isinstance(item, h5py.Dataset) and not (item.is_scale and not item.id.get_storage_size()):

@@ -13,7 +13,7 @@ import h5py
 
 from fusedtomo.errors import InputError
 
-_MARK = b"GCOL\x01"
+_MARK = b"GCOL\x01\0\0\0"  # with version and reserved bytes: no numbers of a data set look like it by chance
 _HEADER = 16  # mark, version and size of a heap; also number, references and size of an object in it
 _SIZE, _OBJECT = struct.Struct("<Q"), struct.Struct("<H6xQ")
 
@@ -42,12 +42,12 @@ def _is_filled(content: mmap.mmap, start: int) -> bool:
     """Whether the objects of a heap fill it; a heap that is longer than its file, HDF5 refuses itself."""
     if start + _HEADER > len(content):
         return True
-    place, end = start + _HEADER, start + _SIZE.unpack_from(content, start + 8)[0]
+    place, end = start + _HEADER, start + int(_SIZE.unpack_from(content, start + 8)[0])
     if end > len(content):
         return True
     while place + _HEADER <= end:
-        number, size = _OBJECT.unpack_from(content, place)
+        number, size = map(int, _OBJECT.unpack_from(content, place))
         if number == 0:  # free space, which is last
-            return bool(place + size == end)
+            return place + size == end
         place += _HEADER + -(-size // 8) * 8
     return place <= end

@@ -1,8 +1,10 @@
 """Fixtures that more than one test file needs: devices, a seeded generator, a tiny phantom, a tiny data set."""
 
+import os
 import signal
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,6 +16,8 @@ from fusedtomo.simulate import simulate
 from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 from tests.devices import DEVICES, DEVICES_FOR_LONG, device, missing
+from tests.once import one_at_a_time
+from workflows.trial.warmup import run_everything_once
 
 # no deadline: the first call of a kernel compiles it; derandomised: a red CI run can be repeated
 settings.register_profile("fusedtomo", deadline=None, max_examples=30, derandomize=True)
@@ -78,6 +82,26 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False  # the longest files have few tests, and would come last
     return ByFile(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(request, tmp_path_factory):
+    """The kernels, compiled once: several processes that begin together would each compile all of them."""
+    if hasattr(request.config, "workerinput"):
+        with one_at_a_time(tmp_path_factory, "kernels"):
+            run_everything_once()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unmonitored():
+    """Commands load Parsl without its monitoring, as most users have it: half a second less in each of its processes.
+
+    A test of monitoring gives its command another PYTHONPATH.
+    """
+    paths = [str(Path(__file__).parent / "unmonitored"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        yield
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ def folder(tmp_path_factory) -> Path:
 def fusedtomo(folder, *arguments, plugins=OF_THE_CAMPAIGN):
     """The command as a user gives it, in the folder of the examples; what it printed, and its exit code."""
     command = [sys.executable, "-m", "workflows.command.cli", *arguments]
-    found = {VARIABLE: ",".join(plugins), "PYTHONPATH": os.pathsep.join(map(str, (folder, pages.ROOT)))}
+    paths = os.pathsep.join(map(str, (folder, pages.ROOT, os.environ["PYTHONPATH"])))
+    found = {VARIABLE: ",".join(plugins), "PYTHONPATH": paths}
     environment = {**os.environ, **found, "COLUMNS": "160"}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
     return ended.stdout + ended.stderr, ended.returncode

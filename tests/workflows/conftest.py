@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.once import made_once
 from tests.workflows.running import CHANGES, facts, finish, start
 from tests.workflows.tiny import write_toml
 
@@ -14,11 +15,13 @@ def campaign(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory, campaign):
-    """The folder of a run on one worker, to the end."""
-    folder = tmp_path_factory.mktemp("runs") / "undisturbed"
-    code, said = finish(start(campaign, folder, "--workers", 1))
-    assert code == 0, said
-    return folder
+    """The folder of a run on one worker, to the end; all processes of the tests read the same."""
+
+    def run(folder):
+        code, said = finish(start(campaign, folder, "--workers", 1))
+        assert code == 0, said
+
+    return made_once(tmp_path_factory, "undisturbed", run)
 
 
 @pytest.fixture(scope="session")

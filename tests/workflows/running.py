@@ -28,7 +28,7 @@ CHANGES = {
     "axes": {"haadf_tilts": [2, 4], "chemical_tilts": [2, 3]},
     "search": {**content()["search"], "evaluations": 4, "initial_points": 2, "pending": 2},
     "methods": ["fused", "poisson-tv"],
-    "solver": {"max_iterations": 120, "tolerance": 0.0},  # long enough to be killed in the middle
+    "solver": {"max_iterations": 60, "tolerance": 0.0},  # long enough to be killed in the middle
 }
 ENDLESS = {"solver__max_iterations": 1_000_000, "solver__tolerance": 0.0}
 SECRET = "sesame-6f3a91"  # in the environment of every run

@@ -17,8 +17,10 @@ from fusedtomo.io import read_attributes, read_dataset, read_history, read_truth
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import REMOVED, config, content, toml_value, write_toml
 from workflows.command import cli, reconstruction
+from workflows.maps.atlas import build_atlas, write_atlas
 from workflows.record.journal import TrialResult, best, by_condition, replay
 from workflows.record.runfolder import RunFolder
+from workflows.report.findings import Findings
 from workflows.shipped import shipped
 from workflows.trial import evaluate
 
@@ -162,7 +164,7 @@ def _run_and_report(fusedtomo, folder):
     assert "12 trials by sobol over haadf, tv" in said
     # a process of its own: Parsl leaves its log file open in this one
     command = [sys.executable, "-m", "workflows.command.cli", "run", "tiny.toml", "--workers", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     assert "report: runs/tiny/report.html" in done.stderr
     run = folder / "runs" / "tiny"
@@ -200,13 +202,12 @@ def _reconstruct_by_atlas(fusedtomo, folder):
 
 def test_an_atlas_is_read_by_tilt_counts_and_warns_of_another_snr(fusedtomo, tmp_path, finished, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(finished, "run")
-    assert fusedtomo("report", "run")[0] == 0
+    write_atlas(build_atlas(Findings(RunFolder.read(finished)).map, {}), "atlas.h5")
     fusedtomo("phantom", "conio_nanotube", "--size", 16)
     for snr, outside, words in ((3, 4, ()), (30, 9, ("chemical SNR", "outside the atlas: 9 HAADF tilts"))):
         tilts = ["--haadf-tilts", outside, "--chemical-tilts", 2, "--chemical-snr", snr]
         assert fusedtomo("simulate", "phantom.h5", *tilts, "--overwrite")[0] == 0
-        command = ["reconstruct", "data.h5", "--atlas", "run/atlas.h5", "--iterations", 1, "--no-picture"]
+        command = ["reconstruct", "data.h5", "--atlas", "atlas.h5", "--iterations", 1, "--no-picture"]
         code, said = fusedtomo(*command, "--overwrite")
         assert code == 0
         assert ("warning" in said) == bool(words)

@@ -1,0 +1,3 @@
+"""In the place of SQLAlchemy, which an installation has for Parsl's monitoring alone (tests/conftest.py)."""
+
+raise ImportError("not installed")

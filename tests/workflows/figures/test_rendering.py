@@ -63,11 +63,21 @@ def test_without_pyvista_the_cure_is_told(monkeypatch):
         render(scene())
 
 
-@pytest.mark.parametrize("code", ["import os; os.abort()", "raise SystemExit(1)", ""], ids=["dies", "fails", "mute"])
+ENDINGS = {
+    "dies": "import os; os.abort()",
+    "fails": "raise SystemExit(1)",
+    "says nothing": "",
+    "dies while it writes": "import os, sys; open(sys.argv[1] + '/images.npy', 'w').close(); os.abort()",
+}
+
+
+@pytest.mark.parametrize("code", ENDINGS.values(), ids=ENDINGS)
 def test_a_process_that_draws_nothing_costs_the_pictures_alone(monkeypatch, code):
     monkeypatch.setattr(rendering, "find_spec", lambda _name: True)
     run = rendering.subprocess.run
-    monkeypatch.setattr(rendering.subprocess, "run", lambda command, **more: run([command[0], "-c", code], **more))
+    monkeypatch.setattr(
+        rendering.subprocess, "run", lambda command, **more: run([command[0], "-c", code, command[-1]], **more)
+    )
     with pytest.raises(CannotRender, match=r"for want of a graphics library; on Debian: apt install libegl1"):
         render(scene())
 

@@ -171,7 +171,7 @@ def main(path: str) -> None:
         with guarded(comm):
             with agreed(comm):
                 trial, device = _read_trial(path)
-                comm.columns(trial.config.phantom.size)  # refuses more ranks than columns
+                comm.columns(trial.config.setup(trial.condition).size)  # refuses more ranks than columns
             _print_line(evaluate(trial, placed(device, comm)), comm)
     except InputError as error:
         sys.exit(_complain(str(error)) if comm.rank == 0 else 2)
@@ -213,7 +213,7 @@ def _read_trial(path: str) -> tuple[Trial, Device]:
 
 def _campaign_of(given: TrialFile, path: str) -> CampaignConfig:
     if isinstance(given.campaign, dict):
-        return validated(CampaignConfig, given.campaign, path)
+        return validated(CampaignConfig, given.campaign, path).located(Path(path).parent)
     return load_campaign(given.campaign)
 
 

@@ -5,9 +5,9 @@ import math
 from fusedtomo.errors import InputError
 from fusedtomo.memory import available_gb, solver_gb
 from fusedtomo.methods import METHODS
-from phantoms.registry import list_phantoms
 from workflows.campaign import CampaignConfig, Condition
 from workflows.campaign.config import sizes_of
+from workflows.campaign.specimen import elements_of, held_gb
 from workflows.machines import Machine
 
 PROCESS_GB = 0.3  # Python and its libraries
@@ -16,7 +16,7 @@ _USABLE = 0.9  # of a device's memory: kernels, libraries and fragments take the
 
 def trial_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of one trial's arrays, on the device that it runs on."""
-    size, elements = config.setup(condition).phantom.size, n_elements(config)
+    size, elements = config.setup(condition).size, n_elements(config)
     acquisition = config.acquisition_of(condition)
     n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
     n_chemical = len(acquisition.chemical.tilts.scheme())
@@ -26,8 +26,8 @@ def trial_gb(config: CampaignConfig, condition: Condition) -> float:
 def host_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of a process that computes the trial alone on the CPU."""
     setup = config.setup(condition)
-    fine = 8 * 4 * n_elements(config) * setup.phantom.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
-    return PROCESS_GB + trial_gb(config, condition) + fine
+    fine = 8 * 4 * n_elements(config) * setup.size**3 / 1e9 if setup.acquisition.grid == "fine" else 0.0
+    return PROCESS_GB + trial_gb(config, condition) + fine + held_gb(setup.phantom)
 
 
 def most_host_gb(config: CampaignConfig) -> float:
@@ -60,7 +60,7 @@ def _fitting_size(size: int, gb: float, free_gb: float) -> int:
 
 def n_elements(config: CampaignConfig) -> int:
     """Elements of the campaign's specimen."""
-    return len(list_phantoms()[config.phantom.name].elements)
+    return len(elements_of(config.phantom))
 
 
 def ranks_by_condition(machine: Machine, config: CampaignConfig) -> dict[str, int]:
@@ -84,7 +84,7 @@ def _ranks_of(machine: Machine, config: CampaignConfig, condition: Condition) ->
         needed = math.ceil(gb / (_USABLE * machine.device_memory_gb))
     ranks = max(machine.ranks, needed)
     gpus = len(machine.accelerator_names) * machine.nodes_per_block
-    columns = config.setup(condition).phantom.size
+    columns = config.setup(condition).size
     if ranks > columns:
         raise InputError(
             f"machine '{machine.name}': a trial of {condition.key} ({gb:.3g} GB) would be shared by {ranks} ranks, but "

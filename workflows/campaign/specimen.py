@@ -17,7 +17,7 @@ from fusedtomo.errors import InputError, nearest
 from fusedtomo.io import read_volume
 from fusedtomo.settings import Settings
 from fusedtomo.volume import ChemicalVolume
-from phantoms.registry import list_phantoms, make_phantom
+from phantoms.registry import FAMILIES, make_phantom
 from phantoms.spec import PhantomSpec, phantom_rng
 
 LEAST, MOST = 16, 1024  # voxels along each edge, as of a phantom
@@ -79,15 +79,14 @@ Specimen = Annotated[
 
 def elements_of(specimen: PhantomSpec | VolumeSpec) -> tuple[str, ...]:
     """Its elements, in the order of the volume's channels; InputError where there is no such phantom."""
-    return specimen.elements if isinstance(specimen, VolumeSpec) else list_phantoms()[specimen.name].elements
+    return specimen.elements if isinstance(specimen, VolumeSpec) else FAMILIES[specimen.name].elements
 
 
 def checked_elements(specimen: PhantomSpec | VolumeSpec) -> tuple[str, ...]:
     """The same; InputError for what makes no phantom, such as a field of view that is too small."""
     if isinstance(specimen, PhantomSpec):
-        families = list_phantoms()
-        if specimen.name not in families:
-            hint = nearest(specimen.name, families)
+        if specimen.name not in FAMILIES:
+            hint = nearest(specimen.name, FAMILIES)
             raise InputError(f"'phantom.name' = '{specimen.name}': there is no such phantom; {hint}")
         made(specimen.model_copy(update={"size": LEAST}))
     return elements_of(specimen)

@@ -22,6 +22,7 @@ _FILES = (
     "resolution",
     "campaigns",
     "atlas",
+    "advise",
     "batch",
     "doctor",
 )

@@ -8,10 +8,11 @@ import pytest
 from fusedtomo.errors import InputError
 from fusedtomo.io import write_volume
 from fusedtomo.volume import ChemicalVolume
+from phantoms.spec import PhantomSpec
 from tests.workflows.tiny import config, write_toml
 from workflows.campaign import load_campaign
 from workflows.campaign.config import sizes_of
-from workflows.campaign.specimen import made
+from workflows.campaign.specimen import elements_of, made
 from workflows.trial.bench import truth_of
 
 SPACE = {"haadf": {"low": 1e-3, "high": 1.0}, "tv": {"low": 0.1, "high": 5.0}}
@@ -107,7 +108,7 @@ def test_a_kept_campaign_refuses_another_volume(folder):
     (folder / "campaign.json").write_text(load(folder).model_dump_json())
     assert load_campaign(folder / "campaign.json") == load(folder)
     write_volume(volume(seed=1), folder / "mine.h5", overwrite=True)
-    with pytest.raises(InputError, match="campaign.json: 'phantom.volume': .*mine.h5: holds another volume"):
+    with pytest.raises(InputError, match=r"campaign.json: 'phantom.volume': .*mine.h5: holds another volume"):
         load_campaign(folder / "campaign.json")
 
 
@@ -120,6 +121,12 @@ def test_a_worker_reads_the_file_once(folder, monkeypatch):
     for condition in own.conditions():
         truth_of(own, condition)
     assert len(reads) == 1
+
+
+def test_elements_of_no_phantom_are_refused():
+    with pytest.raises(InputError, match="there is no phantom 'nanocubes'"):
+        elements_of(PhantomSpec(name="nanocubes", size=16, seed=0))
+    assert elements_of(PhantomSpec(name="conio_nanotube", size=16, seed=0)) == ("Co", "Ni", "O")
 
 
 def test_the_fingerprints_of_drawn_phantoms_stay():

@@ -71,8 +71,8 @@ def test_status_report_and_merge_work_from_another_folder(folder):
     shutil.copytree(folder / "run", folder / "again")
     said, code = fusedtomo(elsewhere, "merge", "../run", "../again", "--out", "merged")
     assert (code, "6 trials of 2 runs" in said) == (0, True), said
-    said, code = fusedtomo(elsewhere, "run", "merged/campaign.json", "--out", "merged")
-    assert (code, "report: merged" in said) == (0, True), said
+    said, code = fusedtomo(elsewhere, "check", "merged/campaign.json")
+    assert (code, "mine.h5 at 16³" in said) == (0, True), said
 
 
 def test_a_run_does_not_go_on_with_another_volume(folder, tmp_path):

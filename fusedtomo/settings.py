@@ -85,6 +85,20 @@ class Modality(Settings):
                 raise ValueError(f"snr {snr:g} is not above 1, the SNR of a Poisson image with no counts at all")
         return self
 
+    @property
+    def total_counts(self) -> float:
+        """Mean expected counts per pixel of all images together; of several elements, whose SNR differs, their mean.
+
+        An SNR is 1 + the mean count (docs/conventions.md).
+        """
+        if self.total_dose_counts:
+            return self.total_dose_counts
+        counts = self.dose_counts
+        if counts is None:
+            ratios = list(self.snr.values()) if isinstance(self.snr, dict) else [cast(float, self.snr)]
+            counts = sum(ratios) / len(ratios) - 1
+        return counts * len(self.tilts.scheme())
+
 
 class Acquisition(Settings):
     """How a phantom is turned into a data set (paper, Methods, 'Multi-modal simulations')."""

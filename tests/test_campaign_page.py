@@ -5,7 +5,9 @@ import tomllib
 
 import pytest
 
+from fusedtomo.io import write_volume
 from fusedtomo.methods import METHODS
+from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests import pages
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.config import Search, load_campaign
@@ -26,14 +28,18 @@ def _names(heading: str) -> set[str]:
 def test_an_example_is_a_valid_campaign(name, tmp_path):
     path = tmp_path / name
     path.write_text(EXAMPLES[name])
+    spec = PhantomSpec(name="conio_nanotube", size=128, seed=1)
+    write_volume(make_phantom(spec, phantom_rng(spec)), tmp_path / "mine.h5")
     config = load_campaign(path)  # with the specimen's elements
-    assert config == CampaignConfig.model_validate(tomllib.loads(EXAMPLES[name]))
+    assert config == CampaignConfig.model_validate(tomllib.loads(EXAMPLES[name])).located(tmp_path)
     assert f"{config.name}.toml" == name
+    if name == "own.toml":
+        assert config.phantom.size == 64
 
 
 def test_there_is_an_example_for_each_number_of_axes():
     configs = [CampaignConfig.model_validate(tomllib.loads(text)) for text in EXAMPLES.values()]
-    assert sorted(len(config.axes) for config in configs) == [1, 2, 3]
+    assert {len(config.axes) for config in configs} == {1, 2, 3}
     assert any(config.repeats for config in configs)
 
 

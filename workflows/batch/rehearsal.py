@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workflows.campaign import CampaignConfig, Condition, Trial
+from workflows.campaign.specimen import at_least
 from workflows.trial.evaluate import evaluate
 
 _SIZE, _ITERATIONS = 16, 3
@@ -18,7 +19,8 @@ def failures(config: CampaignConfig) -> Iterator[str]:
         with _unlogged():
             result = evaluate(Trial(small, condition, 0, point))
         if not result.ok:
-            yield f"a trial of {condition.method} fails at {_SIZE}^3 already: {result.reason}; mend the campaign"
+            size = small.setup(condition).size
+            yield f"a trial of {condition.method} fails at {size}^3 already: {result.reason}; mend the campaign"
 
 
 @contextmanager
@@ -38,12 +40,13 @@ def _one_of_each(config: CampaignConfig) -> tuple[Condition, ...]:
 
 def _small(config: CampaignConfig) -> CampaignConfig:
     """The campaign with a specimen of the smallest size, and few iterations."""
-    axes = config.axes | ({"size": (_SIZE,)} if "size" in config.axes else {})
+    specimen = at_least(config.phantom, _SIZE, config.bins)
+    axes = config.axes | ({"size": (specimen.size,)} if "size" in config.axes else {})
     solver = {"max_iterations": min(_ITERATIONS, config.solver.max_iterations), "depth": None}
     return config.model_copy(
         update={
             "axes": axes,
-            "phantom": config.phantom.model_copy(update={"size": _SIZE}),
+            "phantom": specimen,
             "solver": config.solver.model_copy(update=solver),
         }
     )

@@ -10,6 +10,7 @@ from fusedtomo.errors import InputError
 from fusedtomo.methods import METHODS
 from fusedtomo.placement import HERE, Placement
 from workflows.campaign import CampaignConfig, Condition, Trial
+from workflows.campaign.specimen import at_least
 from workflows.trial.evaluate import evaluate
 from workflows.trial.memory import n_elements
 
@@ -78,7 +79,7 @@ def work(config: CampaignConfig, condition: Condition) -> float:
         per_iteration += 3 * len(acquisition.haadf.tilts.scheme())
     if method.uses("tv"):
         per_iteration += 8 * elements * (setup.solver.tv_iterations or _TYPICAL_INNER)
-    return setup.phantom.size**3 * per_iteration * setup.solver.max_iterations
+    return setup.size**3 * per_iteration * setup.solver.max_iterations
 
 
 def measured(config: CampaignConfig, place: Placement = HERE, threads: int = 1) -> Speed:
@@ -97,7 +98,8 @@ def _costliest(config: CampaignConfig) -> Condition:
 
 
 def _small(config: CampaignConfig, iterations: int, tolerance: float) -> CampaignConfig:
-    specimen = config.phantom.model_copy(update={"size": min(PROBE_SIZE, config.phantom.size)})
+    size = min(PROBE_SIZE, config.phantom.size or PROBE_SIZE)
+    specimen = at_least(config.phantom, size, config.bins)
     solver = config.solver.model_copy(update={"max_iterations": iterations, "tolerance": tolerance})
     return config.model_copy(update={"phantom": specimen, "solver": solver})
 

@@ -105,7 +105,12 @@ def _of_acquisition(field: str) -> Apply:
 
 
 def _of_phantom(field: str) -> Apply:
-    return lambda setup, value: replace(setup, phantom=setup.phantom.model_copy(update={field: value}))
+    def apply(setup: Setup, value: Value) -> Setup:
+        if field not in type(setup.phantom).model_fields:
+            raise ValueError(f"the specimen is the volume of a file, which has no {field}; leave its axis out")
+        return replace(setup, phantom=setup.phantom.model_copy(update={field: value}))
+
+    return apply
 
 
 def _unmapped(setup: Setup, value: str) -> Setup:

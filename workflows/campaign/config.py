@@ -15,13 +15,12 @@ from fusedtomo.incoming import read_json
 from fusedtomo.methods import METHODS
 from fusedtomo.settings import Acquisition, Settings, SolverSettings, Weights
 from fusedtomo.toml import read_toml, validated
-from phantoms.registry import list_phantoms, make_phantom
-from phantoms.spec import PhantomSpec, phantom_rng
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
 from workflows.campaign.measures import Minimise, checked_measures
 from workflows.campaign.products import PRODUCTS
 from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
+from workflows.campaign.specimen import Specimen, VolumeSpec, check_size, checked_elements
 from workflows.campaign.strategies import STRATEGIES
 
 Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
@@ -128,7 +127,7 @@ class CampaignConfig(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="name of the campaign and its run folder"
     )
     seed: int = Field(0, ge=0, description="seed of noise and search")
-    phantom: PhantomSpec = Field(description="the specimen")
+    phantom: Specimen = Field(description="the specimen: a phantom by name, or the volume of a file")
     acquisition: AcquisitionConfig = Field(
         AcquisitionConfig(), description="simulation settings, as far as no axis says them"
     )
@@ -248,6 +247,11 @@ class CampaignConfig(Settings):
             setup = AXES[name].apply(setup, value)
         return setup
 
+    @property
+    def bins(self) -> int:
+        """How many times as fine the finest of the simulations' grids is."""
+        return max(self.setup(condition).bins for condition in self.conditions())
+
     def acquisition_of(self, condition: Condition) -> Acquisition:
         """The acquisition that a condition's data is simulated with."""
         return self.setup(condition).acquisition.complete(self.seed)
@@ -284,18 +288,34 @@ class CampaignConfig(Settings):
         changed = {"name": f"{self.name}-{size}", "phantom": self.phantom.model_dump() | {"size": size}}
         return validated(type(self), self.model_dump(exclude_unset=True) | changed, "--size")
 
+    def located(self, folder: Path) -> Self:
+        """The same campaign with its specimen found: a volume's path is relative to `folder`, its file is read.
+
+        Raises:
+            InputError: the file cannot be read, or has changed since it was.
+        """
+        if not isinstance(self.phantom, VolumeSpec):
+            return self
+        try:
+            found = self.phantom.found(folder)
+        except InputError as error:
+            raise InputError(f"'phantom.volume': {error}") from None
+        size = found.size or found.voxels // self.bins
+        return self.model_copy(update={"phantom": found.model_copy(update={"size": size})})
+
     def decisive(self) -> dict[str, Any]:
         """Everything that alters a condition's results.
 
         The name, the report, the axes and the budgets do not: they may change, and a run goes on with what it has.
-        (Where a strategy lays its points by the budget, the budget counts.)
+        (Where a strategy lays its points by the budget, the budget counts.) Nor does where the file of a volume lies.
         """
         strategy = STRATEGIES[self.search.strategy]
         unused = {"pending" if strategy.sees == "campaign" else "lag"}
         if not strategy.laid_by_budget:
             unused |= {"evaluations", "baseline_evaluations"}
         alone = {"name", "report", "axes", "repeats", "methods"}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), "search": unused})
+        nested = {"search": unused, "phantom": {"volume"}}
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), **nested})
 
     def fingerprint(self) -> str:
         """A hash of `decisive`."""
@@ -304,7 +324,7 @@ class CampaignConfig(Settings):
 
 def sizes_of(config: CampaignConfig) -> tuple[int, ...]:
     """Voxels along each edge of the campaign's specimens, rising."""
-    return tuple(sorted({config.setup(condition).phantom.size for condition in config.conditions()}))
+    return tuple(sorted({config.setup(condition).size for condition in config.conditions()}))
 
 
 def sizes_text(config: CampaignConfig) -> str:
@@ -320,9 +340,10 @@ def load_campaign(path: str | Path, size: int | None = None) -> CampaignConfig:
     """
     content = read_json(path, "a campaign file") if Path(path).suffix == ".json" else read_toml(path)
     config = validated(CampaignConfig, content, path)
-    if size is not None:
-        config = config.resized(size)
     try:
+        config = config.located(Path(path).parent)
+        if size is not None:
+            config = config.resized(size)
         _check_specimen(config)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -331,11 +352,7 @@ def load_campaign(path: str | Path, size: int | None = None) -> CampaignConfig:
 
 def _check_specimen(config: CampaignConfig) -> None:
     """Refuse what the specimen cannot have; otherwise every trial would fail by it."""
-    families, name = list_phantoms(), config.phantom.name
-    if name not in families:
-        raise InputError(f"'phantom.name' = '{name}': there is no such phantom; {nearest(name, families)}")
-    small = config.phantom.model_copy(update={"size": 16})
-    elements = make_phantom(small, phantom_rng(small)).elements
+    name, elements = config.phantom.name, checked_elements(config.phantom)
     for condition in config.conditions():
         _check_condition(config.setup(condition), elements)
     for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
@@ -349,7 +366,8 @@ def _check_specimen(config: CampaignConfig) -> None:
 
 def _check_condition(setup: Setup, elements: tuple[str, ...]) -> None:
     """Refuse what a condition assumes of a specimen that its own is not."""
-    depth, size, unmapped = setup.solver.depth, setup.phantom.size, setup.acquisition.unmapped
+    check_size(setup.phantom, setup.bins)
+    depth, size, unmapped = setup.solver.depth, setup.size, setup.acquisition.unmapped
     if depth not in (None, size):
         raise InputError(
             f"'solver.depth' = {depth}: the specimen is {size} voxels deep, and so is its truth; leave it out"

@@ -18,6 +18,7 @@ from fusedtomo.settings import (
     TotalDose,
 )
 from phantoms.spec import PhantomSpec
+from workflows.campaign.specimen import VolumeSpec
 
 
 class SeriesConfig(Settings):
@@ -92,9 +93,19 @@ class AcquisitionConfig(Settings):
 class Setup:
     """What the data of a condition is simulated from, and what its solver assumes."""
 
-    phantom: PhantomSpec
+    phantom: PhantomSpec | VolumeSpec
     acquisition: AcquisitionConfig
     solver: SolverSettings
+
+    @property
+    def size(self) -> int:
+        """Voxels along each edge of the reconstruction; 0 of a volume whose file was not read yet."""
+        return self.phantom.size or 0
+
+    @property
+    def bins(self) -> int:
+        """How many times as fine the simulation's grid is."""
+        return 2 if self.acquisition.grid == "fine" else 1
 
 
 def refused_plainly(model: type[Settings], **content: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fusedtomo.errors import InputError
 from workflows.command.app import app, example, say
+from workflows.command.words import values_of
 
 if TYPE_CHECKING:
     from workflows.campaign import Value
@@ -60,28 +60,11 @@ def lookup(
     from workflows.maps.sampling_map import axes_of
 
     found = read_atlas(path)
-    conditions = _conditions(axes_of(found), at)
+    conditions = values_of(axes_of(found), at, "this atlas")
     answer = weights_for(found, conditions, snr, method)
     _print([(conditions, answer)])
     if answer.warning:
         say.print(f"warning: {answer.warning}", style="yellow", markup=False)
-
-
-def _conditions(axes: Sequence[str], words: Iterable[str]) -> dict[str, Value]:
-    """The values of axes that are named in words such as ``haadf=47``."""
-    from workflows.campaign import AXES
-
-    found: dict[str, Value] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        meant = [axis for axis in axes if axis.startswith(name)]
-        if not equals or len(meant) != 1:
-            raise InputError(f"'{word}' is not AXIS=VALUE; the axes of this atlas are {', '.join(axes)}")
-        try:
-            (found[meant[0]],) = AXES[meant[0]].checked([value])
-        except ValueError as error:
-            raise InputError(str(error)) from None
-    return found
 
 
 def _print(rows: Iterable[tuple[dict[str, Value], AtlasLookup]]) -> None:

@@ -23,6 +23,7 @@ _FILES = (
     "campaigns",
     "reproduce",
     "atlas",
+    "advise",
     "batch",
     "doctor",
 )

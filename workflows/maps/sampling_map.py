@@ -19,7 +19,7 @@ from workflows.record.journal import CAP, TrialResult, best, by_condition, on_bo
 
 METHOD = "method_name"  # the first dimension; "method" is a parameter of xarray's sel()
 _TOLERATED = 1.05  # times the lowest error: a weight that gives no more is as good
-_SURE = 2.0  # standard errors by which a cell must be ahead to be called the best
+SURE = 2.0  # standard errors by which a cell must be ahead to be called the best
 
 Winners = dict[Condition, TrialResult | None]
 
@@ -230,7 +230,7 @@ def _within_noise(own: xr.Dataset, errors: np.ndarray, first: int) -> np.ndarray
     if "error_deviation" not in own:
         return np.zeros(errors.shape, bool)
     variances = np.ravel(own.error_deviation**2 / own.repeats.where(own.repeats > 0))
-    gaps = _SURE * np.sqrt(variances + variances[first])
+    gaps = SURE * np.sqrt(variances + variances[first])
     return np.asarray(np.isfinite(errors) & ~(errors - errors[first] > gaps))
 
 

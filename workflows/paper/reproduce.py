@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from workflows.campaign import CampaignConfig, load_campaign
+from workflows.campaign.config import sizes_of
 from workflows.control.run import run_campaign
 from workflows.machines import Machine
 from workflows.paper.claims import Judged, Runs
@@ -78,7 +79,7 @@ def made_again(figure: PaperFigure, wanted: Wanted) -> Reproduced:
     runs = {name: Findings(RunFolder.read(wanted.out / wanted.campaign(name).name)) for name in figure.campaigns}
     folder = wanted.folder(figure)
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = {one.config.phantom.size for one in runs.values()}
+    sizes = {size for one in runs.values() for size in sizes_of(one.config)}
     hours: Counter[str] = Counter()
     for one in runs.values():
         hours.update(Tally(one.config, one.trials).hours)

@@ -2,11 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from fusedtomo.errors import InputError
-from phantoms.registry import list_phantoms
 from workflows.campaign import STRATEGIES, CampaignConfig, Condition, Dimension
+from workflows.campaign.specimen import elements_of
 from workflows.record.journal import TrialResult
 
 _ROUNDING = 1e-9  # by which a point may lie outside its range: a strategy goes through logarithms
@@ -19,11 +18,11 @@ def check_trials(config: CampaignConfig, trials: Sequence[TrialResult], source: 
     """
     conditions = {condition.key: condition for condition in config.conditions()}
     spaces = {key: config.space(condition) for key, condition in conditions.items()}
-    beyond = _beyond(config, conditions, trials)
+    beyond, elements = _beyond(config, conditions, trials), _elements(config)
     for number, trial in enumerate(trials, start=1):
         if trial.condition not in conditions:
             continue
-        found = _fault(trial, spaces[trial.condition], _elements(config.phantom.name))
+        found = _fault(trial, spaces[trial.condition], elements)
         if found or (trial.condition, trial.trial) in beyond:
             found = found or f"trial {trial.trial} is beyond the budget, and most before it are missing"
             raise InputError(f"{source}:{number}: not of this campaign ({found}); restore the line or remove it")
@@ -48,11 +47,12 @@ def _outside(point: Mapping[str, float], space: Mapping[str, Dimension]) -> str:
     return ""
 
 
-@lru_cache
-def _elements(phantom: str) -> frozenset[str]:
+def _elements(config: CampaignConfig) -> frozenset[str]:
     """The elements of a specimen; none where its family is not there, such as that of a plug-in."""
-    families = list_phantoms()
-    return frozenset(families[phantom].elements) if phantom in families else frozenset()
+    try:
+        return frozenset(elements_of(config.phantom))
+    except InputError:
+        return frozenset()
 
 
 def _beyond(

@@ -15,22 +15,23 @@ from fusedtomo.solvers.initial import initial_volume
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.tilts import FusedDataset, TiltSeries
 from fusedtomo.volume import ChemicalVolume
-from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
+from phantoms.spec import PhantomSpec
 from workflows.campaign import CampaignConfig, Condition
+from workflows.campaign.specimen import VolumeSpec, made
 
 T = TypeVar("T")
 _DATA, _STARTS = 4, 2  # data sets and initial volumes kept: a worker turns to another condition after every trial
 
 
 @lru_cache(maxsize=1)
-def _bench(spec: PhantomSpec, grid: str, place: Placement) -> "Bench":
-    return Bench(spec, grid, place)
+def _bench(specimen: PhantomSpec | VolumeSpec, bins: int, place: Placement) -> "Bench":
+    return Bench(specimen, bins, place)
 
 
 def bench_of(config: CampaignConfig, condition: Condition, place: Placement = HERE) -> "Bench":
     """The bench of a condition's specimen: the last one is kept, and of several ranks each has its columns."""
     setup = config.setup(condition)
-    return _bench(setup.phantom, setup.acquisition.grid, place)
+    return _bench(setup.phantom, setup.bins, place)
 
 
 def truth_of(config: CampaignConfig, condition: Condition, elements: tuple[str, ...] | None = None) -> ChemicalVolume:
@@ -43,28 +44,27 @@ class Bench:
     """A specimen and what is made from it, keyed by content: a changed setting never meets old data.
 
     Args:
-        spec: the specimen at the reconstruction's size.
-        grid: "same", or "fine" for a simulation on a grid twice as fine.
+        specimen: at the reconstruction's size.
+        bins: how many times as fine the simulation's grid is.
         place: ranks and device.
     """
 
-    def __init__(self, spec: PhantomSpec, grid: str, place: Placement):
-        self._spec, self._bins, self._place = spec, 2 if grid == "fine" else 1, place
+    def __init__(self, specimen: PhantomSpec | VolumeSpec, bins: int, place: Placement):
+        self._specimen, self._bins, self._place = specimen, bins, place
         self._data: dict[Hashable, FusedDataset] = {}
         self._starts: dict[Hashable, Array] = {}
 
     @cached_property
     def _phantom(self) -> ChemicalVolume:
-        bins, mine = self._bins, self._place.comm.columns(self._spec.size)
-        spec = PhantomSpec(**{**self._spec.model_dump(), "size": self._spec.size * bins})
-        whole = make_phantom(spec, phantom_rng(spec))
+        bins, whole = self._bins, made(self._specimen, self._bins)
+        mine = self._place.comm.columns(whole.shape[-1] // bins)
         data = np.ascontiguousarray(whole.data[..., bins * mine.start : bins * mine.stop])
         return ChemicalVolume(data, whole.elements, whole.voxel_nm)
 
     @cached_property
     def truth(self) -> ChemicalVolume:
         """The ground truth on the reconstruction's grid, in the host's memory."""
-        return self._phantom.binned(2) if self._bins == 2 else self._phantom
+        return self._phantom.binned(self._bins) if self._bins > 1 else self._phantom
 
     @cached_property
     def truth_there(self) -> ChemicalVolume:

@@ -184,7 +184,7 @@ def main(path: str) -> None:
         with guarded(comm):
             with agreed(comm):
                 trial, device = _read_trial(path)
-                comm.columns(trial.config.setup(trial.condition).phantom.size)  # refuses more ranks than columns
+                comm.columns(trial.config.setup(trial.condition).size)  # refuses more ranks than columns
                 check_memory(trial, device, comm.size)
             _print_line(evaluate(trial, placed(device, comm)), comm)
     except SystemExit:
@@ -233,7 +233,7 @@ def _read_trial(path: str) -> tuple[Trial, Device]:
 
 def _campaign_of(given: TrialFile, path: str) -> CampaignConfig:
     if isinstance(given.campaign, dict):
-        return validated(CampaignConfig, given.campaign, path)
+        return validated(CampaignConfig, given.campaign, path).located(Path(path).parent)
     return load_campaign(given.campaign)
 
 

@@ -5,15 +5,15 @@ import math
 from fusedtomo.memory import SPECIMEN_VOLUMES, available_gb, check_fits, solver_gb, volume_gb
 from fusedtomo.methods import METHODS
 from fusedtomo.placement import Device
-from phantoms.registry import list_phantoms
 from workflows.campaign import CampaignConfig, Condition, Trial
+from workflows.campaign.specimen import elements_of, held_gb
 
 PROCESS_GB = 0.3  # Python and its libraries
 
 
 def trial_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of one trial's arrays, on the device that it runs on."""
-    size, elements = config.setup(condition).phantom.size, n_elements(config)
+    size, elements = config.setup(condition).size, n_elements(config)
     acquisition = config.acquisition_of(condition)
     n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
     n_chemical = len(acquisition.chemical.tilts.scheme())
@@ -23,12 +23,12 @@ def trial_gb(config: CampaignConfig, condition: Condition) -> float:
 def host_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of a process that computes the trial alone on the CPU."""
     kept = _specimen_gb(config, condition) if config.setup(condition).acquisition.grid == "fine" else 0.0
-    return PROCESS_GB + trial_gb(config, condition) + kept
+    return PROCESS_GB + trial_gb(config, condition) + kept + held_gb(config.phantom)
 
 
 def n_elements(config: CampaignConfig) -> int:
     """Elements of the campaign's specimen."""
-    return len(list_phantoms()[config.phantom.name].elements)
+    return len(elements_of(config.phantom))
 
 
 def check_memory(trial: Trial, device: Device, ranks: int) -> None:
@@ -38,7 +38,7 @@ def check_memory(trial: Trial, device: Device, ranks: int) -> None:
     """
     painted = SPECIMEN_VOLUMES * _specimen_gb(trial.config, trial.condition)
     shared = 0.0 if device == "gpu" else host_gb(trial.config, trial.condition) / ranks
-    size = trial.config.setup(trial.condition).phantom.size
+    size = trial.config.setup(trial.condition).size
     cure, free_gb = "lower phantom.size", available_gb()
     if painted < free_gb:
         wanted = ranks * math.ceil(shared / free_gb)
@@ -49,5 +49,5 @@ def check_memory(trial: Trial, device: Device, ranks: int) -> None:
 def _specimen_gb(config: CampaignConfig, condition: Condition) -> float:
     """The specimen of a condition, on the grid that it is painted on."""
     setup = config.setup(condition)
-    edge = setup.phantom.size * (2 if setup.acquisition.grid == "fine" else 1)
+    edge = setup.size * (2 if setup.acquisition.grid == "fine" else 1)
     return volume_gb(n_elements(config), (edge, edge, edge))

@@ -61,7 +61,7 @@ def _ranks_of(machine: Machine, config: CampaignConfig, condition: Condition) ->
         needed = math.ceil(gb / (_USABLE * machine.device_memory_gb))
     ranks = max(machine.ranks, needed)
     gpus = len(machine.accelerator_names) * machine.nodes_per_block
-    columns = config.setup(condition).phantom.size
+    columns = config.setup(condition).size
     if ranks > columns:
         raise InputError(
             f"machine '{machine.name}': a trial of {condition.key} ({gb:.3g} GB) would be shared by {ranks} ranks, but "

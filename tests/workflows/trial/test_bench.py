@@ -38,7 +38,7 @@ def made(monkeypatch):
         monkeypatch.setattr(bench, name, call)
 
     bench._bench.cache_clear()
-    for name in ("make_phantom", "simulate", "initial_volume"):
+    for name in ("made", "simulate", "initial_volume"):
         counted(name)
     yield counts
     bench._bench.cache_clear()
@@ -50,13 +50,13 @@ def test_a_worker_makes_specimen_and_data_once_however_conditions_take_turns(mad
         for condition in campaign.conditions():
             point = dict.fromkeys(campaign.space(condition), 0.2 + number)
             assert evaluate(Trial(campaign, condition, number, point)).ok
-    assert made == {"make_phantom": 1, "simulate": 2, "initial_volume": 2}
+    assert made == {"made": 1, "simulate": 2, "initial_volume": 2}
 
 
 def test_two_specimens_in_turn_are_made_anew_and_never_mixed_up(made):
     small, large = at("size", 16), at("size", 20)
     assert [data(one).haadf.counts.shape[-1] for one in (small, large, small)] == [16, 20, 16]
-    assert made["make_phantom"] == 3  # one is kept: a specimen of 1024 voxels is large
+    assert made["made"] == 3  # one is kept: a specimen of 1024 voxels is large
 
 
 def test_settings_that_differ_in_a_table_never_meet_each_other_s_data(made):
@@ -66,7 +66,7 @@ def test_settings_that_differ_in_a_table_never_meet_each_other_s_data(made):
     for first, second, differ in zip(found[0], found[1], (False, True, False), strict=True):
         assert (first.counts != second.counts).any() == differ, first.name
     assert all(a is b for a, b in zip(found[:2], found[2:], strict=True))  # kept, each under its own settings
-    assert made == {"make_phantom": 1, "simulate": 2}
+    assert made == {"made": 1, "simulate": 2}
 
 
 def test_the_truth_and_the_data_of_an_element_without_maps():

@@ -18,8 +18,14 @@ from workflows.paper.figure import PAPER, PaperFigure
 from workflows.report.findings import Findings
 from workflows.report.product import Drawn
 
-CAMPAIGNS = tuple(
-    f"paper-fails-{what}" for what in ("thickness", "unmapped", "gamma", "background", "misalignment", "range", "grid")
+CAMPAIGNS = (
+    "paper-fails-thickness",
+    "paper-fails-unmapped",
+    "paper-fails-gamma",
+    "paper-fails-background",
+    "paper-fails-misalignment",
+    "paper-fails-range",
+    "paper-fails-grid",
 )
 _MEASURES = ("nrmse", "stoichiometry_error")
 _COLUMNS = 4

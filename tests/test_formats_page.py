@@ -238,6 +238,10 @@ def test_the_page_has_the_columns_of_every_table(run):
         "cost": {"iteration", "haadf", "chemical", "tv", "total"},
         "pareto": {"trial", *searched, "haadf_term", "chemical_term", "tv_term", "nrmse", "on_front", "inflection"},
         "views": {"row", "element", "level", "overlap"},
+        "bodies": {
+            *("method", "element", "bodies", "specks", "thickness_nm", "edge_nm"),
+            *("mean_diameter_nm", "diameter_deviation_nm"),
+        },
         "concentrations": {
             *("method", "haadf_tilts", "chemical_tilts", "element", "voxels", "in_vacuum"),
             *spread,

@@ -1,4 +1,8 @@
-"""Mutated files of every kind: each is used or refused with one message, and never a traceback."""
+"""Mutated files of every kind: each is used or refused with one message, and never a traceback.
+
+What is read of a mutated file is what was written, where the format has checksums (volumes, data sets, numbers of an
+atlas). A journal is text without checksums: each of its trials is one that was written, or is legal by docs/formats.md.
+"""
 
 import json
 import sys
@@ -7,12 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fusedtomo.io import write_dataset, write_volume
+from fusedtomo.errors import InputError
+from fusedtomo.io import read_dataset, read_truth, read_volume, write_dataset, write_volume
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import config, content, write_toml
 from tests.workflows.values import PROVENANCE, campaign, filled, trial
 from workflows.command import cli
-from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.maps.atlas import build_atlas, read_atlas, write_atlas
 from workflows.maps.sampling_map import sampling_map
 from workflows.record.journal import Journal
 from workflows.record.runfolder import RunFolder
@@ -183,3 +188,104 @@ def test_a_mutated_file_is_used_or_refused_at_length(valid, monkeypatch, capfd, 
     print(f"seed {SEED}, inputs {first} to {first + 49}")
     for number in range(first, first + 50):
         _attack(valid, monkeypatch, capfd, number)
+
+
+# ---------------------------------------------------------------- nothing is silently other than it was written
+
+
+def _of_volume(path):
+    volume = read_volume(path)
+    return volume.data.tobytes(), volume.elements, volume.voxel_nm
+
+
+def _of_dataset(path):
+    dataset, truth = read_dataset(path), read_truth(path)
+    series = [
+        (one.name, one.counts.tobytes(), one.scheme, one.gain, one.background, one.snr)
+        for one in (dataset.haadf, *dataset.chemical)
+    ]
+    return series, dataset.pixel_nm, dataset.gamma, truth
+
+
+def _of_atlas(path):
+    return {
+        name: (one.dims, one.values.tobytes() if one.dtype.kind in "fiub" else one.values.tolist())
+        for name, one in read_atlas(path).variables.items()
+    }
+
+
+def _of_journal(path):
+    return RunFolder.read(path.parent).trials()
+
+
+def _is_same(before, now):
+    return now == before
+
+
+def _is_legal(before, now):
+    """Each value of a trial that was not written is in the range that docs/formats.md and the campaign give it."""
+    keys, space = {one.key for one in config().conditions()}, config().search.space
+    others = [one for one in now if one not in before]
+    return len({(one.condition, one.trial) for one in now}) == len(now) and all(
+        one.status in ("ok", "failed")
+        and 0 <= one.trial < config().search.evaluations
+        and 0 < one.fidelity <= 1
+        and (one.nrmse is None or 0 <= one.nrmse <= 2.001)
+        and all(0 <= value <= 2.001 for value in one.nrmse_by_element.values())
+        and all(value >= 0 for value in (*one.snr.values(), *one.weights.values(), one.seconds, one.started))
+        and set(one.nrmse_by_element) <= {"Co", "Ni", "O"}
+        and set(one.snr) <= {"HAADF", "Co", "Ni", "O"}
+        and all(space[name].low <= value <= space[name].high for name, value in one.point.items() if name in space)
+        for one in others
+        if one.condition in keys  # nothing is made of others
+    )
+
+
+MEANINGS = {
+    "volume.h5": (_of_volume, _is_same),
+    "data.h5": (_of_dataset, _is_same),
+    "atlas.h5": (_of_atlas, _is_same),
+    "trials.jsonl": (_of_journal, _is_legal),
+}
+
+
+def _silent(path, seed, numbers):
+    """The mutated files that are read as something else, and how many are read at all."""
+    read, agrees = MEANINGS[path.name]
+    whole, before, n_read, found = path.read_bytes(), read(path), 0, []
+    try:
+        for number in numbers:
+            rng = np.random.default_rng([seed, number])
+            mutation = MUTATIONS[rng.integers(len(MUTATIONS))]
+            path.write_bytes(mutation(rng, whole))
+            try:
+                now = read(path)
+            except InputError:
+                continue
+            n_read += 1
+            if not agrees(before, now):
+                found.append((number, mutation.__name__))
+    finally:
+        path.write_bytes(whole)
+    return found, n_read
+
+
+def _of_kind(valid, kind):
+    return next(path for path in valid if path.name == kind)
+
+
+@pytest.mark.timeout(60, method="thread")  # a signal does not end HDF5
+@pytest.mark.parametrize("kind", MEANINGS)
+def test_what_is_read_of_a_mutated_file_is_what_was_written(valid, kind):
+    found, n_read = _silent(_of_kind(valid, kind), SEED, range(20 if kind == "atlas.h5" else 150))
+    assert not found
+    assert n_read  # or nothing was compared
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800, method="thread")
+@pytest.mark.parametrize("kind", MEANINGS)
+def test_what_is_read_of_a_mutated_file_is_what_was_written_at_length(valid, kind):
+    found, n_read = _silent(_of_kind(valid, kind), SEED, range(150, 2150))
+    print(f"seed {SEED}, {kind}: {n_read} of 2000 read, {len(found)} as something else")
+    assert not found

@@ -33,7 +33,7 @@ PAPER.register(
         title="Sampling map of gold-decorated CoO/CuO nanocubes",
         paper="Fig. 4, Supplement 9",
         campaigns=("paper-fig4",),
-        shows=("sampling_map", "slices"),
+        shows=("sampling_map", "views", "slices"),
         claims=(
             Claim("NRMSE 0.33 at the low-dose point", error_is("paper-fig4", "fused", LOW_DOSE, 0.33), _SIZE),
             Claim("NRMSE 1.301 of the conventional one", error_is("paper-fig4", "poisson", LOW_DOSE, 1.301), _EDGES),
@@ -47,7 +47,7 @@ PAPER.register(
         title="Sampling map of a CoNiO nanotube",
         paper="Supplement 10",
         campaigns=("paper-s10",),
-        shows=("sampling_map", "slices"),
+        shows=("sampling_map", "views", "slices"),
         claims=_claims("paper-s10"),
     )
 )

@@ -48,7 +48,7 @@ def _size(found: Bodies, what: str) -> float:
 
 
 def _twin(name: str, campaign: str, title: str, paper: str, claims: Iterable[Claim]) -> None:
-    shows = ("slices", "bodies", "resolution", "stoichiometry")
+    shows = ("views", "slices", "bodies", "resolution", "stoichiometry")
     PAPER.register(PaperFigure(name, title, paper, (campaign,), shows, tuple(claims)))
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
+from tests.workflows.paper.stub import Stub
 from tests.workflows.tiny import config
 from workflows.paper.claims import (
     Claim,
@@ -20,18 +20,11 @@ FUSED = np.array([[0.3, 0.2], [0.5, np.nan]])
 POISSON = np.array([[1.2, 1.0], [1.2, 1.0]])
 
 
-class Stub:
-    """Findings with a map alone."""
-
-    def __init__(self, fused, poisson):
-        self.config = config(methods=["fused", "poisson"])
-        coords = {"method_name": ["fused", "poisson"], **{name: list(v) for name, v in self.config.axes.items()}}
-        error = xr.DataArray(np.stack([fused, poisson]), coords, dims=list(coords))
-        self.map = xr.Dataset({"error": error})
+CONFIG = config(methods=["fused", "poisson"])
 
 
 def found(find, fused=FUSED, poisson=POISSON):
-    return find({"mine": Stub(fused, poisson)})
+    return find({"mine": Stub(CONFIG, {"fused": fused, "poisson": poisson})})
 
 
 def test_most_of_a_map_is_more_than_half_of_its_cells():

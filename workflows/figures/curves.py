@@ -21,6 +21,8 @@ from workflows.maps.sampling_map import METHOD, marks
 _WIDE_RANGE = 2.0  # curves further apart than this factor would each be flat on a linear scale
 _MARKERS = "osD^v"
 _HEIGHT_IN = 2.6
+_LEGEND_LINES = 2  # that the height has room for
+_LEGEND_LETTERS, _LINE_LETTERS = 54, 5  # at 7 pt across a single column; as wide as the line before a label
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,14 @@ class CurvesInfo:
     @property
     def size_in(self) -> tuple[float, float]:
         """Width and height of the figure."""
-        return SINGLE_COLUMN_IN, _HEIGHT_IN + 0.15 * len(self.notes)
+        more_lines = max(0, -(-len(self.curves) // self.legend_columns) - _LEGEND_LINES)
+        return SINGLE_COLUMN_IN, _HEIGHT_IN + 0.15 * (len(self.notes) + more_lines)
+
+    @property
+    def legend_columns(self) -> int:
+        """How many labels fit beside each other."""
+        longest = max((len(curve.label) for curve in self.curves), default=0)
+        return max(1, min(3, _LEGEND_LETTERS // (longest + _LINE_LETTERS)))
 
     @property
     def notes(self) -> list[str]:
@@ -145,7 +154,7 @@ def draw_curves(info: CurvesInfo, figure: Figure) -> None:
     if info.notes:
         figure.supxlabel("\n".join(info.notes), fontsize=7, color="0.3")
     if info.curves:
-        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 3}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": info.legend_columns}
         ax.legend(**place, frameon=False, fontsize=7, columnspacing=1.2, handlelength=1.8)
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 
-from fusedtomo.methods import METHODS
+from fusedtomo.methods import METHODS, Method
 from workflows.campaign import AXES, Value
-from workflows.campaign.axes import text
+from workflows.campaign.axes import Axis, text
 from workflows.figures.cells import subject_of
 from workflows.figures.curves import Curve, CurvesInfo
-from workflows.figures.drawing import LINE_COLORS
 from workflows.figures.heat_map import Scale
 from workflows.maps.sampling_map import METHOD
 from workflows.report.findings import Findings
@@ -18,24 +18,18 @@ from workflows.report.findings import Findings
 def over_last_axis(findings: Findings, wanted: Iterable[tuple[str, Value]]) -> CurvesInfo | None:
     """The errors of some methods, each at a value of the first axis; None without any.
 
-    A method that is wanted at a second value gets another colour there.
+    A method that is wanted at a second value is lighter there.
     """
     config = findings.config
     first, last = config.axes
     seen: list[str] = []
     curves = []
     for method, value in wanted:
-        look, again = METHODS[method], method in seen
-        color = LINE_COLORS[(3 + len(seen)) % len(LINE_COLORS)] if again else look.color
-        label = (
-            look.label
-            if len(config.axes[first]) == 1 or not look.uses(AXES[first].term)
-            else _label(look.label, first, value)
-        )
-        y = findings.map.error.sel({METHOD: method, first: value}).values
-        if np.isfinite(y).any():
-            curves.append(Curve(label, color, look.marker, y))
+        look, y = METHODS[method], findings.map.error.sel({METHOD: method, first: value}).values
+        color = _lighter(look.color) if method in seen else look.color
         seen.append(method)
+        if np.isfinite(y).any():
+            curves.append(Curve(_label(look, AXES[first], value), color, look.marker, y))
     if not curves:
         return None
     values, axis = config.axes[last], AXES[last]
@@ -46,5 +40,11 @@ def over_last_axis(findings: Findings, wanted: Iterable[tuple[str, Value]]) -> C
     )
 
 
-def _label(method: str, axis: str, value: Value) -> str:
-    return f"{method}, {AXES[axis].said(value)}"
+def _label(method: Method, axis: Axis, value: Value) -> str:
+    return f"{method.label}, {axis.said(value)}" if method.uses(axis.term) else method.label
+
+
+def _lighter(color: str) -> str:
+    """Half way to white: of the same hue, and told apart by colour-blind readers as well."""
+    red, green, blue = (0.5 + 0.5 * part for part in to_rgb(color))
+    return to_hex((red, green, blue))

@@ -90,8 +90,8 @@ def draw_bodies(info: BodiesInfo, figure: Figure) -> None:
                 one.distance_nm, one.profile, color=look.color, marker=look.marker, markersize=2.5, label=look.label
             )
         ax.axvline(0, color="0.8", linewidth=0.6, zorder=0)
-        ax.set(title=element, xlabel="distance (nm)", ylim=(-0.05, None))
-    panels[0].set_ylabel("concentration / level")
+        ax.set(title=element, xlabel="distance (nm)")
+    panels[0].set(ylabel="concentration / level", ylim=(-0.05, None))  # shared, so once all are drawn
     if info.title:
         figure.suptitle("\n".join(title_lines(info.title, info.size_in[0])), fontsize=8)
     handles, labels = panels[0].get_legend_handles_labels()

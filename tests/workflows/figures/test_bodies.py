@@ -27,6 +27,8 @@ def test_a_panel_an_element_holds_the_truth_and_every_method():
     truth, fused = gold.get_lines()[:2]
     np.testing.assert_array_equal(truth.get_ydata(), [1, 1, 0, 0])
     np.testing.assert_array_equal(fused.get_ydata(), [1, 0.8, 0.3, 0.05])
+    assert gold.get_ylim() == iron.get_ylim()
+    assert gold.get_ylim()[1] > 1
     assert np.isnan(iron.get_lines()[1].get_ydata()).all()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["truth", "fused"]
 

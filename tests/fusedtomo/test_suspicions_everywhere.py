@@ -12,8 +12,8 @@ PAGE = pages.page("howto-real-data.md")
 
 
 def test_the_page_has_every_fault_and_every_kind_of_warning():
-    lines = re.findall(r"^\| (.+ \d.*|heaviest .+?) \| (\d) / (\d) \|", PAGE, re.MULTILINE)
-    assert [words for words, *_ in lines] == [case.words for case in FAULTS[::2]]
+    lines = re.findall(r"^\| ([^|]+) \| \d / \d \|", PAGE, re.MULTILINE)
+    assert lines == [case.words for case in FAULTS[::2]]
     for kind in KINDS:
         assert f"**{kind}**" in PAGE
     assert f"{len(CLEAN) * len(FAMILIES)} data sets without fault" in PAGE

@@ -58,6 +58,7 @@ LAYERS = {
         "fusedtomo.score",
         "fusedtomo.simulate",
         "fusedtomo.stoichiometry",
+        "fusedtomo.suspicions",
     ),
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }

@@ -14,7 +14,6 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from fusedtomo.errors import InputError, nearest
-from fusedtomo.io import read_volume
 from fusedtomo.settings import Settings
 from fusedtomo.volume import ChemicalVolume
 from phantoms.registry import FAMILIES, make_phantom
@@ -143,6 +142,8 @@ def _read(path: Path) -> tuple[ChemicalVolume, str]:
 
     A worker reads the file once: what it simulates cannot change under it.
     """
+    from fusedtomo.io import read_volume  # HDF5 takes its time, and few campaigns have a file
+
     volume = read_volume(path)
     lowest = float(volume.data.min())
     if lowest < 0:

@@ -22,6 +22,8 @@ from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import check_same_voxels, score
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers.convergence import WINDOW, convergence, moved
+from fusedtomo.solvers.problem import TYPICAL_GAMMA
+from fusedtomo.suspicions import gathered, haadf_model, suspicions
 from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
@@ -89,6 +91,7 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
     with agreed(comm):
         _check_finite(request.data, result)
     _write(say, request, inputs, result, comm)
+    _tell_suspicions(say, inputs.dataset, result, comm)
     if request.picture:
         others = {"poisson": solve("poisson")} if request.compare and request.method != "poisson" else {}
         write_pictures(say, request.out, inputs.truth, {**others, request.method: result}, comm)
@@ -190,6 +193,16 @@ def _solve(say: Console, inputs: _Inputs, place: Placement, method: str) -> Reco
     solve = partial(run_method, inputs.dataset, method, inputs.weights, inputs.solver)
     with told(say, method, inputs.solver.max_iterations) as advance:
         return solve(truth=inputs.truth, mask=inputs.mask, initial=inputs.initial, place=place, callback=advance)
+
+
+def _tell_suspicions(say: Console, dataset: FusedDataset, result: Reconstruction, comm: Comm) -> None:
+    """Where the data look like a known failure; on all ranks, as each has columns."""
+    model = None
+    if METHODS[result.method].uses("haadf"):
+        gamma = result.settings.gamma or dataset.gamma or TYPICAL_GAMMA
+        model = comm.gather(haadf_model(result.volume, dataset.haadf.scheme.angles_deg, gamma))
+    for found in suspicions(gathered(dataset, comm), model):
+        say.print(f"[yellow]warning:[/yellow] {escape(found.text)}")
 
 
 def _check_finite(path: Path, result: Reconstruction) -> None:

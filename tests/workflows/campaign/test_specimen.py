@@ -113,10 +113,8 @@ def test_a_kept_campaign_refuses_another_volume(folder):
 
 
 def test_a_worker_reads_the_file_once(folder, monkeypatch):
-    from workflows.campaign import specimen
-
     reads = []
-    monkeypatch.setattr(specimen, "read_volume", lambda path: reads.append(path) or volume())
+    monkeypatch.setattr("fusedtomo.io.read_volume", lambda path: reads.append(path) or volume())
     own = load(folder, axes={"size": [16, 32]}, **BOTH_TILTS)
     for condition in own.conditions():
         truth_of(own, condition)

@@ -1,11 +1,12 @@
 """Which failures of data does `reconstruct` warn of, from which strength on, and how often for nothing?
 
-    python -m benchmarks.suspicions
+    python -m benchmarks.suspicions [--size 24]
 
-Every family of specimens is simulated at 24^3 without fault under nine conditions, and with each fault at several
+Every family of specimens is simulated without fault under nine conditions, and with each fault at several
 strengths; default weights. It prints the tables of docs/howto-real-data.md. A nightly test holds the page against them.
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,17 +58,17 @@ _FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 FAULTS = tuple(Case(words, snr, **more) for words, more in _FAULTS for snr in (LOW, HIGH))
 
 
-def found_of(case: Case) -> Iterator[set[str]]:
+def found_of(case: Case, size: int = SIZE) -> Iterator[set[str]]:
     """The kinds of warnings that each specimen gets."""
     for family in FAMILIES.values():
         heaviest = max(family.elements, key=atomic_number)
         unmapped = {"unmapped": (heaviest,)} if case.unmapped else {}
-        yield _found(case, family.name, {**case.acquisition, **unmapped})
+        yield _found(case, family.name, size, {**case.acquisition, **unmapped})
 
 
-def _found(case: Case, name: str, more: dict[str, Any]) -> set[str]:
+def _found(case: Case, name: str, size: int, more: dict[str, Any]) -> set[str]:
     bins = 2 if more.get("grid") == "fine" else 1
-    spec = PhantomSpec(name=name, size=SIZE * bins, seed=case.seed)
+    spec = PhantomSpec(name=name, size=size * bins, seed=case.seed)
     haadf, chemical = ({"tilts": {"count": n}, "snr": snr} for n, snr in zip(case.tilts, case.snr, strict=True))
     acquisition = Acquisition.model_validate({"haadf": haadf, "chemical": chemical, "seed": case.seed, **more})
     dataset = simulate(make_phantom(spec, phantom_rng(spec)), acquisition)
@@ -77,15 +78,15 @@ def _found(case: Case, name: str, more: dict[str, Any]) -> set[str]:
     return {one.kind for one in suspicions(dataset, model)}
 
 
-def false_alarms() -> dict[str, int]:
+def false_alarms(size: int = SIZE) -> dict[str, int]:
     """How many clean data sets of each condition get any warning."""
-    return {case.words: sum(map(bool, found_of(case))) for case in CLEAN}
+    return {case.words: sum(map(bool, found_of(case, size))) for case in CLEAN}
 
 
-def rows() -> Iterator[tuple[str, ...]]:
+def rows(size: int = SIZE) -> Iterator[tuple[str, ...]]:
     """Each fault: specimens with any warning, then with each kind, at the lower and the higher SNR."""
     for low, high in zip(FAULTS[::2], FAULTS[1::2], strict=True):
-        sets = [list(found_of(case)) for case in (low, high)]
+        sets = [list(found_of(case, size)) for case in (low, high)]
         counts = [Counter(kind for kinds in one for kind in kinds) for one in sets]
         totals = " / ".join(str(sum(map(bool, one))) for one in sets)
         yield low.words, totals, *(" / ".join(str(count[kind]) for count in counts) for kind in KINDS)
@@ -93,9 +94,12 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     """Print both tables."""
-    for words, count in false_alarms().items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=SIZE, help="voxels along each edge")
+    size = parser.parse_args().size
+    for words, count in false_alarms(size).items():
         print(f"| {words} | {count} of {len(FAMILIES)} |", flush=True)
-    for row in rows():
+    for row in rows(size):
         print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -101,7 +101,7 @@ def test_a_shell_is_told_the_commands(files):
     asked = {"_FUSEDTOMO_COMPLETE": "complete_bash", "COMP_WORDS": "fusedtomo re", "COMP_CWORD": "1"}
     program = "import sys; sys.argv[0] = 'fusedtomo'; from workflows.command.cli import main; main()"
     done = started(sys.executable, "-c", program, **asked)
-    assert done.stdout.split() == ["reconstruct", "resolution", "report"], done.stderr
+    assert done.stdout.split() == ["reconstruct", "resolution", "report", "reproduce"], done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")

@@ -181,6 +181,7 @@ def test_the_product_is_drawn_from_the_trials(run, trials):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the run wrote one already
 def test_the_report_can_be_written_again(folder, run):
     before = (run / "search_progress.csv").read_bytes()
     (run / "search_progress.csv").unlink()

@@ -56,7 +56,8 @@ def test_blocks_share_a_node(cluster, start, undisturbed, tmp_path):
         assert words in shown
 
 
-@pytest.mark.parametrize("scheduler", ["lsf", pytest.param("pbs", marks=pytest.mark.nightly)])
+@pytest.mark.nightly  # a chain of jobs shows PBS every day
+@pytest.mark.parametrize("scheduler", ["lsf", "pbs"])
 def test_the_same_map_on_other_schedulers(cluster, standins, start, undisturbed, tmp_path, scheduler):
     """Two blocks, though PBS's qstat names only the first of the jobs that it is asked about."""
     before = cluster.last_job()

@@ -61,6 +61,7 @@ def test_trials_are_of_the_volume(folder):
     assert json.loads((folder / "run" / "campaign.json").read_text())["phantom"]["volume"] == str(folder / "mine.h5")
 
 
+@pytest.mark.nightly
 def test_status_report_and_merge_work_from_another_folder(folder):
     elsewhere = folder / "elsewhere"
     said, code = fusedtomo(elsewhere, "status", "../run")

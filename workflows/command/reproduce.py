@@ -23,6 +23,7 @@ _ALL = "all"
 @app.command(
     epilog=example(
         "fusedtomo reproduce --list --size 40",
+        "fusedtomo reproduce --list --machine polaris",
         "fusedtomo reproduce fig4 --size 64",
         "fusedtomo reproduce all --size 40",
     )
@@ -41,19 +42,18 @@ def reproduce(
     out: Annotated[Path, typer.Option("--out", "-o", help="folder of all runs and figures")] = Path("runs/paper"),
 ) -> None:
     """Make figures of the paper again: run or resume their campaigns, draw, and compare with the paper's numbers."""
-    from workflows.machines import Wishes, machine_here
+    from workflows.machines import Wishes, load_machine, machine_here
     from workflows.paper.figure import PAPER
     from workflows.paper.reproduce import Wanted
 
-    wanted = Wanted(size, evaluations, out)
-    found = machine_here(machine, Wishes(workers=workers))
+    wanted, wishes = Wanted(size, evaluations, out), Wishes(workers=workers)
     names = list(PAPER) if not figures or _ALL in figures else figures
     chosen = [PAPER[name] for name in names]
     if list_:
-        _list(chosen, wanted, found)
+        _list(chosen, wanted, wishes.applied(load_machine(machine)))
     elif not figures:
         raise typer.BadParameter("name figures, or all; --list shows them", param_hint="FIGURE")
-    elif not _reproduced(chosen, wanted, found):
+    elif not _reproduced(chosen, wanted, machine_here(machine, wishes)):
         again = ["fusedtomo", "reproduce", *figures, *_options(wanted)]
         say.print(f"stopped; nothing is lost. Resume with:\n  {shlex.join(again)}", markup=False)
 

@@ -4,7 +4,8 @@ from workflows.machines.chosen import machine_here
 from workflows.machines.config import block_script, parsl_config
 from workflows.machines.deadline import deadline
 from workflows.machines.job import settled
-from workflows.machines.profile import CONFIGS, Machine, Wishes, load_machine
+from workflows.machines.profile import Machine, Wishes, load_machine
+from workflows.shipped import CONFIGS
 
 __all__ = [
     "CONFIGS",

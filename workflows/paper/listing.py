@@ -28,13 +28,21 @@ def total(configs: Iterable[CampaignConfig], machine: Machine, speed: Speed) -> 
 
 def show(console: Console, figures: Sequence[PaperFigure], wanted: Wanted, machine: Machine, speed: Speed) -> None:
     """Print a row a figure, and one of all."""
-    table = Table("figure", "shows", "in the paper", "size", "predicted time", "last measured", box=None)
+    cost = "predicted time" if machine.provider == "local" else "predicted node hours"
+    table = Table("figure", "shows", "in the paper", "size", cost, "last measured", box=None)
     for figure in figures:
         configs = campaigns_of([figure], wanted)
         sizes = ", ".join(dict.fromkeys(map(sizes_text, configs)))
-        predicted = total(configs, machine, speed).text()
         last = last_measured(wanted.folder(figure)) or "never"
-        table.add_row(figure.name, figure.title, figure.paper, sizes, predicted, last)
-    everything = campaigns_of(figures, wanted)
-    table.add_row("all", "", "", "", total(everything, machine, speed).text(), "")
+        table.add_row(figure.name, figure.title, figure.paper, sizes, _cost(configs, machine, speed), last)
+    table.add_row("all", "", "", "", _cost(campaigns_of(figures, wanted), machine, speed), "")
     console.print(table)
+
+
+def _cost(configs: Iterable[CampaignConfig], machine: Machine, speed: Speed) -> str:
+    """The time here, or the node hours of a cluster, as if its nodes were as fast as this host."""
+    spent = total(configs, machine, speed)
+    if machine.provider == "local":
+        return spent.text()
+    nodes = machine.nodes_per_block * machine.max_blocks
+    return Span(spent.low_s * nodes, spent.high_s * nodes).text(3600)

@@ -69,6 +69,12 @@ def test_a_saving_is_how_much_more_dose_the_same_error_takes():
     found = dose.saving("poisson")({"paper-s7": Stub(config, errors)})
     # more dose is never worse: 0.7 is reached a third of the way, by its logarithm, from 10 (0.8) to 100; 0.2 nowhere
     assert found == Found("1: 22 x; 10: 10 x; 100: > 1 x", False)
+    errors["fused"] = [[0.1, 0.1, 0.1], [1, 1, 1]]  # a hundred times more was tried beside the first alone
+    assert dose.saving("poisson")({"paper-s7": Stub(config, errors)}) == Found(
+        "1: > 100 x; 10: > 10 x; 100: > 1 x", True
+    )
+    errors["fused"] = [[0.75, 0.1, 0.1], [1, 1, 1]]
+    assert dose.saving("poisson")({"paper-s7": Stub(config, errors)}).holds is False
 
 
 def test_a_term_is_necessary_where_all_do_worse_without_it():

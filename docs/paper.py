@@ -18,7 +18,7 @@ from workflows.paper.measured import MEASURED
 PAGE = Path(__file__).with_name("paper.md")
 IMAGES = Path(__file__).with_name("images")
 _MOST_PICTURES = 1  # a figure
-_WIDTH = 1400
+_WIDTH = 1000
 
 _INTRODUCTION = """# The paper, number by number
 
@@ -89,10 +89,10 @@ def _pictures(figure: PaperFigure, folder: Path) -> Iterator[str]:
 
 
 def _shrink(picture: Path, copy: Path) -> None:
-    """For a page: at most 1400 pixels wide, of 128 colours."""
+    """For a page: at most 1000 pixels wide; of fewer colours, elements would lose theirs."""
     with Image.open(picture) as image:
         image.thumbnail((_WIDTH, 10 * _WIDTH))
-        image.convert("RGB").quantize(128).save(copy, optimize=True)
+        image.convert("RGB").save(copy, optimize=True)
 
 
 if __name__ == "__main__":

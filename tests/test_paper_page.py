@@ -41,7 +41,7 @@ def test_a_figure_has_its_records_the_largest_size_last_and_its_pictures(runs):
     assert section.count("| an error \\| of 0.3 | 0.31 | holds | why |") == 2
     assert section.count("![") == 1
     with Image.open(runs.parent / "images" / "paper-fig4-sampling_map.png") as shown:
-        assert (shown.size, shown.convert("RGB").getpixel((0, 0))) == ((1400, 700), (0, 128, 128))
+        assert (shown.size, shown.convert("RGB").getpixel((0, 0))) == ((1000, 500), (0, 128, 128))
 
 
 def test_a_figure_without_a_record_says_so(runs):

@@ -15,7 +15,7 @@ from workflows.saying import KERNELS, doing
 if TYPE_CHECKING:
     from workflows.machines import Machine
     from workflows.paper.figure import PaperFigure
-    from workflows.paper.reproduce import Wanted
+    from workflows.paper.reproduce import Reproduced, Wanted
 
 _ALL = "all"
 
@@ -54,12 +54,12 @@ def reproduce(
     elif not figures:
         raise typer.BadParameter("name figures, or all; --list shows them", param_hint="FIGURE")
     elif not _reproduced(chosen, wanted, machine_here(machine, wishes)):
-        again = ["fusedtomo", "reproduce", *figures, *_options(wanted)]
+        again = ["fusedtomo", "reproduce", *figures, *_options(wanted, machine), *wishes.options()]
         say.print(f"stopped; nothing is lost. Resume with:\n  {shlex.join(again)}", markup=False)
 
 
-def _options(wanted: Wanted) -> list[str]:
-    given = {"--size": wanted.size, "--evaluations": wanted.evaluations, "--out": wanted.out}
+def _options(wanted: Wanted, machine: str) -> list[str]:
+    given = {"--size": wanted.size, "--evaluations": wanted.evaluations, "--machine": machine, "--out": wanted.out}
     return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
@@ -92,7 +92,7 @@ def _reproduced(figures: list[PaperFigure], wanted: Wanted, machine: Machine) ->
     return True
 
 
-def _tell(done: list) -> None:
+def _tell(done: list[Reproduced]) -> None:
     from workflows.paper.measured import rows
 
     console = Console()

@@ -62,19 +62,20 @@ class Judged:
         return {True: "holds", False: "does not hold", None: "beside it"}[self.found.holds]
 
 
-def errors(findings: Findings, method: str, measure: str = "error") -> np.ndarray:
-    """A measure of every cell of a method, (axis, ...) float64 with NaN where there is none."""
-    return _of(findings, method)[measure].values
+def errors(findings: Findings, method: str) -> np.ndarray:
+    """The error of every cell of a method, (axis, ...) float64 with NaN where there is none."""
+    return _of(findings, method).values
 
 
-def error_at(findings: Findings, method: str, cell: tuple[Value, ...], measure: str = "error") -> float:
-    """A measure of one cell of a method; NaN where there is none."""
+def error_at(findings: Findings, method: str, cell: tuple[Value, ...]) -> float:
+    """The error of one cell of a method; NaN where there is none."""
     at = dict(zip(findings.config.axes, cell, strict=True))
-    return float(_of(findings, method).sel(at)[measure].item())
+    return float(_of(findings, method).sel(at).item())
 
 
-def _of(findings: Findings, method: str) -> xr.Dataset:
-    return findings.map.sel({METHOD: method})
+def _of(findings: Findings, method: str) -> xr.DataArray:
+    found: xr.DataArray = findings.map.error.sel({METHOD: method})
+    return found
 
 
 def most_cells_below(campaign: str, method: str, most: float) -> Find:

@@ -20,10 +20,10 @@ def loss_along_wedge(values: tuple[Value, ...], low: float, high: float) -> Find
     def find(runs: Runs) -> Found | None:
         findings = runs[_CAMPAIGN]
         cell = findings.config.cell("fused", values)
-        volume = kept(findings, cell).get("fused")
-        if volume is None:
+        condition = kept(findings, cell).get("fused")
+        if condition is None:
             return None
-        truth, found = findings.truth(findings.first(cell)), findings.volume(volume)
+        truth, found = findings.truth(findings.first(cell)), findings.volume(condition)
         losses = {e: wedge_loss(resolution(found[e], truth.voxel_nm, truth[e])) for e in truth.elements}
         known = {element: loss for element, loss in losses.items() if np.isfinite(loss)}
         if not known:

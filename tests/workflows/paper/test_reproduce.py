@@ -151,3 +151,11 @@ def test_every_figure_has_its_campaigns_and_products(name):
     assert {*figure.shows} <= asked
     assert all(config.phantom.size == 256 for config in configs)
     assert Reproduced(figure, (16,), "", (), ()).figure is figure
+
+
+def test_what_was_stopped_is_resumed_where_it_ran(work, monkeypatch, capsys):
+    monkeypatch.setattr("workflows.command.reproduce._reproduced", lambda *_: False)
+    monkeypatch.setattr(sys, "argv", ["fusedtomo", "reproduce", "toy", "--size", "16", "--workers", "3"])
+    assert cli._main() == 0
+    said = "".join(capsys.readouterr())
+    assert "fusedtomo reproduce toy --size 16 --machine laptop --out runs/paper --workers 3" in said

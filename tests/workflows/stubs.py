@@ -5,6 +5,7 @@ import json
 import random
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 from tests.workflows.tiny import config
 from workflows.campaign import STRATEGIES
@@ -66,6 +67,10 @@ class Pool:
 
         return self._pool.submit(work)
 
+    def close(self) -> None:
+        """Wait for what runs; drop what waits."""
+        self._pool.shutdown(cancel_futures=True)
+
 
 def digest(*parts) -> float:
     """A number in 0..1 that any change of its arguments changes."""
@@ -124,8 +129,8 @@ def run(path, campaign_config, worker=None):
 
 def steered(path, campaign_config, *, workers=2, pool=None, watch=None):
     """Run a campaign on the journal at `path`; return its trials."""
-    with Journal(path) as journal:
-        pool = pool or Pool(workers)
+    pool = pool or Pool(workers)
+    with closing(pool), Journal(path) as journal:  # nothing of an aborted campaign runs on beside what the test does
         steering = Steering(campaign_config, replay(path), journal, pool, workers, watch or Watch())
         if watch is not None:
             watch.steering = steering

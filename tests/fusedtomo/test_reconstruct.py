@@ -76,9 +76,9 @@ def test_without_a_truth_no_error_is_recorded(place, tiny_dataset, method):
 
 
 @EVERY_METHOD
-def test_it_stops_when_the_volume_moves_less_than_the_tolerance(place, tiny_dataset, method):
+def test_it_stops_when_the_volume_moves_less_than_the_tolerance(place_for_long, tiny_dataset, method):
     weights = Weights(haadf=0.1, chemical=0.1, tv=0.005)  # for Algorithm 1 these are steps and a concentration
-    found = reconstruct(tiny_dataset, method, weights, _full(max_iterations=400, tolerance=0.02), place=place)
+    found = reconstruct(tiny_dataset, method, weights, _full(max_iterations=400, tolerance=0.02), place=place_for_long)
     assert found.stopped == "tolerance"
     assert 0 < found.iterations < 400
 
@@ -148,13 +148,13 @@ def test_two_tilts_of_one_element_suffice(place, method):
 
 
 @EVERY_METHOD
-def test_series_without_a_count_give_an_empty_and_finite_element(place, tiny_dataset, method):
+def test_series_without_a_count_give_an_empty_and_finite_element(place_for_long, tiny_dataset, method):
     nothing = TiltSeries("Fe", np.zeros_like(tiny_dataset.chemical[0].counts), tiny_dataset.chemical_scheme)
     dataset = FusedDataset(tiny_dataset.haadf, (*tiny_dataset.chemical, nothing), 2.0)
-    found = reconstruct(dataset, method, settings=_full(max_iterations=10), place=place)
+    found = reconstruct(dataset, method, settings=_full(max_iterations=10), place=place_for_long)
     assert np.isfinite(found.volume.data).all()
     assert np.isfinite(found.history["total"]).all()
-    silent = reconstruct(_small(counts=0.0), method, settings=_full(), place=place)
+    silent = reconstruct(_small(counts=0.0), method, settings=_full(), place=place_for_long)
     assert np.isfinite(silent.volume.data).all()
 
 

@@ -67,7 +67,15 @@ def _digests(*widths: int) -> dict[str, str]:
 
 
 @needs_mpi
-@pytest.mark.parametrize("widths", [(19, 18), (1, 30, 6), (10, 9, 9, 9)], ids=str)
+@pytest.mark.parametrize(
+    "widths",
+    [
+        (1, 30, 6),
+        pytest.param((19, 18), marks=pytest.mark.nightly),
+        pytest.param((10, 9, 9, 9), marks=pytest.mark.nightly),
+    ],
+    ids=str,
+)
 def test_simulations_and_every_method_have_the_bits_of_one_rank(widths):
     expected, found = _digests(), _digests(*widths)
     assert len(set(expected.values())) > 15  # digests do tell volumes apart

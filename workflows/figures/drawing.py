@@ -47,7 +47,7 @@ STYLE: list[Any] = [
 ]
 # cells are square, so the layout cannot know beforehand how wide the drawing will be: cut what is blank; what is
 # added stays below the margin of the constrained layout, so that a figure never grows beyond its column
-_CUT = {"bbox_inches": "tight", "pad_inches": 0.03}
+_MARGIN_IN = 0.03
 # neither date nor version: the same content gives the same bytes
 _METADATA = {"png": {"Software": "fusedtomo"}, "svg": {"Creator": "fusedtomo", "Date": None}}
 
@@ -96,7 +96,16 @@ def png_bytes(figure: Figure, dpi: float = REPORT_DPI) -> bytes:
 
 def _write(figure: Figure, target: Path | io.BytesIO, form: str, dpi: float) -> None:
     with matplotlib.style.context(STYLE):
-        figure.savefig(target, format=form, dpi=dpi, metadata=_METADATA[form], **_CUT)
+        _lay_out(figure)
+        cut = figure.get_tightbbox().padded(_MARGIN_IN)
+        figure.savefig(target, format=form, dpi=dpi, metadata=_METADATA[form], bbox_inches=cut)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything once, for all files of a figure: that takes longer than to draw it."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)
 
 
 def axes_of(target: Figure | Axes) -> Axes:

@@ -242,6 +242,7 @@ from functools import partial
 from tests.fusedtomo import every_method
 from tests.fusedtomo.kernels import fake_cupy
 every_method.Placement, every_method.ITERATIONS = partial(every_method.Placement, device="gpu"), 2
+every_method.SETTINGS = {name: every_method.SETTINGS[name] for name in sys.argv[3:]}
 with fake_cupy.installed() as record:
     found = every_method.digests(comm)
     assert record.of("launch")
@@ -253,10 +254,13 @@ if comm.rank == 0:
 @needs_mpi
 @pytest.mark.slow
 @pytest.mark.fake_gpu
-def test_slabs_on_gpus_have_the_bits_of_the_whole():
+@pytest.mark.parametrize(
+    "settings", [["gap-steered"], pytest.param(["fixed", "anisotropic"], marks=pytest.mark.nightly)], ids=str
+)
+def test_slabs_on_gpus_have_the_bits_of_the_whole(settings):
     """Every method on one and on two ranks, each with a fake GPU of its own, their arrays staged through the host."""
     folders = (str(Path(__file__).parents[3]), tempfile.gettempdir())
-    one, two = (run_script(n, SLABS, *folders, timeout_s=200) for n in (1, 2))
+    one, two = (run_script(n, SLABS, *folders, *settings, timeout_s=200) for n in (1, 2))
     assert (one.returncode, two.returncode) == (0, 0), two.stderr
     assert json.loads(two.stdout) == json.loads(one.stdout)
 

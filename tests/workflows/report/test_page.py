@@ -227,7 +227,7 @@ def varied(config):
     ]
 
 
-@pytest.mark.parametrize("name", CAMPAIGNS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.nightly if n == "two" else ()) for n in CAMPAIGNS])
 def test_products_of_one_two_and_three_axes(name, folder_of):
     config = CAMPAIGNS[name]
     folder = folder_of(varied(config), config)

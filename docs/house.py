@@ -50,6 +50,7 @@ LAYERS = {
     "solvers": ("fusedtomo.solvers",),
     "edges": (
         "fusedtomo.bodies",
+        "fusedtomo.exporting",
         "fusedtomo.hdf5",
         "fusedtomo.heaps",
         "fusedtomo.importing",
@@ -84,7 +85,8 @@ ROOMS = {
     "command": ANY,
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "pyvista"}  # importing the package never initialises MPI or CUDA
+# importing the package never initialises MPI or CUDA, and does without what is optional
+ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "tifffile", "zarr"}
 
 
 @dataclass(frozen=True)

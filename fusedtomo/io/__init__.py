@@ -9,11 +9,12 @@ dies while writing leaves the old file as it was. Bad input raises one InputErro
 """
 
 from fusedtomo.io.datasets import read_dataset, read_truth, write_dataset
-from fusedtomo.io.root import Attributes, read_attributes
+from fusedtomo.io.root import Attributes, kind_of, read_attributes
 from fusedtomo.io.volumes import read_history, read_volume, write_reconstruction, write_volume
 
 __all__ = [
     "Attributes",
+    "kind_of",
     "read_attributes",
     "read_dataset",
     "read_history",

@@ -22,6 +22,12 @@ _READER = {
 _OTHER_PLACE = "choose a folder that can be written and has room"
 
 
+def kind_of(path: str | Path) -> str:
+    """Return "volume", "reconstruction" or "dataset"."""
+    with open_file(path, *_READER) as file:
+        return str(read_text(file, "fusedtomo_kind"))
+
+
 def read_attributes(path: str | Path) -> dict[str, str | float | int]:
     """Return the attributes that the writer of a file was given."""
     with open_file(path, *_READER) as file:

@@ -19,6 +19,7 @@ _FILES = (
     "measured",
     "reconstruct",
     "score",
+    "export",
     "resolution",
     "campaigns",
     "reproduce",

@@ -86,7 +86,7 @@ ROOMS = {
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
 # importing the package never initialises MPI or CUDA, and does without what is optional
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "tifffile", "zarr"}
+ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "tifffile", "xraydb", "zarr"}
 
 
 @dataclass(frozen=True)

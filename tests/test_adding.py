@@ -15,6 +15,7 @@ import xarray as xr
 from scipy.io import savemat
 
 from fusedtomo.errors import InputError
+from fusedtomo.exporting import EXPORTS, export
 from fusedtomo.importing import import_dataset, read_recipe
 from fusedtomo.importing.formats import FORMATS
 from fusedtomo.io import read_dataset
@@ -23,6 +24,7 @@ from fusedtomo.reconstruct import reconstruct
 from fusedtomo.registry import VARIABLE, load_plugins
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers.problem import Problem
+from fusedtomo.volume import ChemicalVolume
 from tests import pages
 from tests.fusedtomo.reference import dense, finite_differences, project
 from tests.pages import matched
@@ -64,7 +66,7 @@ def plugged(folder, monkeypatch):
     """Imports an example here; at the end no registry knows it any more."""
     load_plugins()  # before the folder is known here: its package would stay registered
     monkeypatch.syspath_prepend(str(folder))
-    for registry in (METHODS, FORMATS):
+    for registry in (METHODS, FORMATS, EXPORTS):
         monkeypatch.setattr(registry, "_values", dict(registry._values))
 
     def plug(name):
@@ -78,7 +80,7 @@ def plugged(folder, monkeypatch):
 
 def test_the_page_has_an_example_of_everything_that_can_be_added():
     assert set(EXAMPLES) == {
-        *(f"{name}.py" for name in (*OF_THE_CAMPAIGN, OF_A_PACKAGE, "anscombe", "matlab")),
+        *(f"{name}.py" for name in (*OF_THE_CAMPAIGN, OF_A_PACKAGE, "anscombe", "matlab", "numpy_export")),
         *("gold.toml", "lab_box.toml", "lab_cluster.toml", "particle.toml"),
     }
     fences = PAGE.count("\n```") // 2
@@ -300,6 +302,15 @@ def test_the_format_names_what_it_cannot_read(plugged, folder, particle):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=r"particle\.mat: cannot be read as \.mat"):
         import_dataset(recipe, folder)
+
+
+def test_the_export_writes_what_it_was_given(plugged, tmp_path):
+    plugged("numpy_export")
+    volume = ChemicalVolume(np.random.default_rng(1).random((2, 3, 4, 5), dtype=np.float32), ("Fe", "O"), 2.0)
+    (path,) = export(volume, "npz", tmp_path / "out.npz")
+    with np.load(path) as found:
+        np.testing.assert_array_equal(found["O"], volume["O"].transpose())
+        assert found["edge_nm"] == 2.0
 
 
 def test_the_format_is_imported_by_the_command(folder, particle):

@@ -7,10 +7,9 @@ cropped and turned until the tilt axis is x, then backgrounds and gains are set.
 from pathlib import Path
 
 from fusedtomo.importing.alignment import align, frame, read_shifts
-from fusedtomo.importing.formats import opened
 from fusedtomo.importing.levels import clip, with_levels
 from fusedtomo.importing.recipe import ImportRecipe
-from fusedtomo.importing.stacks import read_pixel_nm, read_stacks, without
+from fusedtomo.importing.stacks import opened_maps, read_pixel_nm, read_stacks, without
 from fusedtomo.tilts import FusedDataset, check_signal
 
 
@@ -27,8 +26,8 @@ def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDat
     folder = Path(data_dir)
     notes: list[str] = []
     shifts = read_shifts(recipe.shifts, folder) if recipe.shifts else None
-    with opened(folder / recipe.file) as file:  # to the end, so that every InputError names it
-        haadf, maps = read_stacks(recipe, file, notes)
+    with opened_maps(recipe, folder) as file:  # to the end, so that every InputError names it
+        haadf, maps = read_stacks(recipe, folder, file, notes)
         pixel_nm = read_pixel_nm(recipe.pixel_nm, file, notes)
         haadf = clip(haadf, recipe.haadf_saturation, notes)
         if recipe.shifts and shifts is not None:

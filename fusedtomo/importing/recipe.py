@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from fusedtomo.elements import atomic_number
 from fusedtomo.errors import nearest
+from fusedtomo.importing.formats import ANGLE
 from fusedtomo.settings import Settings, TiltDegrees
 from fusedtomo.toml import read_toml, validated
 
@@ -52,14 +53,21 @@ class Shifts(Settings):
 class ImportRecipe(Settings):
     """Where a measured HAADF and chemical tilt series are kept, and how they become a data set."""
 
-    file: FileName = Field(description="file inside the data folder, HDF5 or .npz (fusedtomo.importing.formats)")
+    file: FileName = Field(
+        description="file inside the data folder (fusedtomo.importing.formats); {angle} in it: one file a tilt"
+    )
+    haadf_file: FileName | None = Field(None, description="file of the HAADF stack; default: `file`")
     haadf: str = Field(description="name of the HAADF stack (tilt, y, x) in the file; of HDF5 the path of the data set")
     elements: dict[Symbol, str] = Field(
         min_length=1, description="name of the stack (tilt, y, x) of raw counts of each element"
     )
-    angles_deg: Angles = Field(description="name of the tilt angles in degrees, or the angles themselves")
+    angles_deg: Angles | None = Field(
+        None,
+        description="name of the tilt angles in degrees, or of a .rawtlt, .tlt, .txt or .mdoc file, or the angles "
+        "themselves; default: those in the names of the files",
+    )
     chemical_angles_deg: Angles | None = Field(
-        None, description="the same for the chemical stacks; default: those of the HAADF stack"
+        None, description="the same for the chemical stacks; default: in their files' names, else as HAADF's"
     )
     pixel_nm: Annotated[float, Field(gt=0)] | PixelSize = Field(
         description="edge of a pixel in nanometres, or the data set that holds it"
@@ -82,6 +90,12 @@ class ImportRecipe(Settings):
         description="counts per unit of concentration and voxel, for all or by element; auto: from thickness",
     )
     thickness_nm: float | None = Field(None, gt=0, description="specimen thickness at 0 degrees, for automatic gains")
+
+    @model_validator(mode="after")
+    def _angles_are_somewhere(self) -> Self:
+        if self.angles_deg is None and ANGLE not in (self.haadf_file or self.file):
+            raise ValueError(f"angles_deg is missing; give it, or {ANGLE} in the name of the file, one file a tilt")
+        return self
 
     @model_validator(mode="after")
     def _numbers_fit_the_elements(self) -> Self:

@@ -1,15 +1,17 @@
 """The stacks: which images were recorded, at which tilt angles, and how large is a pixel?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import naming
-from fusedtomo.importing.formats import Reader
-from fusedtomo.importing.recipe import Angles, ImportRecipe, PixelSize
-from fusedtomo.tilts import TiltScheme
+from fusedtomo.importing.angles import read_angles
+from fusedtomo.importing.formats import ANGLE, Reader, opened, read_tilts
+from fusedtomo.importing.recipe import ImportRecipe, PixelSize
 
 ANGLE_TOLERANCE_DEG = 0.01  # float32 angles name the same tilt as the recipe's decimals
 
@@ -23,31 +25,52 @@ class Stack:
     angles_deg: tuple[float, ...]
 
 
-def read_stacks(recipe: ImportRecipe, file: Reader, notes: list[str]) -> tuple[Stack, list[Stack]]:
-    """Return the HAADF stack and those of the elements, all of one image size."""
-    angles = chemical_angles = _read_angles(file, "angles_deg", recipe.angles_deg, notes)
-    if recipe.chemical_angles_deg is not None:
-        chemical_angles = _read_angles(file, "chemical_angles_deg", recipe.chemical_angles_deg, notes)
-    haadf = _read_stack(file, "HAADF", recipe.haadf, angles)
-    maps = [_read_stack(file, element, path, chemical_angles) for element, path in recipe.elements.items()]
+@contextmanager
+def opened_maps(recipe: ImportRecipe, folder: Path) -> Iterator[Reader]:
+    """The file of the maps, or a reader of all its tilts; every InputError inside the block names it."""
+    images = [*recipe.elements.values(), *([] if recipe.haadf_file else [recipe.haadf])]
+    once = [recipe.pixel_nm.dataset] if isinstance(recipe.pixel_nm, PixelSize) else []
+    with _opened(folder, recipe.file, images, once) as file:
+        yield file
+
+
+@contextmanager
+def _opened(folder: Path, name: str, images: Sequence[str], once: Sequence[str] = ()) -> Iterator[Reader]:
+    if ANGLE not in name:
+        with opened(folder / name) as file:
+            yield file
+    else:
+        file = read_tilts(folder, name, images, once)  # whose errors name the single file
+        with naming(f"{folder / name}"):
+            yield file
+
+
+def read_stacks(recipe: ImportRecipe, folder: Path, file: Reader, notes: list[str]) -> tuple[Stack, list[Stack]]:
+    """Return the HAADF stack and those of the elements, all of one image size; `file` is that of the maps."""
+    haadf = _read_haadf(recipe, folder, file, notes)
+    angles = _chemical_angles(recipe, folder, file, notes) or haadf.angles_deg
+    maps = [_read_stack(file, element, path, angles) for element, path in recipe.elements.items()]
     for stack, path in zip((haadf, *maps), (recipe.haadf, *recipe.elements.values()), strict=True):
         n_tilts, y, x = stack.images.shape
         mean = f"{stack.images.mean():.4g}"
         notes.append(f"{stack.name}: {n_tilts} images of {x} x {y} pixels (x, y) from '{path}', mean {mean}")
-        if (y, x) != haadf.images.shape[1:]:
-            raise InputError(f"data set '{path}' has {x} x {y} pixels, HAADF other; resample them to one pixel size")
-    return haadf, maps
+    return _binned(haadf, maps, notes), maps
 
 
-def _read_angles(file: Reader, field: str, angles: Angles, notes: list[str]) -> tuple[float, ...]:
-    if isinstance(angles, str):
-        values, source = tuple(file.array(angles, 1, np.float64).tolist()), f"'{angles}'"
-    else:
-        values, source = angles, "the recipe"
-    with naming(f"{field} (from {source})"):
-        TiltScheme(values)
-    notes.append(f"{field}: {len(values)} tilts from {min(values):g} to {max(values):g} degrees, from {source}")
-    return values
+def _read_haadf(recipe: ImportRecipe, folder: Path, maps: Reader, notes: list[str]) -> Stack:
+    own = recipe.haadf_file
+    with nullcontext(maps) if own is None else _opened(folder, own, [recipe.haadf]) as file:
+        angles = read_angles(file, folder, "angles_deg", recipe.angles_deg, notes)
+        return _read_stack(file, "HAADF", recipe.haadf, angles)
+
+
+def _chemical_angles(recipe: ImportRecipe, folder: Path, file: Reader, notes: list[str]) -> tuple[float, ...] | None:
+    """The angles of the maps; None where HAADF has the same."""
+    if recipe.chemical_angles_deg is not None:
+        return read_angles(file, folder, "chemical_angles_deg", recipe.chemical_angles_deg, notes)
+    if recipe.haadf_file is not None and ANGLE in recipe.file:
+        return read_angles(file, folder, "chemical_angles_deg", None, notes)
+    return None
 
 
 def _read_stack(file: Reader, name: str, path: str, angles_deg: tuple[float, ...]) -> Stack:
@@ -57,6 +80,25 @@ def _read_stack(file: Reader, name: str, path: str, angles_deg: tuple[float, ...
             f"data set '{path}' has {len(images)} images for {len(angles_deg)} angles; name its own angles"
         )
     return Stack(name, images, angles_deg)
+
+
+def _binned(haadf: Stack, maps: Sequence[Stack], notes: list[str]) -> Stack:
+    """HAADF on the pixels of the maps, whose counts must not be mixed."""
+    (y, x), (map_y, map_x) = haadf.images.shape[1:], maps[0].images.shape[1:]
+    for stack in maps:
+        if stack.images.shape[1:] != (map_y, map_x):
+            raise InputError(f"maps of '{stack.name}' are of another size than those of '{maps[0].name}'")
+    if (y, x) == (map_y, map_x):
+        return haadf
+    factor, rest = divmod(y, map_y)
+    if rest or x != factor * map_x:
+        raise InputError(
+            f"HAADF has {x} x {y} pixels, the maps {map_x} x {map_y} (x, y); resample or crop HAADF until it has as "
+            f"many, or a whole multiple"
+        )
+    notes.append(f"HAADF: {factor} x {factor} pixels averaged to one of the maps'")
+    blocks = haadf.images.reshape(len(haadf.images), map_y, factor, map_x, factor)
+    return replace(haadf, images=blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32))
 
 
 def read_pixel_nm(pixel: float | PixelSize, file: Reader, notes: list[str]) -> float:

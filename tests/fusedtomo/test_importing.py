@@ -334,7 +334,7 @@ def test_faults_of_the_data_are_named(tmp_path, changes, told):
 
 def test_stacks_of_unequal_pixels_are_refused(tmp_path):
     write_source(tmp_path, recorded_images(), **{"maps/Fe": np.ones((len(ANGLES), 4, 4))})
-    assert "data set 'maps/Fe' has 4 x 4 pixels" in refusal(recipe(), tmp_path)
+    assert "HAADF has 41 x 41 pixels, the maps 4 x 4 (x, y); resample" in refusal(recipe(), tmp_path)
 
 
 # ------------------------------------------------------------------------------- formats
@@ -390,8 +390,8 @@ def test_content_tells_the_format_before_the_suffix(tmp_path, suffix, name):
         ({"haadf": "empty"}, "array 'empty' has shape (0, 4, 4)"),
         ({"haadf": "words"}, "array 'words' holds <U1 values; it must hold numbers"),
         ({"haadf": "nan"}, "array 'nan' holds NaN or infinity"),
-        ({"file": "notes.docx"}, "no format knows this file, nor the suffix '.docx'; known: HDF5 (.h5, "),
-        ({"file": "none.docx"}, "none.docx: is no file; give the name of one that can be read: HDF5 (.h5, "),
+        ({"file": "notes.docx"}, "no format knows this file, nor the suffix '.docx'; known: microscope (.bcf, "),
+        ({"file": "none.docx"}, "none.docx: is no file; give the name of one that can be read: microscope (.bcf, "),
         ({"file": "n" * 300}, "is no file"),
         ({"file": "pipe"}, "pipe: is no file"),
         ({"file": "pipe.npz"}, "pipe.npz: cannot be read (it is no regular file); give the path of an .npz file"),

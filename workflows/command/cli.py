@@ -16,6 +16,7 @@ from workflows.command.app import app, say
 _FILES = (
     "specimens",
     "simulate",
+    "inspect",
     "measured",
     "reconstruct",
     "score",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +12,14 @@ from numpy.typing import DTypeLike
 from fusedtomo.errors import InputError
 
 _MOST_NAMES = 20
+_MOST_NUMBERS = 3
 
 
 class Reader(Protocol):
     """An open file of measured data, as the import sees it."""
+
+    def contents(self) -> Mapping[str, str]:
+        """What there is: names for a recipe, and a word on each, for people."""
 
     def array(self, name: str, ndim: int | None, dtype: DTypeLike = np.float32) -> np.ndarray:
         """The numbers that the file keeps under a name, as a C-ordered array of `dtype`.
@@ -29,6 +33,13 @@ class Reader(Protocol):
             InputError: nothing has the name (the message lists what there is); or it has not `ndim` dimensions, is
                 empty, or holds something else than finite numbers.
         """
+
+
+def described(values: np.ndarray) -> str:
+    """An array in a few words; few numbers by themselves."""
+    if values.dtype.kind in "fiu" and values.size <= _MOST_NUMBERS:
+        return ", ".join(f"{value:.6g}" for value in values.ravel().tolist())
+    return f"{values.dtype} {' x '.join(map(str, values.shape))}"
 
 
 def _never(_path: Path) -> bool:
@@ -60,9 +71,18 @@ class Arrays:
 
     Attributes:
         arrays: by name; an entry may be read as late as it is asked for.
+        told: what the file says of an array beside its numbers, for people.
     """
 
     arrays: Mapping[str, np.ndarray]
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    def contents(self) -> Mapping[str, str]:
+        """See Reader."""
+        return {
+            name: ", ".join(filter(None, [described(values), self.told.get(name)]))
+            for name, values in self.arrays.items()
+        }
 
     def array(self, name: str, ndim: int | None, dtype: DTypeLike = np.float32) -> np.ndarray:
         """See Reader."""

@@ -1,6 +1,6 @@
 """HDF5: a name in a recipe is the path of a data set, such as ``haadf/tiltSeries``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,17 @@ class _DataSets:
     """The data sets of an open file."""
 
     file: h5py.File
+
+    def contents(self) -> Mapping[str, str]:
+        """See Reader."""
+        found: dict[str, str] = {}
+
+        def visit(name: str, item: h5py.HLObject) -> None:
+            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
+                found[name] = f"{item.dtype} {' x '.join(map(str, item.shape or ()))}"
+
+        self.file.visititems(visit)
+        return found
 
     def array(self, name: str, ndim: int | None, dtype: DTypeLike = np.float32) -> np.ndarray:
         """See Reader."""

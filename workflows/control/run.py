@@ -47,11 +47,11 @@ def run_campaign(
     Returns:
         The path that `finish` returned, such as the report's; None when the run was stopped early.
     """
+
+    def start(ranks: Mapping[str, int]) -> AbstractContextManager[ParslSubmit]:
+        return workers(machine, out, console, ranks)
+
     with Stop(60 * machine.drain_min) as stop, suppress(Stopped):
-
-        def start(ranks: Mapping[str, int]) -> AbstractContextManager[ParslSubmit]:
-            return workers(machine, out, console, ranks)
-
         return _run(config, machine, out, console, stop, start, finish or write_products)
     return None
 
@@ -78,14 +78,15 @@ def run_campaigns(
     ):
         for number, config in enumerate(configs, start=1):
             console.print(f"campaign {number} of {len(configs)}: {config.name}", markup=False)
-            _run(config, machine, folder / config.name, console, stop, start, finish)
+            if _run(config, machine, folder / config.name, console, stop, start, finish) is None:
+                raise Stopped  # which ends the workers as soon as a signal asks for
         return True
     return False
 
 
 def _run(
     config: CampaignConfig, machine: Machine, out: Path, console: Console, stop: Stop, start: Start, finish: Finish
-) -> Path:
+) -> Path | None:
     with (
         RunFolder(out, config) as folder,
         Journal(folder.journal) as journal,
@@ -99,7 +100,7 @@ def _run(
                 written = finish(folder, provenance(config, machine), said.update)
         except Stopped:  # no error, to those who read the state
             heart.update(phase="stopped")
-            raise
+            return None
         heart.update(phase="finished")
         return written
 

@@ -2,6 +2,7 @@
 
 from itertools import product
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -30,7 +31,8 @@ def resolutions_of(findings: Findings) -> xr.DataArray:
     kept = [condition for condition in conditions_of(findings) if findings.is_kept(condition)]
     known = {one: _agreement_nm(findings.volume(one), findings.truth(one)) for one in kept}
     cells = [config.cell(method, at) for method in config.methods for at in product(*config.axes.values())]
-    coordinates = {METHOD: list(config.methods), **{name: list(values) for name, values in config.axes.items()}}
+    axes = {name: list(values) for name, values in config.axes.items()}
+    coordinates: dict[str, list[Any]] = {METHOD: list(config.methods), **axes}
     found = np.array([known.get(findings.first(cell), np.nan) for cell in cells])
     shape = tuple(len(values) for values in coordinates.values())
     return xr.DataArray(found.reshape(shape), coordinates, name="resolution_nm")

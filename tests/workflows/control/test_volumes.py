@@ -18,6 +18,7 @@ from tests.workflows.tiny import baseline, config, fused
 from workflows.campaign import Trial
 from workflows.campaign.products import PRODUCTS
 from workflows.control import run
+from workflows.control.stopping import Stopped
 from workflows.machines import Machine
 from workflows.record.journal import Journal, best, replay
 from workflows.record.state import read_state
@@ -25,6 +26,7 @@ from workflows.report import products
 from workflows.report.product import Product
 from workflows.trial import evaluate
 from workflows.trial.bench import truth_of
+from workflows.workers import start
 from workflows.workers.lost import WorkersLost
 
 CAMPAIGN = config(axes={"haadf_tilts": [4], "chemical_tilts": [3]}, methods=["fused", "poisson"], search__evaluations=2)
@@ -53,6 +55,10 @@ class Workers:
             future.set_result(evaluate.evaluate(trial))
         self.busy = False
         return future
+
+    def of(self, _ranks):
+        """For trials of other ranks."""
+        return self
 
     def broken(self) -> str:
         """As when all of them are killed, once `lost` says so and a volume was asked for."""
@@ -107,6 +113,53 @@ def test_workers_make_what_products_need_once_and_of_the_best_trials(tmp_path, w
     assert workers.starts == 1  # there was nothing to compute
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("volumes/*")} == before
     assert len(replay(tmp_path / "trials.jsonl")) == 3  # a volume is no trial
+
+
+def test_best_trials_are_computed_once_more_on_each_other_noise(tmp_path, workers):
+    campaign = config(
+        axes={"haadf_tilts": [4], "chemical_tilts": [3]},
+        methods=["fused"],
+        search__evaluations=2,
+        report__noise_seeds=[7],
+    )
+    ran(tmp_path, campaign)
+    (again,), won = replay(tmp_path / "again" / "7" / "trials.jsonl"), winner(tmp_path, FUSED)
+    assert (again.condition, again.trial, again.point) == (won.condition, won.trial, won.point)
+    assert again.nrmse != won.nrmse
+    assert again.nrmse == pytest.approx(won.nrmse, rel=0.2)
+    assert (tmp_path / "again" / "7" / "volumes" / "fused-h4-c3.h5").is_file()
+    ran(tmp_path, campaign)
+    assert workers.starts == 1  # there was nothing to compute
+    ran(tmp_path, campaign.model_copy(update={"report": campaign.report.model_copy(update={"noise_seeds": (7, 9)})}))
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {"7", "9"}
+    assert len(replay(tmp_path / "again" / "7" / "trials.jsonl")) == 1
+
+
+def test_campaigns_one_after_another_have_the_same_workers(tmp_path, workers, monkeypatch):
+    monkeypatch.setattr(start, "workers", workers.start)
+    configs = [CAMPAIGN.model_copy(update={"name": name}) for name in ("one", "two")]
+    console = Console(file=io.StringIO())
+
+    def finish(folder, *_):
+        return folder.path
+
+    assert run.run_campaigns(configs, Machine(name="m", workers=1), tmp_path, console, finish)
+    assert workers.starts == 1
+    assert [len(replay(tmp_path / name / "trials.jsonl")) for name in ("one", "two")] == [3, 3]
+    assert run.run_campaigns(configs, Machine(name="m", workers=1), tmp_path, console, finish)
+    assert workers.starts == 1  # there was nothing to compute
+
+
+def test_what_is_stopped_ends_the_campaigns_behind_it(tmp_path, workers, monkeypatch):
+    def stopped(*_):
+        raise Stopped
+
+    monkeypatch.setattr(run, "make_volumes", stopped)
+    monkeypatch.setattr(start, "workers", workers.start)
+    configs = [CAMPAIGN.model_copy(update={"name": name}) for name in ("one", "two")]
+    quiet = Console(file=io.StringIO())
+    assert run.run_campaigns(configs, Machine(name="m", workers=1), tmp_path, quiet, lambda *_: tmp_path) is False
+    assert (read_state(tmp_path / "one").phase, (tmp_path / "two").exists()) == ("stopped", False)
 
 
 def test_a_better_trial_has_its_volume_made_and_the_others_stay(tmp_path, workers):

@@ -30,10 +30,15 @@ beside the claims in workflows/paper/.
 How to read it:
 
 - *holds*: the statement holds here; *does not hold*: it does not, at this size; *beside it*: a number without verdict.
+- 0.31 ± 0.01: mean and standard deviation over three seeds of noise that no search has seen, with the weights that the
+  search found; of such numbers *within noise* means that the statement holds on some of the three and not on others.
+  Where a claim is about a whole map, a few of its cells were computed again, and the others follow them in proportion.
+- Numbers without ± are of the best trials as they were searched.
 - Specimens are this program's own, drawn after the paper's descriptions: the paper's are not public. At 40³ voxels a
   nanocube has six times fewer voxels along an edge than at the paper's 256³. From 40³ to 128³ the error of fusion falls
   and that of conventional tomography grows: how results move with size is a figure of its own, the last one.
-- Every cell has its own best weights, found in few trials: the lowest of them favours luck a little.
+- Every cell has its own best weights, found in few trials: the lowest of them favours luck a little, which other noise
+  takes away.
 - NRMSE is the paper's: volumes are normalised to zero mean and unit deviation first, so that it is blind to gain and
   offset ([conventions](conventions.md)). RMSE and stoichiometry error stand beside it in the tables of every run.
 """

@@ -164,7 +164,13 @@ def test_the_histories_are_series_of_the_iterates(files):
 
 # ------------------------------------------------------------------------------- the run folder
 
-NEEDS_WORKERS = {"logs/<host>-<pid>.log", "parsl/<number>/<file>", "parsl/monitoring.db", "job.sh"}
+NEEDS_WORKERS = {
+    "again/<seed>/<file>",
+    "logs/<host>-<pid>.log",
+    "parsl/<number>/<file>",
+    "parsl/monitoring.db",
+    "job.sh",
+}
 
 
 def test_the_page_has_every_file_of_a_run(run):
@@ -253,6 +259,7 @@ def test_the_page_has_the_columns_of_every_table(run):
             *(f"edges_{axis}" for axis in "xyz"),
             *(f"{kind}_{region}_nm" for kind in ("half_bit", "fsc_0143") for region in ("measured", "missing")),
         },
+        "resolutions": {"method", "haadf_tilts", "chemical_tilts", "resolution_nm"},
     }
     assert {name.partition("-")[0].removesuffix(".csv"): set(columns) for name, columns in found.items()} == expected
 

@@ -1,6 +1,6 @@
 """The product "concentrations": what do all methods find where the truth is full, over the axes (Supplement 11)?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 import pandas as pd
@@ -13,6 +13,7 @@ from workflows.figures.cells import subject_of
 from workflows.figures.concentrations import ConcentrationsInfo, concentrations_info, draw_concentrations
 from workflows.figures.drawing import to_figure
 from workflows.report.findings import Findings
+from workflows.report.of_cells import conditions_of, with_results
 from workflows.report.product import Drawn, Product, Subject
 
 
@@ -37,17 +38,6 @@ def _caption(findings: Findings, info: ConcentrationsInfo) -> str:
         "Mean and standard deviation of concentrations and of atomic fractions in the voxels that the truth fills with "
         f"the element (Supplement 11), for each method with its best weights.{shown}{own}"
     )
-
-
-def conditions_of(findings: Findings) -> list[Condition]:
-    """The condition that stands for every cell of every method, those with the fewest terms first."""
-    cells = (cell for method in reversed(findings.config.methods) for cell in findings.config.cells(method))
-    return [findings.first(cell) for cell in cells]
-
-
-def with_results(findings: Findings, _subject: Subject) -> Iterable[Condition]:
-    """Those of them that have a result."""
-    return [condition for condition in conditions_of(findings) if findings.best(condition)]
 
 
 def _rows(findings: Findings, condition: Condition) -> Iterator[dict[str, Value]]:

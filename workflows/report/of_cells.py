@@ -87,6 +87,17 @@ def kept(findings: Findings, cell: Condition) -> dict[str, Condition]:
     return {method: one for method, one in findings.beside(cell).items() if findings.is_kept(one)}
 
 
+def conditions_of(findings: Findings) -> list[Condition]:
+    """The condition that stands for every cell of every method, those with the fewest terms first."""
+    cells = (cell for method in reversed(findings.config.methods) for cell in findings.config.cells(method))
+    return [findings.first(cell) for cell in cells]
+
+
+def with_results(findings: Findings, _subject: Subject) -> Iterable[Condition]:
+    """Those of them that have a result."""
+    return [condition for condition in conditions_of(findings) if findings.best(condition)]
+
+
 def concentrations(findings: Findings, cell: Subject) -> Drawn | None:
     """Concentrations and atomic fractions of every method where the truth is full (Supplement 11)."""
     assert cell is not None

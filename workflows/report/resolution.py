@@ -1,4 +1,4 @@
-"""The product "resolution": how fine is what each method resolves, and what does the missing wedge cost (Fig. 3)?"""
+"""The products "resolution" and "resolutions": how fine is what each method resolves, in one cell and over the axes?"""
 
 import pandas as pd
 
@@ -11,12 +11,13 @@ from workflows.figures.cells import subject_of
 from workflows.figures.drawing import to_figure
 from workflows.figures.resolution_of_methods import MethodsInfo, draw_resolution_of_methods
 from workflows.report.findings import Findings
-from workflows.report.of_cells import kept, of_every_method, slices_asked
+from workflows.report.of_cells import kept, of_every_method, slices_asked, with_results
 from workflows.report.product import Drawn, Product, Subject
+from workflows.report.resolutions import resolutions
 
 
 def resolution_of_methods(findings: Findings, cell: Subject) -> Drawn | None:
-    """The resolution of every method's best reconstruction, against the truth."""
+    """The resolution of every method's best reconstruction, against the truth, and its loss in the wedge (Fig. 3)."""
     assert cell is not None
     rows = kept(findings, cell)
     if not rows:
@@ -52,3 +53,4 @@ def _of_last(info: MethodsInfo) -> str:
 
 
 PRODUCTS.register(Product("resolution", resolution_of_methods, slices_asked, of_every_method, usual=False))
+PRODUCTS.register(Product("resolutions", resolutions, volumes=with_results, usual=False))

@@ -1,4 +1,4 @@
-"""The product "resolutions": how does the resolution of all methods change over the axes (paper, Supplement 7)?"""
+"""How does the resolution of all methods change over the axes (paper, Supplement 7)?"""
 
 from itertools import product
 from statistics import fmean
@@ -11,14 +11,13 @@ from fusedtomo.methods import METHODS
 from fusedtomo.resolution import agreement_nm
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import AXES, CampaignConfig, Value
-from workflows.campaign.products import PRODUCTS
 from workflows.figures.along import over_last_axis
 from workflows.figures.curves import draw_curves
 from workflows.figures.drawing import to_figure
 from workflows.maps.sampling_map import METHOD
-from workflows.report.concentrations import conditions_of, with_results
 from workflows.report.findings import Findings
-from workflows.report.product import Drawn, Product, Subject
+from workflows.report.of_cells import conditions_of
+from workflows.report.product import Drawn, Subject
 
 
 def resolutions_of(findings: Findings) -> xr.DataArray:
@@ -65,6 +64,3 @@ def _curves(config: CampaignConfig) -> list[tuple[str, Value]]:
     ends = (values[0], values[-1]) if len(config.axes) > 1 else values[:1]
     blind = {method for method in config.methods if not METHODS[method].uses(AXES[name].term)}
     return [(method, end) for end in ends for method in config.methods if end == values[0] or method not in blind]
-
-
-PRODUCTS.register(Product("resolutions", resolutions, volumes=with_results, usual=False))

@@ -81,10 +81,12 @@ def _reproduced(figures: list[PaperFigure], wanted: Wanted, machine: Machine) ->
 
     if not run_all(figures, wanted, machine, say):
         return False
+    done, processes = [], min(_MOST_DRAWING, len(os.sched_getaffinity(0)))
     with doing(say, "drawing") as progress:
-        done = all_made_again(figures, wanted, min(_MOST_DRAWING, len(os.sched_getaffinity(0))), progress.update)
-    for one in done:
-        note(one, wanted.folder(one.figure))
+        for one in all_made_again(figures, wanted, processes):
+            note(one, wanted.folder(one.figure))
+            done.append(one)
+            progress.update(f"drawing: {len(done)} of {len(figures)} figures")
     document = wanted.out / ("paper.html" if len(figures) > 1 else f"{wanted.folder(figures[0]).name}.html")
     write_document(document, done, wanted)
     _tell(done)

@@ -1,7 +1,7 @@
 """How is a figure of the paper made again? Its campaigns run or resume; then it is drawn and judged."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -86,25 +86,20 @@ def campaigns_of(figures: Sequence[PaperFigure], wanted: Wanted) -> list[Campaig
     return [wanted.campaign(name) for name in dict.fromkeys(name for one in figures for name in one.campaigns)]
 
 
-def all_made_again(
-    figures: Sequence[PaperFigure], wanted: Wanted, processes: int, say: Callable[[str], None]
-) -> list[Reproduced]:
-    """Draw and judge figures, in the order given, several at once in processes of their own.
+def all_made_again(figures: Sequence[PaperFigure], wanted: Wanted, processes: int) -> Iterator[Reproduced]:
+    """Draw and judge figures, each as soon as it and those before it are done.
 
     Args:
         figures: whose campaigns have run.
         wanted: how they were.
-        processes: how many there may be; one figure is drawn here.
-        say: told what is done.
+        processes: that draw at once; a single figure, or a single process, is drawn here.
     """
-    if min(processes, len(figures)) == 1:
-        return [made_again(figure, wanted) for figure in figures]
-    done = []
-    with ProcessPoolExecutor(min(processes, len(figures)), get_context("spawn")) as pool:
-        for one in pool.map(_made, [figure.name for figure in figures], repeat(wanted)):
-            done.append(one)
-            say(f"drawing: {len(done)} of {len(figures)} figures")
-    return done
+    processes = min(processes, len(figures))
+    if processes == 1:
+        yield from (made_again(figure, wanted) for figure in figures)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(_made, [figure.name for figure in figures], repeat(wanted))
 
 
 def _made(name: str, wanted: Wanted) -> Reproduced:

@@ -96,7 +96,7 @@ PAPER.register(
             Claim(
                 "(the same, for resolution instead of NRMSE)",
                 saving("poisson", resolutions_of),
-                "resolution: the length down to which a reconstruction agrees with the truth by half a bit",
+                "agreement with the truth by half a bit; it cannot become finer than two voxels, which ends the comparison",
             ),
         ),
     )

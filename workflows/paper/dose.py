@@ -96,7 +96,7 @@ PAPER.register(
             Claim(
                 "(the same, for resolution instead of NRMSE)",
                 saving("poisson", resolutions_of),
-                "agreement with the truth by half a bit; it cannot become finer than two voxels, which ends the comparison",
+                "agreement with the truth by half a bit; never finer than two voxels, which ends the comparison",
             ),
         ),
     )

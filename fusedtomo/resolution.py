@@ -101,6 +101,13 @@ def shell_correlation(
     )
 
 
+def agreement_nm(first: np.ndarray, second: np.ndarray, voxel_nm: float) -> float:
+    """The length down to which two volumes (z, y, x) agree by half a bit in all directions; at least two voxels."""
+    shells = shell_correlation(first, second, voxel_nm)
+    frequency = shells.falls_below(half_bit(shells))
+    return 2 * voxel_nm if frequency is None else 1 / frequency
+
+
 def power_spectrum(
     volume: np.ndarray, voxel_nm: float, region: Region = "all", tilts_deg: tuple[float, float] = (-90.0, 90.0)
 ) -> Shells:

@@ -20,6 +20,7 @@ MOST_VACUUM = 4  # fields of view of its own: a specimen still has some voxels a
 FAMILIES: Registry[Family] = Registry("phantom")
 for _module in (nanocubes, nanotube, core_shell, superlattice, catalyst, heterostructures, pigment):
     FAMILIES.register(_module.FAMILY)
+FAMILIES.register(superlattice.IN_CARBON)
 
 
 def list_phantoms() -> dict[str, Family]:

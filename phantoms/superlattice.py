@@ -1,4 +1,8 @@
-"""A binary superlattice of 10.2 nm Fe3O4 and 3.9 nm Au nanoparticles (paper, Figs. 1 and 3)."""
+"""A binary superlattice of 10.2 nm Fe3O4 and 3.9 nm Au nanoparticles (paper, Figs. 1 and 3), bare or in carbon.
+
+The paper's lies in an organic matrix, polystyrene ligands on a carbon film, and Supplement 1 shows its carbon. Here the
+matrix is carbon alone: hydrogen has no map. How far it reaches is chosen, for the paper does not say it.
+"""
 
 import numpy as np
 
@@ -18,8 +22,25 @@ _SITES = {  # AlB2 type, common among polymer-grafted particles (Ye et al., Nat.
 
 
 def _build(rng: np.random.Generator) -> list[Body]:
+    """Draw the particles of a grain."""
+    return _grain(rng, _semi_axes(rng))
+
+
+def _build_in_carbon(rng: np.random.Generator) -> list[Body]:
+    """Draw carbon that reaches as far as the grain in all directions; particles displace it."""
+    semi_axes = _semi_axes(rng)
+    faces = [(sign * axis, reach) for axis, reach in zip(np.eye(3), semi_axes, strict=True) for sign in (-1, 1)]
+    return [Body(Sphere(np.zeros(3), float(semi_axes.max()), tuple(faces)), "C"), *_grain(rng, semi_axes)]
+
+
+def _semi_axes(rng: np.random.Generator) -> np.ndarray:
+    """Of an ellipsoidal grain, (z, y, x) in nm."""
+    semi_axes: np.ndarray = FILL * _FIELD_OF_VIEW_NM / 2 * np.array([rng.uniform(0.8, 1), rng.uniform(0.8, 1), 1])
+    return semi_axes
+
+
+def _grain(rng: np.random.Generator, semi_axes: np.ndarray) -> list[Body]:
     """Cut an ellipsoidal grain out of a randomly oriented crystal."""
-    semi_axes = FILL * _FIELD_OF_VIEW_NM / 2 * np.array([rng.uniform(0.8, 1), rng.uniform(0.8, 1), 1])
     vectors = _lattice_vectors() @ random_rotation(rng)
     origin = rng.uniform(-0.5, 0.5, 3)
     return [body for kind in _SITES for body in _particles(rng, kind, vectors, origin, semi_axes)]
@@ -57,4 +78,11 @@ FAMILY = Family(
     elements=("Fe", "O", "Au"),
     field_of_view_nm=_FIELD_OF_VIEW_NM,
     build=_build,
+)
+IN_CARBON = Family(
+    name="au_fe3o4_in_carbon",
+    description="the same superlattice inside a matrix of carbon (Supplement 1)",
+    elements=(*FAMILY.elements, "C"),
+    field_of_view_nm=_FIELD_OF_VIEW_NM,
+    build=_build_in_carbon,
 )

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from docs import paper
+from workflows.paper.claims import COLUMNS
 from workflows.paper.figure import PAPER
-from workflows.paper.measured import COLUMNS
 
 RECORD = {
     "figure": "fig4",

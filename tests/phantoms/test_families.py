@@ -108,6 +108,15 @@ def test_superlattice_particles_do_not_overlap():
     assert all(_gaps([body.shape for body in _bodies("au_fe3o4_superlattice", seed)]) > 0 for seed in SEEDS)
 
 
+def test_superlattice_in_carbon_lies_inside_it():
+    for seed in SEEDS:
+        matrix, *particles = _bodies("au_fe3o4_in_carbon", seed)
+        assert (matrix.material, {body.material for body in particles}) == ("C", {"Fe3O4", "Au"})
+        centres = np.array([body.shape.centre for body in particles])
+        depths = -matrix.shape.distance(*centres.T)
+        assert (depths >= [body.shape.radius for body in particles]).all()
+
+
 def test_catalyst_copper_is_on_and_inside_the_support():
     for seed in SEEDS:
         bodies = _bodies("cu_sic_catalyst", seed)

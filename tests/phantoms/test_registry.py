@@ -18,6 +18,7 @@ RELATIONS = {
     "conio_nanotube": {"Co": 1, "Ni": 1, "O": -1},
     "co3o4_mn3o4_core_shell": {"Co": 4, "Mn": 4, "O": -3},
     "au_fe3o4_superlattice": {"Fe": 4, "O": -3},
+    "au_fe3o4_in_carbon": {"Fe": 4, "O": -3},
     "cu_sic_catalyst": {"Si": 1, "C": -1},
     "zns_cus_heterostructures": {"Zn": 16, "Cu": 9, "S": -16},
     "c_tio2_particles": {"Ti": 2, "O": -1},

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -113,6 +113,12 @@ class Report(Settings):
         (), description="cells whose searched landscape is drawn; default: the same"
     )
     also: tuple[str, ...] = Field((), description="products that not every report has")
+    noise_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="seeds of other noise, on which the best trials of some cells are computed again"
+    )
+    again: tuple[tuple[Value, ...], ...] = Field(
+        (), description="those cells, a value of every axis each; default: the ones shown as slices"
+    )
 
     @field_validator("also")
     @classmethod
@@ -203,8 +209,17 @@ class CampaignConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _other_noise_is_other(self) -> Self:
+        own = self.seed if self.acquisition.seed is None else self.acquisition.seed
+        if own in self.report.noise_seeds:
+            raise ValueError(f"report.noise_seeds has {own}, the noise of the search itself; give other seeds")
+        if self.report.noise_seeds and (seeds := [name for name in (*self.axes, *self.repeats) if AXES[name].repeats]):
+            raise ValueError(f"report.noise_seeds: '{seeds[0]}' repeats the campaign already; leave one of both out")
+        return self
+
+    @model_validator(mode="after")
     def _report_cells_exist(self) -> Self:
-        for cell in (*self.report.slices, *self.report.landscapes):
+        for cell in (*self.report.slices, *self.report.landscapes, *self.report.again):
             if len(cell) != len(self.axes) or any(
                 v not in axis for v, axis in zip(cell, self.axes.values(), strict=True)
             ):

@@ -4,7 +4,7 @@ from typing import Any
 
 from fusedtomo.registry import Registry
 
-_FILES = ("of_the_map", "of_cells", "pareto", "bodies", "resolution", "concentrations", "views")
+_FILES = ("of_the_map", "of_cells", "pareto", "bodies", "resolution", "concentrations", "resolutions", "views")
 
 # values: workflows.report.product.Product
 PRODUCTS: Registry[Any] = Registry("product", built_in=tuple(f"workflows.report.{name}" for name in _FILES))

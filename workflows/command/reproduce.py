@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from workflows.paper.reproduce import Reproduced, Wanted
 
 _ALL = "all"
+_MOST_DRAWING = 4  # processes: each takes 0.4 GB, on a login node too
 
 
 @app.command(
@@ -75,16 +77,14 @@ def _reproduced(figures: list[PaperFigure], wanted: Wanted, machine: Machine) ->
     """Whether the campaigns are complete, so that the figures are made."""
     from workflows.paper.document import write_document
     from workflows.paper.measured import note
-    from workflows.paper.reproduce import made_again, run_all
+    from workflows.paper.reproduce import all_made_again, run_all
 
     if not run_all(figures, wanted, machine, say):
         return False
-    done = []
     with doing(say, "drawing") as progress:
-        for figure in figures:
-            progress.update(f"drawing {figure.name}")
-            done.append(made_again(figure, wanted))
-            note(done[-1], wanted.folder(figure))
+        done = all_made_again(figures, wanted, min(_MOST_DRAWING, len(os.sched_getaffinity(0))), progress.update)
+    for one in done:
+        note(one, wanted.folder(one.figure))
     document = wanted.out / ("paper.html" if len(figures) > 1 else f"{wanted.folder(figures[0]).name}.html")
     write_document(document, done, wanted)
     _tell(done)
@@ -93,10 +93,8 @@ def _reproduced(figures: list[PaperFigure], wanted: Wanted, machine: Machine) ->
 
 
 def _tell(done: list[Reproduced]) -> None:
-    from workflows.paper.measured import rows
-
     console = Console()
     for one in done:
         console.print(f"\n{one.figure.paper}: {one.figure.title}", style="bold", markup=False)
-        for says, found, verdict, _ in rows(one.judged):
+        for says, found, verdict, _ in one.rows:
             console.print(f"  {says}: {found} ({verdict})", markup=False)

@@ -10,13 +10,15 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 from fusedtomo.files import replacing
 
 SINGLE_COLUMN_IN = 88 / 25.4  # the usual widths of a journal's columns
 DOUBLE_COLUMN_IN = 180 / 25.4
 DPI = 300
-REPORT_DPI = 200  # a double column has 1417 pixels: sharp on most screens, a quarter of the bytes
+PAGE_DPI = 200  # a double column has 1417 pixels: sharp on most screens, a quarter of the bytes
 
 # Okabe and Ito (2008), told apart by colour-blind readers; yellow is left out, too faint for lines on white
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -47,7 +49,7 @@ STYLE: list[Any] = [
 ]
 # cells are square, so the layout cannot know beforehand how wide the drawing will be: cut what is blank; what is
 # added stays below the margin of the constrained layout, so that a figure never grows beyond its column
-_CUT = {"bbox_inches": "tight", "pad_inches": 0.03}
+_MARGIN_IN = 0.03
 # neither date nor version: the same content gives the same bytes
 _METADATA = {"png": {"Software": "fusedtomo"}, "svg": {"Creator": "fusedtomo", "Date": None}}
 
@@ -81,22 +83,34 @@ def save_figure(figure: Figure, stem: str | Path) -> tuple[Path, ...]:
     if stem.suffix in (".png", ".svg"):
         stem = stem.with_suffix("")
     png, svg = (stem.with_name(stem.name + suffix) for suffix in (".png", ".svg"))
+    part = _laid_out(figure)
     with replacing(png) as new_png, replacing(svg) as new_svg:
-        _write(figure, new_png, "png", DPI)
-        _write(figure, new_svg, "svg", DPI)
+        _write(figure, new_png, "png", part)
+        _write(figure, new_svg, "svg", part)
     return png, svg
 
 
-def png_bytes(figure: Figure, dpi: float = REPORT_DPI) -> bytes:
-    """The figure as a PNG file in memory, for a page."""
+def for_a_page(png: str | Path) -> bytes:
+    """A picture that `save_figure` wrote, as a PNG file in memory with fewer pixels."""
     buffer = io.BytesIO()
-    _write(figure, buffer, "png", dpi)
+    with Image.open(png) as image:
+        size = (round(image.width * PAGE_DPI / DPI), round(image.height * PAGE_DPI / DPI))
+        image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(buffer, "png", dpi=(PAGE_DPI, PAGE_DPI))
     return buffer.getvalue()
 
 
-def _write(figure: Figure, target: Path | io.BytesIO, form: str, dpi: float) -> None:
+def _laid_out(figure: Figure) -> Bbox:
+    """The part of a figure that is drawn on, in inches; it is laid out here, and not for every file anew."""
     with matplotlib.style.context(STYLE):
-        figure.savefig(target, format=form, dpi=dpi, metadata=_METADATA[form], **_CUT)
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine(None)
+        return figure.get_tightbbox().padded(_MARGIN_IN)
+
+
+def _write(figure: Figure, target: Path, form: str, part: Bbox) -> None:
+    with matplotlib.style.context(STYLE):
+        figure.savefig(target, format=form, dpi=DPI, metadata=_METADATA[form], bbox_inches=part)
 
 
 def axes_of(target: Figure | Axes) -> Axes:

@@ -131,8 +131,8 @@ def _image(plotter: Any, surfaces: list[Surface], colors: np.ndarray, shape: tup
     z, y, x = shape
     plotter.clear_actors()
     for element, mesh, opacity in surfaces:
-        plotter.add_mesh(mesh, color=colors[element], opacity=opacity, smooth_shading=True, specular=0.2)
-    plotter.add_mesh(pyvista.Box((0, x - 1, 0, y - 1, 0, z - 1)).outline(), color="silver", line_width=2)
+        plotter.add_mesh(mesh, color=colors[element], opacity=opacity, smooth_shading=True, specular=0.2, render=False)
+    plotter.add_mesh(pyvista.Box((0, x - 1, 0, y - 1, 0, z - 1)).outline(), color="silver", line_width=2, render=False)
     centre = np.array([x - 1, y - 1, z - 1]) / 2
     plotter.camera.parallel_projection = True
     plotter.camera.focal_point = centre

@@ -1,7 +1,8 @@
 """What does the paper say with a number, and what was found here?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
 import xarray as xr
@@ -11,7 +12,11 @@ from workflows.campaign import Value
 from workflows.maps.sampling_map import METHOD
 from workflows.report.findings import Findings
 
+_FEWEST = 2  # seeds that have a deviation
 _NEAR = 0.1  # relative: the paper says "around", and gives two digits
+
+COLUMNS = ("the paper says", "found here", "verdict", "note")
+Row = tuple[str, str, str, str]  # of the comparison with the paper
 
 Runs = Mapping[str, Findings]  # by the name of the campaign file
 
@@ -21,12 +26,19 @@ class Found:
     """What was found where the paper has a number.
 
     Attributes:
-        text: the numbers found.
+        words: what was found; with numbers, where they stand and how they are written, as of str.format.
         holds: whether the paper's statement holds here; None where a number stands beside it and no more is said.
+        numbers: those found, as far as they may differ on other noise.
     """
 
-    text: str
+    words: str
     holds: bool | None = None
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What was found."""
+        return self.words.format(*self.numbers) if self.numbers else self.words
 
 
 Find = Callable[[Runs], Found | None]  # None as long as the runs lack what it needs
@@ -48,18 +60,65 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class _Spread:
+    """Mean and deviation of a number, written alike."""
+
+    mean: float
+    deviation: float
+
+    def __format__(self, how: str) -> str:
+        return f"{self.mean:{how}} ± {self.deviation:{how}}"
+
+
+@dataclass(frozen=True)
 class Judged:
-    """A claim beside what was found."""
+    """A claim beside what was found.
+
+    Attributes:
+        claim: the claim.
+        found: with the best trials as they are.
+        again: the same on other noise, one a seed; () where nothing was computed again.
+    """
 
     claim: Claim
     found: Found | None
+    again: tuple[Found, ...] = ()
+
+    @property
+    def repeated(self) -> bool:
+        """Whether its numbers have a deviation."""
+        return self.found is not None and bool(self.found.numbers) and len(self.again) >= _FEWEST
+
+    @property
+    def text(self) -> str:
+        """What was found; on other noise, mean and standard deviation of its numbers."""
+        if self.found is None:
+            return "–"
+        if not self.repeated:
+            return self.found.text
+        columns = zip(*(one.numbers for one in self.again), strict=True)
+        return self.found.words.format(*(_Spread(fmean(values), stdev(values)) for values in columns))
 
     @property
     def verdict(self) -> str:
-        """One word for the table."""
+        """A few words for the table. Of what was computed again, it is about the other noise alone."""
         if self.found is None:
             return "not measured"
-        return {True: "holds", False: "does not hold", None: "beside it"}[self.found.holds]
+        verdicts = {one.holds for one in (self.again if self.repeated else (self.found,))}
+        if len(verdicts) > 1:
+            return "within noise"
+        return {True: "holds", False: "does not hold", None: "beside it"}[verdicts.pop()]
+
+    @property
+    def row(self) -> Row:
+        """As it stands in the comparison with the paper."""
+        return self.claim.says, self.text, self.verdict, self.claim.note
+
+
+def judged(claim: Claim, runs: Runs, again: Sequence[Runs]) -> Judged:
+    """Find what a claim is about in some runs, and in the same on other noise."""
+    found = [one for other in again if (one := claim.find(other))]
+    return Judged(claim, claim.find(runs), tuple(found) if len(found) == len(again) else ())
 
 
 def errors(findings: Findings, method: str) -> np.ndarray:
@@ -86,7 +145,8 @@ def most_cells_below(campaign: str, method: str, most: float) -> Find:
         if not known.size:
             return None
         below = float(np.mean(known < most))
-        return Found(f"in {below:.0%} of {known.size} cells; median {np.median(known):.2f}", below > 0.5)
+        words = f"in {{:.0%}} of {known.size} cells; median {{:.2f}}"
+        return Found(words, below > 0.5, (below, float(np.median(known))))
 
     return find
 
@@ -96,7 +156,7 @@ def error_is(campaign: str, method: str, cell: tuple[Value, ...], expected: floa
 
     def find(runs: Runs) -> Found | None:
         found = error_at(runs[campaign], method, cell)
-        return Found(f"{found:.2f}", _near(found, expected)) if np.isfinite(found) else None
+        return Found("{:.2f}", _near(found, expected), (found,)) if np.isfinite(found) else None
 
     return find
 
@@ -109,7 +169,8 @@ def errors_are(campaign: str, method: str, expected: float) -> Find:
         if not known.size:
             return None
         middle = float(np.median(known))
-        return Found(f"{middle:.2f} ({known.min():.2f} to {known.max():.2f})", _near(middle, expected))
+        numbers = (middle, float(known.min()), float(known.max()))
+        return Found("{:.2f} (cells: {:.2f} to {:.2f})", _near(middle, expected), numbers)
 
     return find
 
@@ -127,8 +188,8 @@ def gain(campaign: str, method: str, over: str, low: float, high: float) -> Find
         if not ratios.size:
             return None
         middle = float(np.median(ratios))
-        label = f"of {METHODS[over].label} over {METHODS[method].label}"
-        return Found(f"{middle:.1f} ({ratios.min():.1f} to {ratios.max():.1f}) {label}", low <= middle <= high)
+        words = f"{{:.1f}} (cells: {{:.1f}} to {{:.1f}}) of {METHODS[over].label} over {METHODS[method].label}"
+        return Found(words, low <= middle <= high, (middle, float(ratios.min()), float(ratios.max())))
 
     return find
 

@@ -30,8 +30,9 @@ def means_within(method: str, most: float) -> Find:
         found = _fractions(runs).get(method)
         if not found:
             return None
-        told = ", ".join(f"{element} {one.mean:.3f} of {one.expected:.2f}" for element, one in found.items())
-        return Found(told, all(abs(one.mean - one.expected) <= most for one in found.values()))
+        words = ", ".join(f"{element} {{:.3f}} of {one.expected:.2f}" for element, one in found.items())
+        near = all(abs(one.mean - one.expected) <= most for one in found.values())
+        return Found(words, near, tuple(one.mean for one in found.values()))
 
     return find
 
@@ -44,7 +45,7 @@ def precision_gain(method: str, over: str, least: float) -> Find:
         if not (found.get(method) and found.get(over)):
             return None
         own, other = (fmean(one.deviation for one in found[name].values()) for name in (method, over))
-        return Found(f"{own:.3f} against {other:.3f}: {other / own:.1f} times", other >= least * own)
+        return Found("{:.3f} against {:.3f}: {:.1f} times", other >= least * own, (own, other, other / own))
 
     return find
 

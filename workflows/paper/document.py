@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from fusedtomo.files import replacing
-from workflows.paper.measured import COLUMNS, rows
+from workflows.paper.claims import COLUMNS
 from workflows.paper.reproduce import Reproduced, Wanted
 from workflows.report.html import figure, page, table
 
@@ -23,7 +23,7 @@ def write_document(path: Path, done: Sequence[Reproduced], wanted: Wanted) -> No
 
 
 def _sections(done: Sequence[Reproduced], wanted: Wanted) -> dict[str, str]:
-    compared = [(one.figure.paper, *row) for one in done for row in rows(one.judged)]
+    compared = [(one.figure.paper, *row) for one in done for row in one.rows]
     return {
         "The paper's numbers": f"<p>{escape(_INTRODUCTION)}</p>" + table(("figure", *COLUMNS), compared),
         **{f"{one.figure.paper}: {one.figure.title}": _section(one, wanted) for one in done},
@@ -35,5 +35,5 @@ def _section(done: Reproduced, wanted: Wanted) -> str:
     sizes = ", ".join(f"{size}³" for size in done.sizes)
     facts = f"{sizes} voxels; campaigns {', '.join(done.figure.campaigns)}; {done.spent}."
     shown = "".join(f"<h3>{escape(one.title)}</h3>{figure(one, folder)}" for one in done.exhibits)
-    compared = table(COLUMNS, rows(done.judged)) if done.judged else ""
+    compared = table(COLUMNS, done.rows) if done.rows else ""
     return f'<p class="note">{escape(facts)}</p>{compared}{shown}'

@@ -1,7 +1,6 @@
 """What was last found of each figure? A file beside its pictures, which later calls list."""
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,10 @@ from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
 from fusedtomo.incoming import read_json
 from workflows.control.provenance import commit
-from workflows.paper.claims import Judged
+from workflows.paper.claims import COLUMNS
 from workflows.paper.reproduce import Reproduced
 
 MEASURED = "measured.json"
-COLUMNS = ("the paper says", "found here", "verdict", "note")
-
-
-def rows(judged: Iterable[Judged]) -> list[tuple[str, str, str, str]]:
-    """The comparison with the paper, a row a claim."""
-    return [(one.claim.says, one.found.text if one.found else "–", one.verdict, one.claim.note) for one in judged]
 
 
 def note(done: Reproduced, folder: Path) -> None:
@@ -30,7 +23,7 @@ def note(done: Reproduced, folder: Path) -> None:
     for one in done.exhibits:
         texts.append(f"**{one.title}.** {one.caption} ({', '.join(path.name for path in one.files)})\n")
     _write(folder / "captions.md", "\n".join(texts))
-    _write(folder / "comparison.csv", pd.DataFrame(rows(done.judged), columns=list(COLUMNS)).to_csv(index=False))
+    _write(folder / "comparison.csv", pd.DataFrame(done.rows, columns=list(COLUMNS)).to_csv(index=False))
     _write(folder / MEASURED, json.dumps(_record(done), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -41,7 +34,7 @@ def _record(done: Reproduced) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "spent": done.spent,
-        "comparison": [dict(zip(COLUMNS, row, strict=True)) for row in rows(done.judged)],
+        "comparison": [dict(zip(COLUMNS, row, strict=True)) for row in done.rows],
     }
 
 

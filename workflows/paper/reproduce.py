@@ -1,20 +1,24 @@
 """How is a figure of the paper made again? Its campaigns run or resume; then it is drawn and judged."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 
 from workflows.campaign import CampaignConfig, load_campaign
 from workflows.campaign.config import sizes_of
-from workflows.control.run import run_campaign
+from workflows.control.run import run_campaigns
 from workflows.machines import Machine
-from workflows.paper.claims import Judged, Runs
-from workflows.paper.figure import PaperFigure
+from workflows.paper.claims import Row, Runs, judged
+from workflows.paper.figure import PAPER, PaperFigure
 from workflows.record.runfolder import RunFolder
 from workflows.record.tally import Tally, hours_text
+from workflows.report.again import Again, folders_again
 from workflows.report.findings import Findings
 from workflows.report.product import Exhibit, Product, products_of, written
 from workflows.report.products import write_atlas_alone
@@ -50,28 +54,61 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A figure as it was made: its pictures, what was found where the paper has numbers, and what it cost."""
+    """A figure as it was made; plain values, which a process may hand to another.
 
-    figure: PaperFigure
+    Attributes:
+        name: of the figure.
+        sizes: of its specimens, voxels along each edge.
+        spent: what its campaigns cost.
+        exhibits: its pictures.
+        rows: what the paper says, and what was found.
+    """
+
+    name: str
     sizes: tuple[int, ...]
     spent: str
     exhibits: tuple[Exhibit, ...]
-    judged: tuple[Judged, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def figure(self) -> PaperFigure:
+        """The figure."""
+        return PAPER[self.name]
 
 
 def run_all(figures: Sequence[PaperFigure], wanted: Wanted, machine: Machine, console: Console) -> bool:
     """Run or resume what the figures need, each campaign once; return whether all of it is complete."""
-    configs = campaigns_of(figures, wanted)
-    for number, config in enumerate(configs, start=1):
-        console.print(f"campaign {number} of {len(configs)}: {config.name}", markup=False)
-        if run_campaign(config, machine, wanted.out / config.name, console, write_atlas_alone) is None:
-            return False
-    return True
+    return run_campaigns(campaigns_of(figures, wanted), machine, wanted.out, console, write_atlas_alone)
 
 
 def campaigns_of(figures: Sequence[PaperFigure], wanted: Wanted) -> list[CampaignConfig]:
     """The campaigns of some figures, each once."""
     return [wanted.campaign(name) for name in dict.fromkeys(name for one in figures for name in one.campaigns)]
+
+
+def all_made_again(
+    figures: Sequence[PaperFigure], wanted: Wanted, processes: int, say: Callable[[str], None]
+) -> list[Reproduced]:
+    """Draw and judge figures, in the order given, several at once in processes of their own.
+
+    Args:
+        figures: whose campaigns have run.
+        wanted: how they were.
+        processes: how many there may be; one figure is drawn here.
+        say: told what is done.
+    """
+    if min(processes, len(figures)) == 1:
+        return [made_again(figure, wanted) for figure in figures]
+    done = []
+    with ProcessPoolExecutor(min(processes, len(figures)), get_context("spawn")) as pool:
+        for one in pool.map(_made, [figure.name for figure in figures], repeat(wanted)):
+            done.append(one)
+            say(f"drawing: {len(done)} of {len(figures)} figures")
+    return done
+
+
+def _made(name: str, wanted: Wanted) -> Reproduced:
+    return made_again(PAPER[name], wanted)
 
 
 def made_again(figure: PaperFigure, wanted: Wanted) -> Reproduced:
@@ -83,8 +120,17 @@ def made_again(figure: PaperFigure, wanted: Wanted) -> Reproduced:
     hours: Counter[str] = Counter()
     for one in runs.values():
         hours.update(Tally(one.config, one.trials).hours)
-    judged = tuple(Judged(claim, claim.find(runs)) for claim in figure.claims)
-    return Reproduced(figure, tuple(sorted(sizes)), hours_text(hours), tuple(_exhibits(figure, runs, folder)), judged)
+    again = _on_other_noise(runs)
+    rows = tuple(judged(claim, runs, again).row for claim in figure.claims)
+    exhibits = tuple(_exhibits(figure, runs, folder))
+    return Reproduced(figure.name, tuple(sorted(sizes)), hours_text(hours), exhibits, rows)
+
+
+def _on_other_noise(runs: Runs) -> list[Runs]:
+    """The runs of a figure as they would be on each other noise; those without it, as they are."""
+    again = {name: [Again(one, folder) for folder in folders_again(one)] for name, one in runs.items()}
+    seeds = range(min((len(found) for found in again.values() if found), default=0))
+    return [{name: again[name][seed] if again[name] else one for name, one in runs.items()} for seed in seeds]
 
 
 def _exhibits(figure: PaperFigure, runs: Runs, folder: Path) -> Iterator[Exhibit]:

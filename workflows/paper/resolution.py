@@ -29,8 +29,8 @@ def loss_along_wedge(values: tuple[Value, ...], low: float, high: float) -> Find
         if not known:
             return None
         mean = fmean(known.values())
-        told = ", ".join(f"{element} {loss:.2f}" for element, loss in known.items())
-        return Found(f"{mean:.2f} ({told})", low <= mean <= high)
+        words = f"{{:.2f}} ({', '.join(f'{element} {{:.2f}}' for element in known)})"
+        return Found(words, low <= mean <= high, (mean, *known.values()))
 
     return find
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from fusedtomo.methods import METHODS
 from workflows.campaign.axes import text
+from workflows.figures.along import over_last_axis
 from workflows.figures.curves import draw_curves
 from workflows.figures.drawing import to_figure
 from workflows.maps.sampling_map import METHOD
 from workflows.paper.claims import Claim, Find, Found, Runs, error_at, errors
-from workflows.paper.curves import over_last_axis
 from workflows.paper.figure import PAPER, PaperFigure
 from workflows.report.product import Drawn
 
@@ -27,7 +27,7 @@ def levels_off(campaign: str, which: int, at: float) -> Find:
         here, last = (error_at(findings, "fused", cell) for cell in (there, tuple(ends)))
         if not np.isfinite([here, last]).all():
             return None
-        return Found(f"{here:.3f} at {at:g}, {last:.3f} at {ends[which]:g}", here <= _CONVERGED * last)
+        return Found(f"{{:.3f}} at {at:g}, {{:.3f}} at {ends[which]:g}", here <= _CONVERGED * last, (here, last))
 
     return find
 
@@ -42,7 +42,8 @@ def beats_at(campaign: str, haadf: float) -> Find:
         ratios = (own.sel({METHOD: "poisson"}) / own.sel({METHOD: "fused"})).values
         if not np.isfinite(ratios).all():
             return None
-        return Found(f"{ratios.min():.1f} to {ratios.max():.1f} times lower", bool(ratios.min() > 1))
+        lowest, highest = float(ratios.min()), float(ratios.max())
+        return Found("{:.1f} to {:.1f} times lower", lowest > 1, (lowest, highest))
 
     return find
 
@@ -70,7 +71,8 @@ def along_chemical_snr(runs: Runs) -> Drawn | None:
     """The error of each method over the chemical SNR, at the best HAADF images (Supplement 21c)."""
     findings = runs["paper-s21"]
     best = next(iter(findings.config.axes.values()))[-1]
-    info = over_last_axis(findings, [(method, best) for method in findings.config.methods])
+    wanted = [(method, best) for method in findings.config.methods]
+    info = over_last_axis(findings.config, findings.map.error, wanted, "NRMSE")
     if info is None:
         return None
     caption = "The lowest error of every method over the SNR of the chemical maps, at the best HAADF images (21c)."

@@ -13,7 +13,8 @@ def lower(campaign: str, method: str, *than: str) -> Find:
         own = found.pop(method)
         if not all(value > 0 for value in (own, *found.values())):
             return None
-        return Found(f"{own:.3f} against {', '.join(f'{v:.3f}' for v in found.values())}", own < min(found.values()))
+        others = tuple(found.values())
+        return Found(f"{{:.3f}} against {', '.join(['{:.3f}'] * len(others))}", own < min(others), (own, *others))
 
     return find
 

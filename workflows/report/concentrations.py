@@ -18,7 +18,7 @@ from workflows.report.product import Drawn, Product, Subject
 
 def concentrations(findings: Findings, _subject: Subject) -> Drawn | None:
     """Means and deviations of every element in the truth's full voxels, of every cell whose volume is kept."""
-    table = pd.DataFrame([row for condition in _conditions(findings) for row in _rows(findings, condition)])
+    table = pd.DataFrame([row for condition in conditions_of(findings) for row in _rows(findings, condition)])
     if table.empty:
         return None
     info = concentrations_info(findings.config, _over_all_axes(findings, table), subject_of(findings.config))
@@ -39,7 +39,7 @@ def _caption(findings: Findings, info: ConcentrationsInfo) -> str:
     )
 
 
-def _conditions(findings: Findings) -> list[Condition]:
+def conditions_of(findings: Findings) -> list[Condition]:
     """The condition that stands for every cell of every method, those with the fewest terms first."""
     cells = (cell for method in reversed(findings.config.methods) for cell in findings.config.cells(method))
     return [findings.first(cell) for cell in cells]
@@ -47,7 +47,7 @@ def _conditions(findings: Findings) -> list[Condition]:
 
 def with_results(findings: Findings, _subject: Subject) -> Iterable[Condition]:
     """Those of them that have a result."""
-    return [condition for condition in _conditions(findings) if findings.best(condition)]
+    return [condition for condition in conditions_of(findings) if findings.best(condition)]
 
 
 def _rows(findings: Findings, condition: Condition) -> Iterator[dict[str, Value]]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from fusedtomo.files import replacing
 from workflows.campaign import Condition
 from workflows.campaign.products import PRODUCTS
-from workflows.figures.drawing import png_bytes, save_figure
+from workflows.figures.drawing import for_a_page, save_figure
 from workflows.report.findings import Findings
 
 Subject = Condition | None  # a cell, or the whole campaign
@@ -97,4 +97,4 @@ def written(drawn: Drawn, stem: Path) -> Exhibit:
         with replacing(table) as temporary:
             drawn.table.to_csv(temporary, index=False)
         files += (table,)
-    return Exhibit(drawn.title, drawn.caption, drawn.alt_text, png_bytes(drawn.figure), files)
+    return Exhibit(drawn.title, drawn.caption, drawn.alt_text, for_a_page(files[0]), files)

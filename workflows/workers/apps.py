@@ -6,6 +6,7 @@ import pickle
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -108,6 +109,12 @@ class ParslSubmit:
         self._executors = {label: kernel.executors[label] for label in (ALONE, ON_RANKS) if label in kernel.executors}
         self._calls = {label: python_app(call, data_flow_kernel=kernel, executors=[label]) for label in self._executors}
         logging.getLogger(_LOG_OF_TASKS).setLevel(logging.WARNING)
+
+    def of(self, ranks: Mapping[str, int]) -> "ParslSubmit":
+        """The same workers, for trials that have other ranks."""
+        other = copy(self)
+        other._ranks = ranks
+        return other
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Return the Future of function(*arguments) on a worker; a trial is told how, too."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,8 @@ from workflows.workers.blocks import Blocks
 from workflows.workers.ending import CLEANUP_S, end
 from workflows.workers.loading import load
 from workflows.workers.lost import WorkersLost
+
+Start = Callable[[Mapping[str, int]], AbstractContextManager[ParslSubmit]]  # of the ranks of trials, by condition
 
 _LOOK_S = 0.2
 _STOPPING_S = 3.0  # for Parsl's cleanup where a signal ends the run: a batch system kills soon
@@ -60,6 +62,33 @@ def workers(
         finally:
             blocks.end()
             parsl.clear()
+
+
+@contextmanager
+def kept_workers(machine: Machine, folder: Path, console: Console) -> Iterator[Start]:
+    """Workers for campaigns one after another: the first that has something to compute starts them.
+
+    What a worker loaded for one campaign, such as kernels and the specimen, serves the next. Where a campaign needs
+    workers of other kinds, those of the one before are ended. What workers log lies in `folder`.
+
+    Args:
+        machine: what is started.
+        folder: that of all campaigns.
+        console: told what happens.
+    """
+    there: dict[tuple[str, ...], ParslSubmit] = {}
+    with ExitStack() as stack:
+
+        @contextmanager
+        def of(ranks: Mapping[str, int]) -> Iterator[ParslSubmit]:
+            needed = kinds(ranks)
+            if needed not in there:
+                stack.close()
+                there.clear()
+                there[needed] = stack.enter_context(workers(machine, folder, console, ranks))
+            yield there[needed].of(ranks)
+
+        yield of
 
 
 def kinds(ranks: Mapping[str, int]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, png_bytes, to_figure
+from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
 from workflows.figures.history import draw_history, history_info
 
 FULL = {
@@ -48,7 +48,7 @@ def test_every_value_is_drawn(histories):
     figure = to_figure(draw_history, info)
     check_drawn(info, figure)
     assert figure.get_size_inches()[0] == pytest.approx(SINGLE_COLUMN_IN if info.nrmse is None else DOUBLE_COLUMN_IN)
-    assert png_bytes(figure).startswith(b"\x89PNG")  # no warning, whatever is missing
+    figure.draw_without_rendering()  # no warning, whatever is missing
 
 
 def test_an_empty_figure_is_not_a_history():

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.workflows.paper.stub import Stub
+from tests.workflows.paper.stub import Stub, said
 from tests.workflows.values import campaign, over, trial
+from workflows.figures.along import over_last_axis
 from workflows.figures.drawing import to_figure
 from workflows.paper import algorithm, atlases, dose, failures, sizes, snr, terms
 from workflows.paper.claims import Found
-from workflows.paper.curves import over_last_axis
 
 METHODS = ["fused", "fista-tv", "poisson-tv", "poisson"]
 SNRS = {"haadf_snr": [10, 50, 2000], "chemical_snr": [2, 6, 25]}
@@ -24,13 +24,13 @@ def with_snr(axes=SNRS, methods=("fused", "poisson")):
 def test_a_curve_levels_off_where_a_tenth_is_left_to_win():
     errors = [[0.9, 0.8, 0.7], [0.6, 0.5, 0.42], [0.6, 0.45, 0.40]]
     runs = {"one": Stub(with_snr(), {"fused": errors})}
-    assert snr.levels_off("one", 0, 50)(runs) == Found("0.420 at 50, 0.400 at 2000", True)
-    assert snr.levels_off("one", 1, 6)(runs) == Found("0.450 at 6, 0.400 at 25", False)
+    assert said(snr.levels_off("one", 0, 50)(runs)) == Found("0.420 at 50, 0.400 at 2000", True)
+    assert said(snr.levels_off("one", 1, 6)(runs)) == Found("0.450 at 6, 0.400 at 25", False)
 
 
 def test_fusion_is_held_against_conventional_at_a_poor_snr():
     errors = {"fused": [[0.5, 0.4, 0.3]] * 3, "poisson": [[1.0, 1.0, 0.9]] * 3}
-    assert snr.beats_at("one", 10)({"one": Stub(with_snr(), errors)}) == Found("2.0 to 3.0 times lower", True)
+    assert said(snr.beats_at("one", 10)({"one": Stub(with_snr(), errors)})) == Found("2.0 to 3.0 times lower", True)
     errors["poisson"] = [[1.0, 1.0, 0.2]] * 3
     assert snr.beats_at("one", 10)({"one": Stub(with_snr(), errors)}).holds is False
 
@@ -52,7 +52,8 @@ def test_a_method_overtakes_from_where_it_stays_ahead(fista, poisson_tv, expecte
 
 def test_curves_over_the_last_axis_tell_the_value_of_the_first_where_a_method_sees_it():
     errors = {"fused": [[0.5, 0.4, 0.3], [0.4, 0.3, 0.2], [0.3, 0.2, 0.1]], "poisson": [[1.0, 0.9, 0.8]] * 3}
-    info = over_last_axis(Stub(with_snr(), errors), [("fused", 10), ("fused", 2000), ("poisson", 10)])
+    wanted = [("fused", 10), ("fused", 2000), ("poisson", 10)]
+    info = over_last_axis(with_snr(), Stub(with_snr(), errors).map.error, wanted, "NRMSE")
     assert [curve.label for curve in info.curves] == ["fused, HAADF SNR 10", "fused, HAADF SNR 2000", "Poisson"]
     np.testing.assert_array_equal(info.curves[1].y, [0.3, 0.2, 0.1])
     assert len({curve.color for curve in info.curves}) == 3
@@ -81,8 +82,10 @@ def test_a_term_is_necessary_where_all_do_worse_without_it():
     config = campaign(haadf=(47,), chemical=(9,), methods=["fused", "fused-without-tv", "poisson"])
     errors = {"fused": [[0.3]], "fused-without-tv": [[0.5]], "poisson": [[1.1]]}
     runs = {"one": Stub(config, errors)}
-    assert terms.lower("one", "fused", "fused-without-tv", "poisson")(runs) == Found("0.300 against 0.500, 1.100", True)
-    assert terms.lower("one", "fused-without-tv", "fused")(runs) == Found("0.500 against 0.300", False)
+    assert said(terms.lower("one", "fused", "fused-without-tv", "poisson")(runs)) == Found(
+        "0.300 against 0.500, 1.100", True
+    )
+    assert said(terms.lower("one", "fused-without-tv", "fused")(runs)) == Found("0.500 against 0.300", False)
     assert terms.lower("one", "fused-without-tv", "fused", "poisson")(runs).holds is False
     errors["poisson"] = [[np.nan]]
     assert terms.lower("one", "fused", "poisson")({"one": Stub(config, errors)}) is None

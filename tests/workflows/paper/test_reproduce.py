@@ -84,10 +84,11 @@ def test_a_figure_is_drawn_judged_and_noted_beside_its_pictures(work):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d: 1 holds, 1 not measured; 0.02 CPU worker hours", last_measured(folder))
 
 
-def test_the_document_has_all_figures_and_one_table_of_the_paper_s_numbers(work):
+def test_the_document_has_all_figures_and_one_table_of_the_paper_s_numbers(work, monkeypatch):
     wanted = Wanted(16, None, work / "out")
     complete(wanted)
     other = replace(FIGURE, name="other", paper="Fig. 9", shows=())
+    monkeypatch.setitem(PAPER._values, "other", other)
     write_document(work / "paper.html", [made_again(one, wanted) for one in (FIGURE, other)], wanted)
     html = (work / "paper.html").read_text()
     first = html.index("<table>")
@@ -150,7 +151,7 @@ def test_every_figure_has_its_campaigns_and_products(name):
     asked |= {one for config in configs for one in config.report.also}
     assert {*figure.shows} <= asked
     assert all(config.phantom.size == 256 for config in configs)
-    assert Reproduced(figure, (16,), "", (), ()).figure is figure
+    assert Reproduced(name, (16,), "", (), ()).figure is figure
 
 
 def test_what_was_stopped_is_resumed_where_it_ran(work, monkeypatch, capsys):

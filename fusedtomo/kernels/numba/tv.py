@@ -33,6 +33,21 @@ def spare(dual: Floats) -> Floats:
 
 
 @njit(inline="always")
+def _vectors(nx: int) -> int:
+    """Vectors that cover a row; none a row shorter than one, of which scalars do all."""
+    return -(-nx // LANES) if nx >= LANES else 0
+
+
+@njit(inline="always")
+def _place(k: int, nx: int) -> int:
+    """Where vector k of a row starts: the last one ends with the row, and does some columns a second time.
+
+    One by one, the columns behind the last whole vector would take longer than all before them.
+    """
+    return min(k * LANES, nx - LANES)
+
+
+@njit(inline="always")
 def _from_dual(
     v: Number,
     weight_inverse: Number,
@@ -59,17 +74,18 @@ def _primal(
 ) -> None:
     """One plane of max(0, noisy - weight inverse L p); pz_1 is the plane before, all (y, x)."""
     ny, nx = noisy.shape
-    whole, w = nx - nx % LANES, splat(weight)
+    vectors, w = _vectors(nx), splat(weight)
     edge = np.zeros(nx, np.float32)
     for y in range(ny):
         v, i, o, z_1, z0, y0, x0 = noisy[y], inverse[y], out[y], pz_1[y], pz[y], py[y], px[y]
         y_1 = py[y - 1] if y > 0 else edge
-        for x in range(0, whole, LANES):
+        for k in range(vectors):
+            x = _place(k, nx)
             ours = load(x0, x)
             left = load(x0, x - 1) if x > 0 else preceding(ours)
             step = w * load(i, x)
             store(o, x, _from_dual(load(v, x), step, load(z_1, x), load(z0, x), load(y_1, x), load(y0, x), left, ours))
-        for x in range(whole, nx):
+        for x in range(0 if vectors == 0 else nx, nx):
             left = x0[x - 1] if x > 0 else np.float32(0.0)
             o[x] = _from_dual(v[x], weight * i[x], z_1[x], z0[x], y_1[x], y0[x], left, x0[x])
 
@@ -101,21 +117,26 @@ def _ascend_plane(
     preconditioner (ICCV 2011, lemma 2).
     """
     ny, nx = here.shape
-    whole, s = nx - nx % LANES, splat(step)
+    vectors, s = _vectors(nx), splat(step)
     for y in range(ny):
         y1 = min(y + 1, ny - 1)
         row, below, beside, i, ib, iy = here[y], ahead[y], here[y1], inverse[y], inverse_ahead[y], inverse[y1]
         z, v, u = pz[y], py[y], px[y]
-        for x in range(0, whole, LANES):
-            r, j = load(row, x), load(i, x)
-            r1, j1 = (load(row, x + 1), load(i, x + 1)) if x + LANES < nx else (following(r), following(j))
-            room = j + maximum(maximum(load(ib, x), load(iy, x)), j1)
-            a, b = load(z, x) * room - s * (load(below, x) - r), load(v, x) * room - s * (load(beside, x) - r)
-            a, b, c = _projected(room, a, b, load(u, x) * room - s * (r1 - r), anisotropic)
-            store(z, x, a)
-            store(v, x, b)
-            store(u, x, c)
-        for x in range(whole, nx):
+        if vectors > 0:
+            at = _place(vectors - 1, nx)
+            last = load(z, at), load(v, at), load(u, at)  # before their first columns change, where vectors overlap
+            for k in range(vectors):
+                x = _place(k, nx)
+                p, q, t = last if k == vectors - 1 else (load(z, x), load(v, x), load(u, x))
+                r, j = load(row, x), load(i, x)
+                r1, j1 = (load(row, x + 1), load(i, x + 1)) if x + LANES < nx else (following(r), following(j))
+                room = j + maximum(maximum(load(ib, x), load(iy, x)), j1)
+                a, b = p * room - s * (load(below, x) - r), q * room - s * (load(beside, x) - r)
+                a, b, c = _projected(room, a, b, t * room - s * (r1 - r), anisotropic)
+                store(z, x, a)
+                store(v, x, b)
+                store(u, x, c)
+        for x in range(0 if vectors == 0 else nx, nx):
             e = min(x + 1, nx - 1)
             room = i[x] + maximum(maximum(ib[x], iy[x]), i[e])
             a, b = z[x] * room - step * (below[x] - row[x]), v[x] * room - step * (beside[x] - row[x])
@@ -188,17 +209,18 @@ def _sum_plane(
 ) -> None:
     """Add |grad x| and -<grad x, p> of one plane to the columns' sums."""
     ny, nx = here.shape
-    whole = nx - nx % LANES
+    vectors = _vectors(nx)
     lengths, products = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for y in range(ny):
         row, below, beside, z, v, u = here[y], ahead[y], here[min(y + 1, ny - 1)], pz[y], py[y], px[y]
-        for x in range(0, whole, LANES):
+        for k in range(vectors):
+            x = _place(k, nx)
             r = load(row, x)
             r1 = load(row, x + 1) if x + LANES < nx else following(r)
             dz, dy, dx = load(below, x) - r, load(beside, x) - r, r1 - r
             store(lengths, x, _length(dz, dy, dx, anisotropic))
             store(products, x, dz * load(z, x) + dy * load(v, x) + dx * load(u, x))
-        for x in range(whole, nx):
+        for x in range(0 if vectors == 0 else nx, nx):
             dz, dy, dx = below[x] - row[x], beside[x] - row[x], row[min(x + 1, nx - 1)] - row[x]
             lengths[x] = _length(dz, dy, dx, anisotropic)
             products[x] = dz * z[x] + dy * v[x] + dx * u[x]
@@ -211,13 +233,14 @@ def _sum_plane(
 def _add_distance(out: Floats, noisy: Floats, inverse: Floats, moved: Doubles) -> None:
     """Add (out - noisy)^2 / inverse of one plane to the columns' sums."""
     ny, nx = out.shape
-    whole, squares = nx - nx % LANES, np.empty(nx, np.float32)
+    vectors, squares = _vectors(nx), np.empty(nx, np.float32)
     for y in range(ny):
         o, v, i = out[y], noisy[y], inverse[y]
-        for x in range(0, whole, LANES):
+        for k in range(vectors):
+            x = _place(k, nx)
             move = load(o, x) - load(v, x)
             store(squares, x, move * move / load(i, x))
-        for x in range(whole, nx):
+        for x in range(0 if vectors == 0 else nx, nx):
             move = o[x] - v[x]
             # 0: the left neighbour's column of a slab, which nobody fills or reads; numba raises where lanes give NaN
             squares[x] = move * move / i[x] if i[x] != 0 else np.float32(0)

@@ -4,10 +4,12 @@ The weights double as step sizes. So that their size does not depend on the data
 by its term's largest curvature L at the start, the role that the paper gives the power method, and lambda_tv counts
 in units of noise over L_2. The cost recorded is the one that such steps lower: its terms are over L, too. One misprint
 is mended, the sign of Eq. 2; Eq. 3 keeps its numerator A x - b without eps, and so the counts come in with their
-background subtracted.
+background subtracted. The inner iterations of TV, each time from zero, are as many as `tv_iterations` says; the paper
+names their number `ng` and does not give it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Best, Callback, History, Solution, Stop
 
 EPS = 0.1  # counts, Algorithm 1 line 7
+_INNER = 20  # of TV, where the settings give no number; 56 give the same NRMSE where the descent converges
 _FAR = 10.0  # times the start's cost: steps that are too long do not come back from there
 
 
@@ -30,7 +33,8 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
     largest = {name: _largest_curvature(loss, x, comm) for name, loss in losses.items()}
     lambdas = {"haadf": weights.haadf / largest["haadf"], "chemical": weights.chemical / largest["chemical"]}
     thresholds = weights.tv * problem.gradient_noise / largest["chemical"]
-    history, tv, unit_metric = History(callback), problem.total_variation_of(thresholds), array_module(x).ones_like(x)
+    history, unit_metric = History(callback), array_module(x).ones_like(x)
+    tv = _with_inner_iterations(problem).total_variation_of(thresholds)
     x = supported(x, problem.support)
     before, noisy = array_module(x).empty_like(x), array_module(x).empty_like(x)
     projected = {name: loss.project(x) for name, loss in losses.items()}
@@ -55,6 +59,12 @@ def gradient_descent(problem: Problem, *, initial: Array | None = None, callback
             stopped = "tolerance"
             break
     return Solution(best.volume(x), history.values, _verdict(first, total, stopped))
+
+
+def _with_inner_iterations(problem: Problem) -> Problem:
+    """The problem with a fixed number of TV's inner iterations, as Algorithm 1 has it."""
+    fixed = problem.settings.tv_iterations or _INNER
+    return replace(problem, settings=problem.settings.model_copy(update={"tv_iterations": fixed}))
 
 
 def _verdict(first: float, total: float, stopped: Stop) -> Stop:

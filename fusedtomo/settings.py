@@ -160,7 +160,8 @@ class SolverSettings(Settings):
         None,
         ge=1,
         le=10_000,
-        description="inner iterations of the TV prox, warm-started; default: as the fall of the cost asks for, 20 for Algorithm 1",
+        description="inner iterations of the TV prox, warm-started; default: as the fall of the cost asks for "
+        "(Algorithm 1: 20)",
     )
     tv: Literal["isotropic", "anisotropic"] = Field("isotropic", description="the length of gradients, or of each part")
     chemical_term: Literal["poisson", "least-squares"] = Field(

@@ -32,7 +32,8 @@ def resolutions_of(findings: Findings) -> xr.DataArray:
     cells = [config.cell(method, at) for method in config.methods for at in product(*config.axes.values())]
     coordinates = {METHOD: list(config.methods), **{name: list(values) for name, values in config.axes.items()}}
     found = np.array([known.get(findings.first(cell), np.nan) for cell in cells])
-    return xr.DataArray(found.reshape(tuple(map(len, coordinates.values()))), coordinates, name="resolution_nm")
+    shape = tuple(len(values) for values in coordinates.values())
+    return xr.DataArray(found.reshape(shape), coordinates, name="resolution_nm")
 
 
 def _agreement_nm(volume: ChemicalVolume, truth: ChemicalVolume) -> float:

@@ -49,6 +49,7 @@ LAYERS = {
     "terms": ("fusedtomo.losses", "fusedtomo.proximal"),
     "solvers": ("fusedtomo.solvers",),
     "edges": (
+        "fusedtomo.alignment",
         "fusedtomo.bodies",
         "fusedtomo.exporting",
         "fusedtomo.hdf5",
@@ -86,7 +87,7 @@ ROOMS = {
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
 # importing the package never initialises MPI or CUDA, and does without what is optional
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "tifffile", "xraydb", "zarr"}
+ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "skimage", "tifffile", "xraydb", "zarr"}
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ Nothing is taken on trust: `import_dataset` returns notes that say in plain word
 vendors' metadata lies (tilt 0.0 in every Bruker file, pixels of 1 Angstrom in MRC).
 """
 
-from fusedtomo.importing.alignment import neighbour_correlation
 from fusedtomo.importing.dataset import import_dataset
 from fusedtomo.importing.recipe import ImportRecipe, read_recipe
 
-__all__ = ["ImportRecipe", "import_dataset", "neighbour_correlation", "read_recipe"]
+__all__ = ["ImportRecipe", "import_dataset", "read_recipe"]

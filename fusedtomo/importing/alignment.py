@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from fusedtomo.alignment.quality import neighbour_correlation
 from fusedtomo.errors import InputError
 from fusedtomo.importing.recipe import ImportRecipe, Shifts
 from fusedtomo.importing.stacks import ANGLE_TOLERANCE_DEG, Stack
@@ -94,16 +95,6 @@ def _shift_of(angle: float, regular: Shifts, shifts: np.ndarray) -> np.ndarray:
         )
     shift: np.ndarray = shifts[index]
     return shift
-
-
-def neighbour_correlation(images: np.ndarray) -> float:
-    """Mean correlation of neighbouring images (tilt, y, x), 3/32 of each edge left out (24 of 256 pixels)."""
-    y, x = (n * 3 // 32 for n in images.shape[1:])
-    inner = images[:, y : images.shape[1] - y, x : images.shape[2] - x].reshape(len(images), -1)
-    centred = inner - inner.mean(axis=1, keepdims=True, dtype=np.float64)
-    norms = np.linalg.norm(centred, axis=1)
-    products = np.einsum("ij,ij->i", centred[:-1], centred[1:])
-    return float(np.mean(products / np.maximum(norms[:-1] * norms[1:], np.finfo(np.float64).tiny)))
 
 
 def frame(recipe: ImportRecipe, stacks: Sequence[Stack], notes: list[str]) -> list[Stack]:

@@ -14,9 +14,10 @@ import pytest
 from numpy.lib.format import write_array_header_1_0
 
 from fusedtomo import memory
+from fusedtomo.alignment import neighbour_correlation
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import naming
-from fusedtomo.importing import ImportRecipe, import_dataset, neighbour_correlation, read_recipe
+from fusedtomo.importing import ImportRecipe, import_dataset, read_recipe
 from fusedtomo.importing.formats import FORMATS, Arrays, Format, format_of
 from fusedtomo.io import read_dataset, write_dataset
 

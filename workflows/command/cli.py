@@ -18,6 +18,7 @@ _FILES = (
     "simulate",
     "inspect",
     "measured",
+    "align",
     "reconstruct",
     "score",
     "export",

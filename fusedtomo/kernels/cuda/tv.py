@@ -94,7 +94,7 @@ def prox(
 
 
 def _read(noisy: Any, inverse: Any, weight: np.ndarray, local: Any, dual: Any) -> tuple[Any, ...]:
-    """What a kernel of the prox reads, in the order of its arguments; where there are no local weights it reads none."""
+    """What a kernel of the prox reads, in the order of its arguments; without local weights another array stands in."""
     return noisy, inverse, launch.upload_floats(weight), dual if local is None else local, dual
 
 
@@ -146,7 +146,7 @@ def _width(shape: tuple[int, ...]) -> int:
 
 
 def _kinds(kept: Any, local: Any) -> tuple[str, ...]:
-    """The macros of what kernels are given: a dual field or local weights in half precision, and whether there are any."""
+    """The macros of what kernels are given: what is kept in half precision, and whether there are local weights."""
     halves = ("FUSEDTOMO_HALF_DUALS",) if kept.dtype == np.float16 else ()
     return halves if local is None else (*halves, "FUSEDTOMO_LOCAL_WEIGHTS")
 

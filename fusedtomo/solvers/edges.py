@@ -14,8 +14,8 @@ from fusedtomo.parallel import SERIAL, Comm
 
 _SEEN = 0.5  # of the mean brightness about it: atoms of an element at least as bright show edges of their own
 # docs/solver.md, "Edge-weighted total variation", says what others brought
-_SOFTNESS = 0.15  # the steepness at which a weight is one half
-_OWN, _GUIDED = 2.0, 3.0  # how much more total variation counts where it is flat
+_SOFTNESS = 0.2  # the steepness at which a weight is one half
+_OWN, _GUIDED = 3.0, 4.0  # how much more total variation counts where it is flat
 _NOTHING = np.float32(1e-30)  # less than any concentration or slope that counts
 _NEIGHBOURS = ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1]), (np.s_[..., 1:], np.s_[..., :-1]))
 
@@ -62,7 +62,8 @@ def brightness(volume: Array, contrast: ZContrast, comm: Comm = SERIAL) -> np.nd
         amount += channel
     mean /= xp.maximum(amount, _NOTHING)
     about = np.array([dot(channel, mean, comm) for channel in volume])
-    return bright * totals(volume, comm) / np.maximum(about, float(_NOTHING))
+    found: np.ndarray = bright * totals(volume, comm) / np.maximum(about, float(_NOTHING))
+    return found
 
 
 def _summed(volume: Array, chosen: np.ndarray) -> Array:

@@ -29,7 +29,8 @@ def fused_weighted(problem: Problem, *, initial: Array | None = None, callback: 
     """
     terms, place, settings = terms_of_eq_1(problem), problem.place, problem.settings
     volume = lifted(initial_volume(problem) if initial is None else initial, place.comm)
-    contrast, tv, history = problem.contrast(), problem.total_variation(), {}
+    contrast, tv = problem.contrast(), problem.total_variation()
+    history: _History = {}
     for solve in range(SOLVES):
         done = max(len(history.get("total", [])) - 1, 0)
         if solve:

@@ -36,13 +36,6 @@ def test_it_goes_on_from_where_fused_ends(tiny_dataset):
         assert found.history[name][5] == pytest.approx(fused.history[name][5], rel=1e-6)
 
 
-def test_its_cost_falls_in_every_solve(tiny_dataset):
-    history = solve(tiny_dataset, "fused-weighted", Weights(), FEW).history
-    for number in range(reweighted.SOLVES):
-        totals = np.array(history["total"])[np.array(history["solve"]) == number]
-        assert totals[-1] < totals[0]
-
-
 def test_only_its_last_cost_function_is_judged(tiny_dataset):
     settings = SolverSettings(max_iterations=200, tolerance=1e-4, gamma=1.7)
     history = solve(tiny_dataset, "fused-weighted", Weights(), settings).history

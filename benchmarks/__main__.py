@@ -18,6 +18,7 @@ BENCHMARKS = (
     "reconstruct",
     "convergence",
     "ranges",
+    "edges",
     "mpi",
     "steering",
     "gpu",

@@ -28,6 +28,7 @@ class Cost:
         dataset: simulated tilt series: gains and backgrounds are known.
         haadf, chemical, tv: the three weights.
         gamma: exponent of the HAADF contrast.
+        local: weights of total variation voxel by voxel, (element, z, y, x); None where all are 1.
     """
 
     dataset: FusedDataset
@@ -35,12 +36,14 @@ class Cost:
     chemical: float
     tv: float
     gamma: float
+    local: np.ndarray | None = None
 
     def __post_init__(self):
         series, width = self.dataset.chemical, self.dataset.haadf.counts.shape[1]
         counts = np.stack([each.counts for each in series]).astype(np.float64)
         mean = counts.mean(axis=(1, 2, 3))
         gain = np.array([each.gain for each in series], np.float64)
+        tv_weights = (self.tv * gain * np.sqrt(len(self.dataset.chemical_scheme) / mean))[:, None, None, None]
         charge = np.array([atomic_number(each.name) for each in series], np.float64)
         signal = self.dataset.haadf.counts.astype(np.float64) - self.dataset.haadf.background
         self._set(
@@ -50,7 +53,8 @@ class Cost:
             signal=_rays(signal[None])[0],
             gain=gain[:, None, None],
             eps=np.maximum([each.background for each in series], 0.1 * mean)[:, None, None],
-            tv_weights=self.tv * gain * np.sqrt(len(self.dataset.chemical_scheme) / mean),
+            tv_weights=tv_weights,
+            radii=tv_weights * (1.0 if self.local is None else self.local.astype(np.float64)),
             variance=_noise_variance(signal),
             zeta=(charge / charge.max())[:, None, None, None],
         )
@@ -61,7 +65,7 @@ class Cost:
 
     def value(self, x: np.ndarray) -> float:
         """F(x)."""
-        return self.smooth(x) + float(self.tv_weights @ np.sqrt((differences(x) ** 2).sum(1)).sum((1, 2, 3)))
+        return self.smooth(x) + float((self.radii * np.sqrt((differences(x) ** 2).sum(1))).sum())
 
     def smooth(self, x: np.ndarray) -> float:
         """The two data terms."""
@@ -154,21 +158,21 @@ def condat_vu(
     """Minimise by the primal-dual method of Condat (2013) and Vu (2013), with diagonal steps (Pock and Chambolle 2011).
 
         x+ = max(0, x - T (grad f(x) + K' p))
-        p+ = P(p + S K (2 x+ - x)),   P onto |p_i| <= the TV weight of element i,   1 / T = 0.7 D + 12 S
+        p+ = P(p + S K (2 x+ - x)),   P onto |p_i(v)| <= the TV weight of element i at v,   1 / T = 0.7 D + 12 S
 
     D bounds the curvature of f, so that ``1/T - K' S K >= D / 2``, the condition of convergence for a convex f of
     constant curvature; D follows the iterates at a few fixed iterations. The callback gets every iterate.
     """
-    x, radius = start.astype(np.float64), cost.tv_weights[:, None, None, None]
+    x = start.astype(np.float64)
     p = np.zeros((len(x), 3, *x.shape[1:]))
     for k in range(iterations):
         callback(k, x)
         if k in _REFRESHED:
-            dual_step = _DUAL_STEP * radius / np.quantile(x, 0.999, axis=(1, 2, 3), keepdims=True)
+            dual_step = _DUAL_STEP * cost.tv_weights / np.quantile(x, 0.999, axis=(1, 2, 3), keepdims=True)
             primal_step = 1 / (_CURVATURE_SHARE * cost.curvature(x) + _ALL_DEGREES * dual_step)
         new = np.maximum(0, x - primal_step * (cost.gradient(x) + transposed_differences(p)))
         p += dual_step[:, None] * differences(2 * new - x)
-        p *= (radius / np.maximum(radius, np.sqrt((p**2).sum(1))))[:, None]
+        p *= (cost.radii / np.maximum(cost.radii, np.sqrt((p**2).sum(1))))[:, None]
         x = new
     callback(iterations, x)
     return Certificate(x, cost.value(x), lower_bound(cost, x, p))

@@ -7,7 +7,10 @@ from benchmarks.results import FOLDER
 
 README = Path(__file__).with_name("README.md")
 _HEADING = "## Latest"
-_ORDER = ("projector", "tv", "roofline", "reconstruct", "convergence", "convergence-quick", "ranges", "mpi", "steering")
+_ORDER = (
+    *("projector", "tv", "roofline", "reconstruct", "convergence", "convergence-quick", "edges", "ranges", "mpi"),
+    "steering",
+)
 _NAME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)-(?P<cpu>.+?)-(?P<what>" + "|".join(sorted(_ORDER, key=len)[::-1]) + "|gpu.*)$"
 )

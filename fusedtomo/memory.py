@@ -26,10 +26,12 @@ def series_gb(n_elements: int, n_haadf: int, n_chemical: int, image: tuple[int, 
     return 4e-9 * _SERIES * (n_haadf + n_elements * n_chemical) * image[0] * image[1]
 
 
-def solver_gb(n_elements: int, shape: tuple[int, int, int], n_haadf: int, n_chemical: int) -> float:
-    """The arrays of a reconstruction, wherever they are."""
+def solver_gb(
+    n_elements: int, shape: tuple[int, int, int], n_haadf: int, n_chemical: int, *, weighted: bool = False
+) -> float:
+    """The arrays of a reconstruction, wherever they are; weighted: with local weights of total variation."""
     series = series_gb(n_elements, n_haadf, n_chemical, shape[1:])
-    return SOLVER_VOLUMES * volume_gb(n_elements, shape) + series
+    return (SOLVER_VOLUMES + weighted) * volume_gb(n_elements, shape) + series
 
 
 def check_fits(what: str, needed_gb: float, cure: str) -> None:

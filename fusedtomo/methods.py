@@ -11,6 +11,7 @@ from typing import Literal
 from fusedtomo.registry import Registry
 from fusedtomo.solvers.fused import fista_tv, fused, fused_without_tv, poisson, poisson_tv
 from fusedtomo.solvers.gradient_descent import gradient_descent
+from fusedtomo.solvers.reweighted import SOLVES, fused_weighted
 from fusedtomo.solvers.sirt import sirt
 from fusedtomo.solvers.solution import Solution
 
@@ -28,8 +29,9 @@ class Method:
         terms: what its cost function holds of Eq. 1. A method without the term "haadf" does not see the HAADF series,
             so whatever alters that series alone does not alter its result.
         searched: parameters that change its result, in the order of a search.
-        color, marker: in every figure (Okabe and Ito 2008, and a dark red of Paul Tol's: colour-blind readers tell them
-            apart).
+        color, marker: in every figure (Okabe and Ito 2008, and a dark red and an indigo of Paul Tol's: colour-blind
+            readers tell them apart).
+        solves: how many times it may take as many iterations as `SolverSettings.max_iterations` says.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Method:
     searched: tuple[str, ...]
     color: str
     marker: str
+    solves: int = 1
 
     def uses(self, term: Term | None) -> bool:
         """Whether it has a term; None stands for what every method sees."""
@@ -54,6 +57,7 @@ _PARAMETERS = ("haadf", "chemical", "tv", "gamma", "eps")
 _OF_DATA = ("haadf", "chemical", "gamma", "eps")
 for _method in (
     Method("fused", "fused", fused, _EQ_1, _PARAMETERS, "#0072B2", "o"),
+    Method("fused-weighted", "fused, edge-weighted", fused_weighted, _EQ_1, _PARAMETERS, "#332288", "*", SOLVES),
     Method("gradient-descent", "Algorithm 1", gradient_descent, _EQ_1, _PARAMETERS, "#56B4E9", "P"),
     Method("fused-without-tv", "fused without TV", fused_without_tv, _DATA_TERMS, _OF_DATA, "#882255", "<"),
     Method("poisson-tv", "Poisson + TV", poisson_tv, _TWO_TERMS, ("chemical", "tv", "eps"), "#E69F00", "s"),

@@ -13,14 +13,16 @@ _FEWEST, _MOST = 2, 40  # inner iterations where their number follows the gap
 
 
 class TotalVariation:
-    """``sum_i w_i ||x_i||_TV``, 3D, channel by channel, and its prox with x >= 0.
+    """``sum_i w_i sum_v l_i(v) |grad x_i|(v)``, 3D, channel by channel, and its prox with x >= 0.
 
     The prox is a projected gradient on the dual (Chambolle 2004; Supplement 24), over-relaxed. The dual field is kept
     from call to call, so that a few inner iterations suffice inside an outer loop whose volume moves little; at so
     few, the momentum of FGP does not pay for the second field that it reads (docs/solver.md).
 
     Args:
-        weights: TV weight of every channel, (channel,), >= 0.
+        weights: w, TV weight of every channel, (channel,), >= 0.
+        local: l, weights of single voxels, (channel, z, y, x) on the device, > 0; None where all are 1. Of slabs, a
+            rank's own columns: no kernel asks for its neighbours'.
         iterations: inner iterations of a call of `prox`; None for as many as its allowed gap asks for.
         anisotropic: sum |d/dz| + |d/dy| + |d/dx| instead of the length of the gradient.
         place: where it is computed; slabs exchange the columns at their borders in every inner iteration.
@@ -30,6 +32,7 @@ class TotalVariation:
         self,
         weights: np.ndarray,
         *,
+        local: Array | None = None,
         iterations: int | None = 5,
         anisotropic: bool = False,
         place: Placement = HERE,
@@ -37,6 +40,8 @@ class TotalVariation:
         self.weights, self.anisotropic, self.place = np.asarray(weights, np.float32), anisotropic, place
         self._iterations, self._inner, self._halo = iterations, iterations or _FEWEST, _Halo(place.comm)
         self._active = bool((self.weights > 0).any())
+        self._kept = np.float16 if place.half else np.float32
+        self._local = None if local is None else self._halo.padded(local).astype(self._kept, copy=False)
         self._dual: Array | None = None
         self._spare: Array | None = None
 
@@ -45,7 +50,7 @@ class TotalVariation:
         if not self._active:
             return 0.0
         (room,) = self._halo.extended(volume)
-        columns = kernels(volume).tv.total_variation(room, self.anisotropic)
+        columns = kernels(volume).tv.total_variation(room, self.anisotropic, self._local)
         return float(self._summed(columns[None])[0] @ self.weights.astype(np.float64))
 
     def prox(
@@ -83,7 +88,7 @@ class TotalVariation:
 
     def _allocate(self, like: Array) -> None:
         xp, (n_channels, *shape) = array_module(like), like.shape
-        self._dual = xp.zeros((n_channels, 3, *shape), np.float16 if self.place.half else np.float32)
+        self._dual = xp.zeros((n_channels, 3, *shape), self._kept)
         self._spare = kernels(like).tv.spare(self._dual)
 
     def _closed(
@@ -123,11 +128,13 @@ class TotalVariation:
         tv, done = kernels(noisy).tv, 0
         if self.place.comm.size > 1:
             for _ in range(self._inner):
-                self._dual, self._spare = tv.ascend(noisy, inverse, weight, self._dual, self._spare, self.anisotropic)
+                self._dual, self._spare = tv.ascend(
+                    noisy, inverse, weight, self._dual, self._spare, self.anisotropic, self._local
+                )
                 self._halo.exchange(self._dual)
             done = self._inner
         self._dual, self._spare, columns = tv.prox(
-            noisy, inverse, weight, self._dual, self._spare, out, self._inner - done, self.anisotropic
+            noisy, inverse, weight, self._dual, self._spare, out, self._inner - done, self.anisotropic, self._local
         )
         return columns
 
@@ -161,6 +168,14 @@ class _Halo:
             if self._right:
                 room[..., -1] = from_right[k]
         return rooms
+
+    def padded(self, volume: Array) -> Array:
+        """A volume (channel, z, y, x) with ones in the neighbours' columns; itself on one rank."""
+        if self._comm.size == 1:
+            return volume
+        room = array_module(volume).ones((*volume.shape[:-1], self._left + volume.shape[-1] + self._right), np.float32)
+        room[self.own] = volume
+        return room
 
     def room_for(self, out: Array) -> Array:
         """Room for a volume and its neighbours' columns; `out` itself on one rank."""

@@ -152,7 +152,9 @@ class SolverSettings(Settings):
         le=MOST_COUNTS,
         description="counts added inside the logarithm; default: the expected background (fused), 0.1 (Algorithm 1)",
     )
-    max_iterations: int = Field(100, ge=1, le=1_000_000, description="cap on outer iterations")
+    max_iterations: int = Field(
+        100, ge=1, le=1_000_000, description="cap on outer iterations, of each of the three solves of fused-weighted"
+    )
     tolerance: float = Field(
         1e-3, ge=0, description="stop when the volume moves by less than this fraction of itself in an iteration"
     )

@@ -81,21 +81,38 @@ class Sums(Protocol):
 
 
 class TV(Protocol):
-    """Total variation of volumes; a dual field is (channel, 3, z, y, x)."""
+    """Total variation of volumes; a dual field is (channel, 3, z, y, x).
 
-    def total_variation(self, volume: Array, anisotropic: bool) -> Columns:
+    Local weights, if any, are a volume of numbers > 0, on GPUs of the dual field's type: |grad x| counts as often.
+    """
+
+    def total_variation(self, volume: Array, anisotropic: bool, local: Array = None) -> Columns:
         """Total variation: (channel, x)."""
 
     def spare(self, dual: Array) -> Array:
         """Room that `ascend` needs beside a dual field."""
 
     def ascend(
-        self, noisy: Array, inverse: Array, weight: np.ndarray, dual: Array, spare: Array, anisotropic: bool
+        self,
+        noisy: Array,
+        inverse: Array,
+        weight: np.ndarray,
+        dual: Array,
+        spare: Array,
+        anisotropic: bool,
+        local: Array = None,
     ) -> tuple[Array, Array]:
         """One inner iteration of the prox; returns dual and spare, which may have changed places."""
 
     def finish(
-        self, noisy: Array, inverse: Array, weight: np.ndarray, dual: Array, out: Array, anisotropic: bool
+        self,
+        noisy: Array,
+        inverse: Array,
+        weight: np.ndarray,
+        dual: Array,
+        out: Array,
+        anisotropic: bool,
+        local: Array = None,
     ) -> Columns:
         """The prox that a dual stands for, into out; its variation, pairing and squared distance: (3, channel, x)."""
 
@@ -109,6 +126,7 @@ class TV(Protocol):
         out: Array,
         iterations: int,
         anisotropic: bool,
+        local: Array = None,
     ) -> tuple[Array, Array, Columns]:
         """`ascend`, so many times, then `finish`; returns dual and spare as `ascend` does, and what `finish` does."""
 

@@ -8,6 +8,7 @@ import numpy as np
 Values = Sequence[float] | np.ndarray  # of a term, the start's first
 Verdict = Literal["converged", "not converged", "diverging"]
 TERMS = ("haadf", "chemical", "tv")
+SOLVE = "solve"  # a row's cost function, by number, in the history of a method that changes it on the way
 WINDOW = 10  # iterations looked back
 SETTLED = 1e-3  # of the cost: what no term may move by in the window
 RISEN = 1e-2  # of the least cost: ten times what momentum swings the cost by about its minimum (docs/solver.md)
@@ -21,12 +22,13 @@ def convergence(history: Mapping[str, Values]) -> Verdict:
       cost. Terms that trade against each other at the same cost have not settled.
     - "not converged": anything else, and a start alone.
 
-    It speaks of the cost at the last iterate, not of the volume's error: what is converged may be regularised badly.
+    Of a method that changes its cost function on the way, it judges the last one. It speaks of the cost at the last
+    iterate, not of the volume's error: what is converged may be regularised badly.
 
     Raises:
         KeyError: no "total" is in the history.
     """
-    total = np.asarray(history["total"], float)
+    total = np.asarray(last_solve(history)["total"], float)
     last = total[-1]
     if not np.isfinite(last) or last > total[0] or last > (1 + RISEN) * total.min():
         return "diverging"
@@ -37,6 +39,16 @@ def convergence(history: Mapping[str, Values]) -> Verdict:
 
 def moved(history: Mapping[str, Values]) -> float:
     """The furthest that a term moved over the last 10 iterations, over the last cost."""
+    history = last_solve(history)
     terms = [np.asarray(history[name], float)[-WINDOW - 1 :] for name in TERMS if name in history]
     furthest = max(float(np.ptp(values)) for values in terms)
     return furthest / max(abs(float(history["total"][-1])), np.finfo(float).tiny)
+
+
+def last_solve(history: Mapping[str, Values]) -> dict[str, np.ndarray]:
+    """The rows of the last cost function alone, the one that its solve began with first; all where there is but one."""
+    values = {name: np.asarray(each, float) for name, each in history.items() if name != SOLVE}
+    if SOLVE not in history:
+        return values
+    solve = np.asarray(history[SOLVE])
+    return {name: each[solve == solve[-1]] for name, each in values.items()}

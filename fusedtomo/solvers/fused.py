@@ -12,12 +12,16 @@ from fusedtomo.solvers.solution import Callback, Solution
 
 def fused(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:
     """Minimise all three terms of Eq. 1."""
-    terms = {
+    start = initial_volume(problem) if initial is None else initial
+    return _minimise(problem, terms_of_eq_1(problem), lifted(start, problem.place.comm), callback)
+
+
+def terms_of_eq_1(problem: Problem) -> dict[str, Term]:
+    """Both data terms."""
+    return {
         "chemical": Term(problem.chemical(), problem.weights.chemical),
         "haadf": Term(problem.haadf(), problem.weights.haadf),
     }
-    start = initial_volume(problem) if initial is None else initial
-    return _minimise(problem, terms, lifted(start, problem.place.comm), callback)
 
 
 def fused_without_tv(problem: Problem, *, initial: Array | None = None, callback: Callback | None = None) -> Solution:

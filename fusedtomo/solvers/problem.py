@@ -95,26 +95,33 @@ class Problem:
 
     def haadf(self) -> HaadfLeastSquares:
         """The HAADF term; its noise variance is estimated from the images."""
-        gamma = self.settings.gamma or self.dataset.gamma or TYPICAL_GAMMA
-        contrast = ZContrast(tuple(atomic_number(symbol) for symbol in self.dataset.elements), gamma)
         projector = Projector(self.dataset.haadf.scheme.angles_deg, *self.shape[1:3])
         signal = self.dataset.haadf.counts - np.float32(self.dataset.haadf.background)
         variance = noise_variance(self.place.put(signal), self.place)
-        return HaadfLeastSquares(projector, contrast, signal, variance, place=self.place)
+        return HaadfLeastSquares(projector, self.contrast(), signal, variance, place=self.place)
+
+    def contrast(self) -> ZContrast:
+        """How bright the elements are in HAADF images."""
+        gamma = self.settings.gamma or self.dataset.gamma or TYPICAL_GAMMA
+        return ZContrast(tuple(atomic_number(symbol) for symbol in self.dataset.elements), gamma)
 
     @cached_property
     def gradient_noise(self) -> np.ndarray:
         """Deviation of the Poisson term's gradient at a voxel, ``g_i sqrt(n_tilts / mean b_i)``, (element,)."""
         return self.gain * np.sqrt(len(self.dataset.chemical_scheme) / self.mean_counts)
 
-    def total_variation(self) -> TotalVariation:
-        """TV in units of the noise it has to hold against: one weight serves elements, doses and tilt counts alike."""
-        return self.total_variation_of(self.weights.tv * self.gradient_noise)
+    def total_variation(self, local: Array | None = None, strength: np.ndarray | float = 1.0) -> TotalVariation:
+        """TV in units of the noise it has to hold against: one weight serves elements, doses and tilt counts alike.
 
-    def total_variation_of(self, weights: np.ndarray) -> TotalVariation:
+        local: weights of voxels, (element, z, y, x) on the device; strength: factors, (element,).
+        """
+        return self.total_variation_of(self.weights.tv * self.gradient_noise * strength, local)
+
+    def total_variation_of(self, weights: np.ndarray, local: Array | None = None) -> TotalVariation:
         """TV of these weights, (element,), times those by element."""
         return TotalVariation(
             weights * self._by_element(self.settings.tv_by_element),
+            local=local,
             iterations=self.settings.tv_iterations,
             anisotropic=self.settings.tv == "anisotropic",
             place=self.place,

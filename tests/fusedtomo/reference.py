@@ -56,29 +56,32 @@ def negative_divergence(field: np.ndarray) -> np.ndarray:
     return out
 
 
-def total_variation(volume: np.ndarray) -> float:
+Local = float | np.ndarray  # weights of voxels, (z, y, x), or one for all
+
+
+def total_variation(volume: np.ndarray, local: Local = 1.0) -> float:
     """Isotropic TV of (z, y, x)."""
-    return float(np.sqrt((forward_differences(volume) ** 2).sum(axis=0)).sum())
+    return float((local * np.sqrt((forward_differences(volume) ** 2).sum(axis=0))).sum())
 
 
-def unit_balls(field: np.ndarray) -> np.ndarray:
-    """A field (3, z, y, x) with every vector shortened to length 1."""
-    return field / np.maximum(1, np.sqrt((field**2).sum(axis=0)))
+def balls(field: np.ndarray, radius: Local = 1.0) -> np.ndarray:
+    """A field (3, z, y, x) with every vector shortened to a radius > 0 at most."""
+    return field / np.maximum(1, np.sqrt((field**2).sum(axis=0)) / radius)
 
 
-def prox_primal(x: np.ndarray, noisy: np.ndarray, weight: float, inverse: np.ndarray) -> float:
+def prox_primal(x: np.ndarray, noisy: np.ndarray, weight: float, inverse: np.ndarray, local: Local = 1.0) -> float:
     """What the TV prox minimises over x >= 0, one channel."""
-    return float(((x - noisy) ** 2 / (2 * inverse)).sum()) + weight * total_variation(x)
+    return float(((x - noisy) ** 2 / (2 * inverse)).sum()) + weight * total_variation(x, local)
 
 
-def prox_by_dual_ascent(noisy: np.ndarray, weight: float, inverse: np.ndarray, iterations: int):
+def prox_by_dual_ascent(noisy: np.ndarray, weight: float, inverse: np.ndarray, iterations: int, local: Local = 1.0):
     """The TV prox of one channel by fast gradient projection on its dual: minimiser, lower bound (weak duality)."""
     noisy, inverse = noisy.astype(np.float64), inverse.astype(np.float64)
     field, step = np.zeros((3, *noisy.shape)), 1 / (12 * weight * inverse.max())
     ahead = field
     for k in range(iterations):
         x = np.maximum(noisy - weight * inverse * negative_divergence(ahead), 0)
-        before, field = field, unit_balls(ahead + step * forward_differences(x))
+        before, field = field, balls(ahead + step * forward_differences(x), local)
         ahead = field + k / (k + 3) * (field - before)
     pull = weight * negative_divergence(field)
     x = np.maximum(noisy - inverse * pull, 0)

@@ -16,6 +16,8 @@ def test_a_reconstruction_at_256_takes_what_was_counted():
     whole, series = solver_gb(4, (256, 256, 256), 47, 9), series_gb(4, 47, 9, (256, 256))
     assert whole - series == pytest.approx(3.9, abs=0.1)
     assert series == pytest.approx(8 * 4 * (47 + 4 * 9) * 256**2 / 1e9)
+    weighted = solver_gb(4, (256, 256, 256), 47, 9, weighted=True)
+    assert weighted - whole == pytest.approx(volume_gb(4, (256, 256, 256)))
 
 
 def test_what_fits_passes_and_what_does_not_is_told_with_its_cure(monkeypatch):

@@ -1,5 +1,7 @@
 """Total variation and its proximal operator: against brute force, a closed form and what theory promises."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from fusedtomo.arrays import kernels
 from fusedtomo.kernels import cuda, numba
 from fusedtomo.proximal import TotalVariation
 from tests.devices import on
-from tests.fusedtomo.reference import prox_by_dual_ascent, prox_primal, total_variation
+from tests.fusedtomo.reference import forward_differences, prox_by_dual_ascent, prox_primal, total_variation
 
 SHAPES = [(3, 4, 5), (1, 4, 5), (4, 1, 5), (4, 5, 1), (1, 1, 6), (1, 6, 1), (6, 1, 1), (1, 1, 1), (2, 2, 9), (21, 2, 3)]
 CONVERGED = 6000  # inner iterations; these problems have some 100 voxels
@@ -17,13 +19,14 @@ DUAL_STEPS = 1000
 FLOAT32 = 1e-5  # relative rounding of a float32 sum over a row
 
 
-def _tv(place, weights, **settings):
-    return on(place, TotalVariation(np.asarray(weights), place=place, **settings))
+def _tv(place, weights, local=None, **settings):
+    there = None if local is None else place.put(local)
+    return on(place, TotalVariation(np.asarray(weights), local=there, place=place, **settings))
 
 
-def _prox(place, noisy, weights, inverse, iterations=CONVERGED):
+def _prox(place, noisy, weights, inverse, iterations=CONVERGED, local=None):
     out = np.empty_like(noisy)
-    _tv(place, weights, iterations=iterations).prox(noisy, inverse, 1.0, out)
+    _tv(place, weights, local, iterations=iterations).prox(noisy, inverse, 1.0, out)
     return out
 
 
@@ -42,12 +45,30 @@ def _varying(rng, shape):
 METRICS = pytest.mark.parametrize("metric", [_constant, _varying], ids=["constant", "varying"])
 
 
+def _nowhere(rng, shape):
+    return None
+
+
+def _between(rng, shape):
+    return rng.uniform(0.03, 1, shape).astype(np.float32)
+
+
+LOCAL = pytest.mark.parametrize("weighed", [_nowhere, _between], ids=["plain", "local"])
+
+
+def _of(channel, local):
+    """What the references take for a channel's local weights."""
+    return 1.0 if local is None else local[channel].astype(np.float64)
+
+
+@LOCAL
 @pytest.mark.parametrize("shape", SHAPES)
-def test_value_is_the_isotropic_total_variation(place, shape, rng):
+def test_value_is_the_isotropic_total_variation(place, shape, weighed, rng):
     volume = _noisy(rng, shape)
-    expected = 0.5 * total_variation(volume[0].astype(np.float64)) + 3 * total_variation(volume[1].astype(np.float64))
-    tv = _tv(place, np.array([0.5, 3.0]))
-    assert tv.value(volume) == pytest.approx(expected, rel=FLOAT32, abs=1e-12)
+    local = weighed(rng, volume.shape)
+    each = [total_variation(volume[k].astype(np.float64), _of(k, local)) for k in range(2)]
+    tv = _tv(place, np.array([0.5, 3.0]), local)
+    assert tv.value(volume) == pytest.approx(0.5 * each[0] + 3 * each[1], rel=FLOAT32, abs=1e-12)
 
 
 def test_value_of_a_block_is_its_surface(place):
@@ -61,25 +82,29 @@ def test_value_of_a_block_is_its_surface(place):
 
 @METRICS
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("weight", [0.02, 0.2, 0.6])
-def test_prox_closes_the_duality_gap(place_for_long, shape, weight, metric, rng):
+@pytest.mark.parametrize(("weight", "weighed"), [(0.02, _nowhere), (0.2, _nowhere), (0.6, _nowhere), (0.6, _between)])
+def test_prox_closes_the_duality_gap(place_for_long, shape, weight, weighed, metric, rng):
     """Its cost is within rounding of a lower bound that any feasible dual gives, so it is the minimiser."""
     noisy, inverse = _noisy(rng, shape, 1), metric(rng, (1, *shape))
-    x = _prox(place_for_long, noisy, [weight], inverse)
-    cost = prox_primal(x[0].astype(np.float64), noisy[0], weight, inverse[0])
-    bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS)[1]
+    local = weighed(rng, noisy.shape)
+    x = _prox(place_for_long, noisy, [weight], inverse, local=local)
+    cost = prox_primal(x[0].astype(np.float64), noisy[0], weight, inverse[0], _of(0, local))
+    bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS, _of(0, local))[1]
     nothing = prox_primal(np.zeros(shape), noisy[0], weight, inverse[0])  # the cost's natural size
     assert (x >= 0).all()
     assert cost - bound < 1e-4 * nothing + 1e-9
 
 
+@LOCAL
 @METRICS
-def test_each_channel_has_its_own_weight(place_for_long, metric, rng):
+def test_each_channel_has_its_own_weight(place_for_long, metric, weighed, rng):
     noisy, weights = _noisy(rng, (3, 4, 5), 3), [0.3, 0.0, 0.05]
-    inverse = metric(rng, noisy.shape)
-    together = _prox(place_for_long, noisy, weights, inverse)
+    inverse, local = metric(rng, noisy.shape), weighed(rng, noisy.shape)
+    together = _prox(place_for_long, noisy, weights, inverse, local=local)
     for channel, weight in enumerate(weights):
-        alone = _prox(place_for_long, noisy[channel : channel + 1], [weight], inverse[channel : channel + 1])
+        own = slice(channel, channel + 1)
+        of_its_own = None if local is None else local[own]
+        alone = _prox(place_for_long, noisy[own], [weight], inverse[own], local=of_its_own)
         np.testing.assert_allclose(together[channel], alone[0], atol=1e-6)
     np.testing.assert_array_equal(together[1], np.maximum(noisy[1], 0))
 
@@ -95,6 +120,17 @@ def test_two_voxels_move_towards_each_other_as_by_hand(place_for_long, axis, wei
     if weight == 2.0:
         expected = [(4 / 1 + 1 / 2) / (1 / 1 + 1 / 2)] * 2
     np.testing.assert_allclose(_prox(place_for_long, noisy, [weight], inverse).ravel(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("anisotropic", [False, True])
+def test_local_weights_of_one_have_the_bits_of_none(place, anisotropic, rng):
+    noisy, weights = _noisy(rng, (5, 6, 37)), [0.2, 0.5]
+    inverse, found = _varying(rng, noisy.shape), []
+    for local in (None, np.ones_like(noisy)):
+        tv, out = _tv(place, weights, local, iterations=5, anisotropic=anisotropic), np.empty_like(noisy)
+        found.append([tv.prox(noisy, inverse, 1.0, out), tv.value(noisy), out])
+    assert found[0][:2] == found[1][:2]
+    np.testing.assert_array_equal(found[0][2], found[1][2])
 
 
 def test_weight_zero_is_the_projection_on_the_positive(place, rng):
@@ -152,9 +188,9 @@ def test_a_dual_that_is_forgotten_leaves_no_trace(place, rng):
 
 def test_prox_leaves_its_arguments_alone(place, rng):
     noisy = _noisy(rng, (3, 4, 5))
-    arguments = noisy, np.array([0.1, 0.2]), _varying(rng, noisy.shape)
-    before = [argument.copy() for argument in arguments]  # a read-only flag would not stop a kernel of the fake GPU
-    _prox(place, *arguments, iterations=3)
+    arguments = noisy, np.array([0.1, 0.2]), _varying(rng, noisy.shape), 3, _between(rng, noisy.shape)
+    before = copy.deepcopy(arguments)  # a read-only flag would not stop a kernel of the fake GPU
+    _prox(place, *arguments)
     for argument, kept in zip(arguments, before, strict=True):
         np.testing.assert_array_equal(argument, kept)
 
@@ -167,21 +203,23 @@ def test_a_step_scales_the_inverse_metric(place_for_long, step, rng):
     np.testing.assert_allclose(out, _prox(place_for_long, noisy, [0.3], np.float32(step) * inverse), atol=1e-4)
 
 
-def test_prox_returns_the_total_variation_of_what_it_wrote(place, rng):
+@LOCAL
+def test_prox_returns_the_total_variation_of_what_it_wrote(place, weighed, rng):
     noisy, weights = _noisy(rng, (5, 6, 7)), np.array([0.1, 0.4])
-    out, tv = np.empty_like(noisy), _tv(place, weights, iterations=3)
+    out, tv = np.empty_like(noisy), _tv(place, weights, weighed(rng, noisy.shape), iterations=3)
     assert tv.prox(noisy, np.ones_like(noisy), 1.0, out)[0] == pytest.approx(tv.value(out), rel=FLOAT32)
 
 
+@pytest.mark.parametrize(("weighed", "weight"), [(_nowhere, 0.1), (_between, 0.2)], ids=["plain", "local"])
 @METRICS
-def test_without_a_fixed_number_the_cost_is_within_the_gap_allowed(place, metric, rng):
-    noisy, weight = _noisy(rng, (6, 7, 8), 1), 0.1
-    inverse = metric(rng, noisy.shape)
-    bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS)[1]
+def test_without_a_fixed_number_the_cost_is_within_the_gap_allowed(place, metric, weighed, weight, rng):
+    noisy = _noisy(rng, (6, 7, 8), 1)
+    inverse, local = metric(rng, noisy.shape), weighed(rng, noisy.shape)
+    bound = prox_by_dual_ascent(noisy[0], weight, inverse[0], DUAL_STEPS, _of(0, local))[1]
     allowed, over, out = 10 ** np.arange(1.0, -2, -0.5), [], np.empty_like(noisy)
     for gap in allowed:
-        _tv(place, np.array([weight]), iterations=None).prox(noisy, inverse, 1.0, out, allowed_gap=gap)
-        over.append(prox_primal(out[0].astype(np.float64), noisy[0], weight, inverse[0]) - bound)
+        _tv(place, np.array([weight]), local, iterations=None).prox(noisy, inverse, 1.0, out, allowed_gap=gap)
+        over.append(prox_primal(out[0].astype(np.float64), noisy[0], weight, inverse[0], _of(0, local)) - bound)
     assert (np.array(over) <= allowed).all()
     assert over[-1] < over[0]  # more is done where more is asked
 
@@ -197,23 +235,26 @@ def test_the_gap_is_not_chased_for_ever(place, monkeypatch, rng):
     assert len(done) == 2 + 3 + 4 + 6 + 9 + 13 + 19
 
 
+@LOCAL
 @pytest.mark.parametrize("shape", SHAPES)
-def test_anisotropic_value_sums_the_parts_of_the_gradient(place, shape, rng):
+def test_anisotropic_value_sums_the_parts_of_the_gradient(place, shape, weighed, rng):
     volume = _noisy(rng, shape)
-    parts = sum(np.abs(np.diff(volume.astype(np.float64), axis=axis)).sum(axis=(1, 2, 3)) for axis in (1, 2, 3))
-    tv = _tv(place, np.array([0.5, 3.0]), anisotropic=True)
+    local = weighed(rng, volume.shape)
+    parts = [(_of(k, local) * np.abs(forward_differences(volume[k].astype(np.float64)))).sum() for k in range(2)]
+    tv = _tv(place, np.array([0.5, 3.0]), local, anisotropic=True)
     assert tv.value(volume) == pytest.approx(0.5 * parts[0] + 3 * parts[1], rel=FLOAT32, abs=1e-12)
 
 
-def test_anisotropic_prox_has_the_least_cost_of_many(place_for_long, rng):
+@LOCAL
+def test_anisotropic_prox_has_the_least_cost_of_many(place_for_long, weighed, rng):
     """Brute force: nothing near it is cheaper, so that a convex cost has its minimum there."""
     noisy = _noisy(rng, (3, 4, 5), 1)
-    inverse, out = _varying(rng, noisy.shape), np.empty_like(noisy)
-    tv = _tv(place_for_long, np.array([0.2]), iterations=CONVERGED, anisotropic=True)
+    inverse, local, out = _varying(rng, noisy.shape), weighed(rng, noisy.shape), np.empty_like(noisy)
+    tv = _tv(place_for_long, np.array([0.2]), local, iterations=CONVERGED, anisotropic=True)
     tv.prox(noisy, inverse, 1.0, out)
 
     def cost(x):
-        parts = sum(np.abs(np.diff(x, axis=axis)).sum() for axis in (1, 2, 3))
+        parts = (_of(0, local) * np.abs(forward_differences(x[0]))).sum()
         return ((x - noisy) ** 2 / (2 * inverse)).sum() + 0.2 * parts
 
     x, least = out.astype(np.float64), cost(out.astype(np.float64))

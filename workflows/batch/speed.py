@@ -79,7 +79,7 @@ def work(config: CampaignConfig, condition: Condition) -> float:
         per_iteration += 3 * len(acquisition.haadf.tilts.scheme())
     if method.uses("tv"):
         per_iteration += 8 * elements * (setup.solver.tv_iterations or _TYPICAL_INNER)
-    return setup.size**3 * per_iteration * setup.solver.max_iterations
+    return setup.size**3 * per_iteration * setup.solver.max_iterations * method.solves
 
 
 def measured(config: CampaignConfig, place: Placement = HERE, threads: int = 1) -> Speed:
@@ -115,9 +115,10 @@ def _timed(config: CampaignConfig, condition: Condition, place: Placement) -> tu
 
 def _share(config: CampaignConfig, condition: Condition, place: Placement) -> float:
     """The part of its cap that a trial needs; all of it where the trial does not stop within what is watched."""
+    solves = METHODS[condition.method].solves
     most = min(_MOST_ITERATIONS, config.solver.max_iterations)
     done = _timed(_small(config, most, config.solver.tolerance), condition, place)[1]
-    return done / config.solver.max_iterations if done < most else 1.0
+    return done / (config.solver.max_iterations * solves) if done < most * solves else 1.0
 
 
 @contextmanager

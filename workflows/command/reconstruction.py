@@ -81,7 +81,7 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
             check_target(request.out, request.overwrite)
         inputs = _read(say, request, comm)
         if request.device == "cpu":
-            _check_memory(request.data, inputs, comm)
+            _check_memory(request, inputs, comm)
     _check_signal(request.data, inputs.dataset, comm)
     with agreed(comm):
         place = _placement(request, comm)
@@ -109,16 +109,17 @@ def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     return _Inputs(dataset, truth, weights, solver, mask, initial)
 
 
-def _check_memory(path: Path, inputs: _Inputs, comm: Comm) -> None:
+def _check_memory(request: ReconstructionRequest, inputs: _Inputs, comm: Comm) -> None:
     """Refuse more than this host has free, of several ranks for the columns of this one alone."""
     dataset, free_gb = inputs.dataset, available_gb()
     width, length = dataset.haadf.counts.shape[1:]
     shape = inputs.solver.depth or width, width, length
-    needed = solver_gb(len(dataset.elements), shape, len(dataset.haadf.scheme), len(dataset.chemical_scheme))
+    sizes = len(dataset.elements), shape, len(dataset.haadf.scheme), len(dataset.chemical_scheme)
+    needed = solver_gb(*sizes, weighted=METHODS[request.method].solves > 1)
     ranks = comm.size * math.ceil(needed / free_gb)
     depth = "lower --depth" if inputs.solver.depth else "bin the data"
     cure = f"{depth}, or share it among {ranks} ranks on as many hosts (mpiexec -n {ranks})"
-    check_fits(f"{path}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
+    check_fits(f"{request.data}: the reconstruction of {' x '.join(map(str, shape))} voxels", needed, cure)
 
 
 def _check_voxels(path: Path, dataset: FusedDataset, truth: ChemicalVolume) -> None:
@@ -191,7 +192,7 @@ def _tell_ranks(say: Console, dataset: FusedDataset, comm: Comm) -> None:
 
 def _solve(say: Console, inputs: _Inputs, place: Placement, method: str) -> Reconstruction:
     solve = partial(run_method, inputs.dataset, method, inputs.weights, inputs.solver)
-    with told(say, method, inputs.solver.max_iterations) as advance:
+    with told(say, method, inputs.solver.max_iterations * METHODS[method].solves) as advance:
         return solve(truth=inputs.truth, mask=inputs.mask, initial=inputs.initial, place=place, callback=advance)
 
 

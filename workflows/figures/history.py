@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fusedtomo.solvers.convergence import SOLVE
 from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
 
 # a term keeps its name of the file, but a reader sees the word of the text
@@ -70,8 +71,11 @@ def _number(value: float) -> str:
 
 
 def history_info(histories: Mapping[str, Sequence[float]]) -> HistoryInfo:
-    """Sort recorded values into cost terms and "nrmse"; values not above 0 become NaN, for the log axis."""
-    values = {name: np.asarray(values, float) for name, values in histories.items()}
+    """Sort recorded values into cost terms and "nrmse"; values not above 0 become NaN, for the log axis.
+
+    The number of a row's cost function is left out: where it changes, the terms leap.
+    """
+    values = {name: np.asarray(values, float) for name, values in histories.items() if name != SOLVE}
     nrmse = values.pop("nrmse", None)
     terms = {name: np.where(term > 0, term, np.nan) for name, term in values.items()}
     return HistoryInfo(terms, nrmse)

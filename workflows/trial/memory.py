@@ -14,10 +14,10 @@ PROCESS_GB = 0.3  # Python and its libraries
 def trial_gb(config: CampaignConfig, condition: Condition) -> float:
     """Memory of one trial's arrays, on the device that it runs on."""
     size, elements = config.setup(condition).size, n_elements(config)
-    acquisition = config.acquisition_of(condition)
-    n_haadf = len(acquisition.haadf.tilts.scheme()) if METHODS[condition.method].uses("haadf") else 0
+    acquisition, method = config.acquisition_of(condition), METHODS[condition.method]
+    n_haadf = len(acquisition.haadf.tilts.scheme()) if method.uses("haadf") else 0
     n_chemical = len(acquisition.chemical.tilts.scheme())
-    return solver_gb(elements, (size, size, size), n_haadf, n_chemical)
+    return solver_gb(elements, (size, size, size), n_haadf, n_chemical, weighted=method.solves > 1)
 
 
 def host_gb(config: CampaignConfig, condition: Condition) -> float:

@@ -9,7 +9,7 @@
 // Neighbours are addressed with steps that are 0 at a border: no load of a voxel waits behind a branch.
 //
 // Device memory traffic per voxel, with D = 12 bytes of dual (6: half duals):
-//   ascend 8 + 2 D = 32 bytes (20), total_variation 4, finish 12 + D = 24 (18);
+//   ascend 8 + 2 D = 32 bytes (20), total_variation 4, finish 12 + D = 24 (18), each 4 (2) more with local weights;
 //   what is made beside a tile of 8 x 64 adds 14 % to what is read (from L2 or L1, mostly), starting a chunk of 32 planes 4 %.
 
 #ifndef TILE_X
@@ -27,10 +27,11 @@
 #define FITTING BLOCKS
 #endif
 
-// partial (channel, chunk and y, x): sums over z of the gradient's norm
+// partial (channel, chunk and y, x): sums over z of the gradient's norm; by one voxel a thread, WIDTH is 1.
+// local (channel, z, y, x), of all kernels here: not read without FUSEDTOMO_LOCAL_WEIGHTS, any array stands in its place
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
-total_variation(const float *__restrict__ volume, double *__restrict__ partial, int nz, int ny, int nx, int planes,
-                int anisotropic)
+total_variation(const float *__restrict__ volume, const dual_t *__restrict__ local, double *__restrict__ partial, int nz,
+                int ny, int nx, int planes, int anisotropic)
 {
     const int x = blockIdx.x * TILE_X + threadIdx.x, y = blockIdx.y * TILE_Y + threadIdx.y;
     const int n_chunks = (nz + planes - 1) / planes, first = blockIdx.z % n_chunks * planes;
@@ -38,7 +39,8 @@ total_variation(const float *__restrict__ volume, double *__restrict__ partial, 
     const int64 plane = (int64)ny * nx, column = (int64)y * nx + x;
     if (x >= nx || y >= ny)
         return;
-    const float *at = volume + (blockIdx.z / n_chunks * nz + first) * plane + column;
+    const int64 start = (blockIdx.z / n_chunks * nz + first) * plane + column;
+    const float *at = volume + start;
     float here = *at;
     double sum = 0.0;
 #pragma unroll 4
@@ -46,25 +48,26 @@ total_variation(const float *__restrict__ volume, double *__restrict__ partial, 
         const float beside = at[aside], to_the_right = at[right];
         at += z + 1 < nz ? plane : 0;
         const float below = *at;
-        sum += (double)norm(below - here, beside - here, to_the_right - here, anisotropic);
+        const float weight = weights_at(local + start + (z - first) * plane).value[0];
+        sum += (double)(weight * norm(below - here, beside - here, to_the_right - here, anisotropic));
         here = below;
     }
     partial[blockIdx.z * plane + column] = sum;
 }
 
-// One channel of the problem: noisy and inverse of its first voxel, and the three components of its dual field.
+// One channel of the problem: noisy, inverse and local weight of its first voxel, and the components of its dual field.
 struct Problem {
     const float *noisy, *inverse;
-    const dual_t *pz, *py, *px;
+    const dual_t *local, *pz, *py, *px;
     float weight;
 };
 
 __device__ __forceinline__ Problem problem(const float *noisy, const float *inverse, const float *weight,
-                                           const dual_t *dual, int channel, int64 voxels)
+                                           const dual_t *local, const dual_t *dual, int channel, int64 voxels)
 {
     const dual_t *p = dual + 3 * channel * voxels;
     const int64 offset = channel * voxels;
-    return Problem{noisy + offset, inverse + offset, p, p + voxels, p + 2 * voxels, weight[channel]};
+    return Problem{noisy + offset, inverse + offset, local + offset, p, p + voxels, p + 2 * voxels, weight[channel]};
 }
 
 __device__ __forceinline__ int channel_of(int nz, int planes) { return blockIdx.z / ((nz + planes - 1) / planes); }
@@ -204,19 +207,24 @@ __device__ __forceinline__ void march(const Problem &p, int nz, int ny, int nx, 
     }
 }
 
-// spare = dual - step grad(primal(dual)) projected on unit balls; the dual of a channel without weight stays as it is.
+// spare = dual - step grad(primal(dual)) projected on balls; the dual of a channel without weight stays as it is.
 // noisy, inverse (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
-       const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz, int ny, int nx, int planes, int anisotropic)
+       const dual_t *__restrict__ local, const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz, int ny,
+       int nx, int planes, int anisotropic)
 {
     const int64 voxels = (int64)nz * ny * nx;
-    const Problem p = problem(noisy, inverse, weight, dual, channel_of(nz, planes), voxels);
+    const Problem p = problem(noisy, inverse, weight, local, dual, channel_of(nz, planes), voxels);
     dual_t *out = spare + 3 * (p.noisy - noisy);
     Pack<dual_t> stored[3];
+    Pack<float> radius;
     march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
+        if (j == 0)
+            radius = weights_at(p.local + i);
         const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, slope{a.dz, a.dy, a.dx};
-        const Stored moved = ascended(here, slope, dual_step(p.weight, v.inverse.value[j], a.largest), anisotropic);
+        const float tau = dual_step(p.weight, v.inverse.value[j], a.largest);
+        const Stored moved = ascended(here, slope, tau, radius.value[j], anisotropic);
         stored[0].value[j] = moved.z;
         stored[1].value[j] = moved.y;
         stored[2].value[j] = moved.x;
@@ -226,20 +234,23 @@ ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const
     });
 }
 
-// out = primal(dual); partial (3, channel, chunk and y, x): sums over z of |grad out|, of -<grad out, dual> and of
+// out = primal(dual); partial (3, channel, chunk and y, x): sums over z of local |grad out|, of -<grad out, dual> and of
 // (out - noisy)^2 / inverse
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING - 1)
 finish(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
-       const dual_t *__restrict__ dual, float *__restrict__ out, double *__restrict__ partial, int nz, int ny,
-       int nx, int planes, int anisotropic)
+       const dual_t *__restrict__ local, const dual_t *__restrict__ dual, float *__restrict__ out,
+       double *__restrict__ partial, int nz, int ny, int nx, int planes, int anisotropic)
 {
     const int x = (blockIdx.x * TILE_X + threadIdx.x) * WIDTH, y = blockIdx.y * TILE_Y + threadIdx.y;
-    const Problem p = problem(noisy, inverse, weight, dual, channel_of(nz, planes), (int64)nz * ny * nx);
+    const Problem p = problem(noisy, inverse, weight, local, dual, channel_of(nz, planes), (int64)nz * ny * nx);
     float *target = out + (p.noisy - noisy);
     double sum[3][WIDTH] = {};  // variation, pairing, distance
+    Pack<float> weights;
     march(p, nz, ny, nx, planes, [&](int64 i, int j, const Voxels &v, const Ahead &a) {
+        if (j == 0)
+            weights = weights_at(p.local + i);
         const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, slope{a.dz, a.dy, a.dx};
-        sum[0][j] += (double)norm(slope.z, slope.y, slope.x, anisotropic);
+        sum[0][j] += (double)(weights.value[j] * norm(slope.z, slope.y, slope.x, anisotropic));
         sum[1][j] += paired(slope, here);
         sum[2][j] += (double)moved_by(v.u.value[j], v.noisy.value[j], v.inverse.value[j]);
         if (j == 0)

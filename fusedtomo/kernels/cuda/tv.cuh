@@ -4,17 +4,35 @@
 // and there another.
 
 #ifdef FUSEDTOMO_HALF_DUALS
-typedef half_bits dual_t;
+typedef half_bits dual_t;  // of a dual field, and of local weights
 #else
 typedef float dual_t;
 #endif
 
-// A projected component. `short_of_one`: the voxel's vector is well inside the unit ball and may be rounded to nearest; on
-// the sphere, half precision rounds toward zero so that no vector leaves the ball.
-__device__ __forceinline__ void store(float *at, float value, bool) { *at = value; }
-__device__ __forceinline__ void store(half_bits *at, float value, bool short_of_one)
+// Local weights of WIDTH neighbouring voxels; without them all are 1, which costs nothing, and no array is read.
+__device__ __forceinline__ Pack<float> weights_at(const dual_t *local)
 {
-    *at = short_of_one ? to_half(value) : to_half_toward_zero(value);
+    Pack<float> weights;
+#ifdef FUSEDTOMO_LOCAL_WEIGHTS
+    const Pack<dual_t> stored = packed(local);
+#pragma unroll
+    for (int j = 0; j < WIDTH; ++j)
+        weights.value[j] = load(&stored.value[j]);
+#else
+    (void)local;
+#pragma unroll
+    for (int j = 0; j < WIDTH; ++j)
+        weights.value[j] = 1.0f;
+#endif
+    return weights;
+}
+
+// A projected component. `inside`: the voxel's vector is well inside its ball and may be rounded to nearest; on the
+// sphere, half precision rounds toward zero so that no vector leaves the ball.
+__device__ __forceinline__ void store(float *at, float value, bool) { *at = value; }
+__device__ __forceinline__ void store(half_bits *at, float value, bool inside)
+{
+    *at = inside ? to_half(value) : to_half_toward_zero(value);
 }
 
 __device__ __forceinline__ float norm(float z, float y, float x, bool anisotropic)
@@ -45,22 +63,23 @@ __device__ __forceinline__ float dual_step(float weight, float inverse, float la
     return weight > 0.0f ? quotient(1.75f, 6.0f * weight * (inverse + largest)) : 0.0f;
 }
 
-__device__ __forceinline__ float clamp(float value) { return fminf(1.0f, fmaxf(-1.0f, value)); }
+__device__ __forceinline__ float clamp(float value, float most) { return fminf(most, fmaxf(-most, value)); }
 
-// p - tau slope, projected on the unit ball
-__device__ __forceinline__ Stored ascended(const Vector &p, const Vector &slope, float tau, bool anisotropic)
+// p - tau slope, projected on the ball whose radius is the voxel's local weight
+__device__ __forceinline__ Stored ascended(const Vector &p, const Vector &slope, float tau, float radius,
+                                           bool anisotropic)
 {
     float z = fmaf(-tau, slope.z, p.z), y = fmaf(-tau, slope.y, p.y), x = fmaf(-tau, slope.x, p.x);
-    const float square = fmaf(z, z, fmaf(y, y, x * x));
-    const float shrink = square > 1.0f ? rsqrtf(square) : 1.0f;
-    const bool short_of_one = anisotropic || square < 0.998f;
-    z = anisotropic ? clamp(z) : z * shrink;
-    y = anisotropic ? clamp(y) : y * shrink;
-    x = anisotropic ? clamp(x) : x * shrink;
+    const float square = fmaf(z, z, fmaf(y, y, x * x)), most = radius * radius;
+    const float shrink = square > most ? radius * rsqrtf(square) : 1.0f;
+    const bool inside = anisotropic || square < 0.998f * most;
+    z = anisotropic ? clamp(z, radius) : z * shrink;
+    y = anisotropic ? clamp(y, radius) : y * shrink;
+    x = anisotropic ? clamp(x, radius) : x * shrink;
     Stored moved;
-    store(&moved.z, z, short_of_one);
-    store(&moved.y, y, short_of_one);
-    store(&moved.x, x, short_of_one);
+    store(&moved.z, z, inside);
+    store(&moved.y, y, inside);
+    store(&moved.x, x, inside);
     return moved;
 }
 

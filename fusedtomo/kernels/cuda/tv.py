@@ -1,7 +1,8 @@
 """GPU kernels of total variation; arguments as in `fusedtomo.kernels.numba.tv`, the sources in tv.cu and tv_prox.cu.
 
 Volumes are float32 (channel, z, y, x), dual fields float32 or float16 (channel, 3, z, y, x), weights float32 host
-arrays (channel,); `anisotropic` sums the absolute values of a gradient's components instead of its norm.
+arrays (channel,), local weights (channel, z, y, x) of the dual field's type or None; `anisotropic` sums the absolute
+values of a gradient's components instead of its norm.
 """
 
 from math import prod
@@ -24,11 +25,11 @@ _FEWEST = 100  # of those blocks, one a multiprocessor: with fewer, small blocks
 _MOST = 2**31  # voxels of a channel: it addresses them with 32 bits
 
 
-def total_variation(volume: Any, anisotropic: bool) -> Pending:
+def total_variation(volume: Any, anisotropic: bool, local: Any = None) -> Pending:
     """Total variation by column, float64 (channel, x); zero differences at the last plane of each axis."""
-    partial = _partial(volume.shape, 1)
-    args = (volume, partial, *_sizes(volume.shape, anisotropic))
-    _launch("total_variation", volume.shape, args)
+    partial, given = _partial(volume.shape, 1), volume if local is None else local
+    args = (volume, given, partial, *_sizes(volume.shape, anisotropic))
+    _launch("total_variation", volume.shape, args, 1, _kinds(given, local))
     return sums.fold(partial, volume.shape[:1])
 
 
@@ -37,30 +38,42 @@ def spare(dual: Any) -> Any:
     return launch.empty(dual.shape, dual.dtype)
 
 
-def ascend(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, anisotropic: bool) -> tuple[Any, Any]:
+def ascend(
+    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, anisotropic: bool, local: Any = None
+) -> tuple[Any, Any]:
     """One iteration of dual projected gradient, over-relaxed by 1.75, from dual into spare; returns (spare, dual).
 
     The dual p stands for the volume ``max(0, noisy - weight * inverse * L(p))``; see `fusedtomo.kernels.numba.tv`.
     """
-    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, *_sizes(noisy.shape, anisotropic))
-    _launch("ascend", noisy.shape, args, dual)
+    args = (*_read(noisy, inverse, weight, local, dual), spare, *_sizes(noisy.shape, anisotropic))
+    _launch("ascend", noisy.shape, args, _width(noisy.shape), _kinds(dual, local))
     return spare, dual
 
 
-def finish(noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool) -> Pending:
+def finish(
+    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, out: Any, anisotropic: bool, local: Any = None
+) -> Pending:
     """Write the volume that a dual stands for into out; return its variation, pairing and distance by column.
 
     They are its total variation, its pairing with the dual, and its ``(out - noisy)^2 / inverse``, float64
     (3, channel, x); ``weight (variation - pairing)`` summed over x is the duality gap, at least 0.
     """
     partial = _partial(noisy.shape, 3)
-    args = (noisy, inverse, launch.upload_floats(weight), dual, out, partial, *_sizes(noisy.shape, anisotropic))
-    _launch("finish", noisy.shape, args, dual)
+    args = (*_read(noisy, inverse, weight, local, dual), out, partial, *_sizes(noisy.shape, anisotropic))
+    _launch("finish", noisy.shape, args, _width(noisy.shape), _kinds(dual, local))
     return sums.fold(partial, (3, noisy.shape[0]))
 
 
 def prox(
-    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, out: Any, iterations: int, anisotropic: bool
+    noisy: Any,
+    inverse: Any,
+    weight: np.ndarray,
+    dual: Any,
+    spare: Any,
+    out: Any,
+    iterations: int,
+    anisotropic: bool,
+    local: Any = None,
 ) -> tuple[Any, Any, Pending]:
     """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns, with their bits.
 
@@ -69,15 +82,20 @@ def prox(
     worth = prod(_tiles(noisy.shape)) >= _FEWEST and prod(noisy.shape[1:]) < _MOST
     pairs = iterations // 2 if worth else 0
     for _ in range(iterations - 2 * pairs):
-        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
     for _ in range(pairs - 1):
-        _launch_pair("ascend_twice", noisy, inverse, weight, dual, spare, (), anisotropic)
+        _launch_pair("ascend_twice", noisy, inverse, weight, local, dual, (spare,), anisotropic)
         dual, spare = spare, dual
     if not pairs:
-        return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
+        return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic, local)
     partial = _partial(noisy.shape, 3)
-    _launch_pair("prox", noisy, inverse, weight, dual, spare, (out, partial), anisotropic)
+    _launch_pair("prox", noisy, inverse, weight, local, dual, (spare, out, partial), anisotropic)
     return spare, dual, sums.fold(partial, (3, noisy.shape[0]))
+
+
+def _read(noisy: Any, inverse: Any, weight: np.ndarray, local: Any, dual: Any) -> tuple[Any, ...]:
+    """What a kernel of the prox reads, in the order of its arguments; without local weights another array stands in."""
+    return noisy, inverse, launch.upload_floats(weight), dual if local is None else local, dual
 
 
 def _launch_pair(
@@ -85,16 +103,16 @@ def _launch_pair(
     noisy: Any,
     inverse: Any,
     weight: np.ndarray,
+    local: Any,
     dual: Any,
-    spare: Any,
-    more: tuple[Any, ...],
+    written: tuple[Any, ...],
     anisotropic: bool,
 ) -> None:
-    """Launch a kernel of tv_prox.cu; more: what it writes beside the spare."""
+    """Launch a kernel of tv_prox.cu."""
     sizes = map(np.int32, (*noisy.shape[1:], _march(noisy.shape[1]), anisotropic))
-    args = (noisy, inverse, launch.upload_floats(weight), dual, spare, *more, *sizes)
+    args = (*_read(noisy, inverse, weight, local, dual), *written, *sizes)
     defines = (f"WIDTH={_width(noisy.shape)}", f"PLANES={_PLANES}", *_tile(_PROX_TILE))
-    launch.launch("tv_prox", name, _tiles(noisy.shape), _PROX_TILE, args, defines + _halves(dual))
+    launch.launch("tv_prox", name, _tiles(noisy.shape), _PROX_TILE, args, defines + _kinds(dual, local))
 
 
 def _tiles(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -110,13 +128,13 @@ def _march(nz: int) -> int:
     return 2 * _PLANES if nz > 2 * _PLANES else _PLANES
 
 
-def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], dual: Any = None) -> None:
+def _launch(name: str, shape: tuple[int, ...], args: tuple[Any, ...], width: int, kinds: tuple[str, ...]) -> None:
+    """Launch a kernel of tv.cu; width: the voxels of a thread along x."""
     n_channels, nz, ny, nx = shape
-    width = 1 if dual is None else _width(shape)
     across = launch.blocks(nx, _TILE[0] * width), launch.blocks(ny, _TILE[1])
     defines = (f"WIDTH={width}", *_tile(_TILE), f"BLOCKS={_BLOCKS[width]}")
     grid = (*across, launch.blocks(nz, _PLANES) * n_channels)
-    launch.launch("tv", name, grid, _TILE, args, defines + _halves(dual))
+    launch.launch("tv", name, grid, _TILE, args, defines + kinds)
 
 
 def _tile(tile: tuple[int, int]) -> tuple[str, str]:
@@ -127,8 +145,10 @@ def _width(shape: tuple[int, ...]) -> int:
     return min(launch.width(shape[3]), _WIDEST)
 
 
-def _halves(dual: Any) -> tuple[str, ...]:
-    return ("FUSEDTOMO_HALF_DUALS",) if dual is not None and dual.dtype == np.float16 else ()
+def _kinds(kept: Any, local: Any) -> tuple[str, ...]:
+    """The macros of what kernels are given: what is kept in half precision, and whether there are local weights."""
+    halves = ("FUSEDTOMO_HALF_DUALS",) if kept.dtype == np.float16 else ()
+    return halves if local is None else (*halves, "FUSEDTOMO_LOCAL_WEIGHTS")
 
 
 def _sizes(shape: tuple[int, ...], anisotropic: bool) -> tuple[np.int32, ...]:

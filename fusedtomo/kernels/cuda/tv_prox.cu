@@ -15,7 +15,7 @@
 // after the first and the second; a sheet is written a step before or after the one in which it is read, never in it.
 //
 // Device memory traffic per voxel, with D = 12 bytes of dual (6: half duals): 12 + 2 D = 36 bytes (24), where `ascend` twice
-// and `finish` take 88, and without the end 8 + 2 D = 32 instead of 64; (32 / 27)^2 = 1.4 times as many voxels are made as there are, and read, then from L2 or L1 mostly.
+// and `finish` take 88, and without the end 8 + 2 D = 32 instead of 64; local weights add 4 (2); (32 / 27)^2 = 1.4 times as many voxels are made as there are, and read, then from L2 or L1 mostly.
 
 #ifndef TILE_X
 #define TILE_X 16
@@ -126,12 +126,12 @@ __device__ __forceinline__ Pack<float> primals(const Pack<float> &noisy, const P
 }
 
 __device__ __forceinline__ Field ascended(const Field &dual, const Field &slope, const Pack<float> &tau,
-                                          bool anisotropic)
+                                          const Pack<float> &radius, bool anisotropic)
 {
     Field moved;
 #pragma unroll
     for (int j = 0; j < WIDTH; ++j) {
-        const Stored s = ascended(at(dual, j), at(slope, j), tau.value[j], anisotropic);
+        const Stored s = ascended(at(dual, j), at(slope, j), tau.value[j], radius.value[j], anisotropic);
         moved.z.value[j] = load(&s.z);
         moved.y.value[j] = load(&s.y);
         moved.x.value[j] = load(&s.x);
@@ -158,7 +158,7 @@ __device__ __forceinline__ Pack<float> loaded(const Pack<dual_t> &values)
 // One channel; a place in it fits 32 bits
 struct Problem {
     const float *noisy, *inverse;
-    const dual_t *pz, *py, *px;
+    const dual_t *local, *pz, *py, *px;
     float weight;
     int nz, plane;
 };
@@ -201,7 +201,8 @@ struct Target {
     int64 stride;
 };
 
-// March from `first` to `last`; column: a thread's place in a plane. Without `finishes` the third step is left out.
+// March from `first` to `last`; column: a thread's place in a plane. Without `finishes` the third step is left out. Local
+// weights are read where they are used, up to three times, for want of registers; a cache holds so few planes.
 template <bool anisotropic, bool finishes>
 __device__ __forceinline__ void march(const Problem &problem, const Target &target, Sheets &sheets, const Place &p, int column,
                                       int front, int left, bool own, int first, int last)
@@ -235,7 +236,8 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
         const Pack<float> tau1 = dual_steps(sheets.inverse, p, inverse1, inverse0, w);
         Field dual1 = {};
         if (z > start)
-            dual1 = ascended(given, differences(sheets.u0, p, u0, v0), tau1, anisotropic);
+            dual1 = ascended(given, differences(sheets.u0, p, u0, v0), tau1,
+                             weights_at(problem.local + (z - 1 < nz ? i - plane : column)), anisotropic);
         show(sheets.py1, p, dual1.y);
         show(sheets.px1, p, dual1.x);
         __syncthreads();
@@ -245,7 +247,8 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
             v1 = primals(noisy1, inverse1, w, dual1, once.z, seen(sheets.py1, p.front), sheets.px1.value[p.left]);
         Field dual2 = {};
         if (z - 1 > start)
-            dual2 = ascended(once, differences(sheets.u1, p, u1, v1), tau, anisotropic);
+            dual2 = ascended(once, differences(sheets.u1, p, u1, v1), tau,
+                             weights_at(problem.local + (z - 2 < nz ? i - 2 * plane : column)), anisotropic);
         show(sheets.py2, p, dual2.y);
         show(sheets.px2, p, dual2.x);
         show(sheets.u0, p, v0);
@@ -276,10 +279,12 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
                     flush(distance, target.partial + 2 * target.stride + (z - 2) / PLANES * plane);
             }
             if (own && z - 3 >= first) {
+                const Pack<float> weight = weights_at(problem.local + (i - 3 * plane));
 #pragma unroll
                 for (int j = 0; j < WIDTH; ++j) {
-                    variation.value[j] += (double)norm(slope.z.value[j], slope.y.value[j], slope.x.value[j], anisotropic);
-                    pairing.value[j] += paired(at(slope, j), at(twice, j));
+                    const Vector d = at(slope, j);
+                    variation.value[j] += (double)(weight.value[j] * norm(d.z, d.y, d.x, anisotropic));
+                    pairing.value[j] += paired(d, at(twice, j));
                 }
                 if ((z - 2) % PLANES == 0 || z - 2 == last) {
                     flush(variation, target.partial + (z - 3) / PLANES * plane);
@@ -302,9 +307,9 @@ __device__ __forceinline__ void march(const Problem &problem, const Target &targ
 }
 
 template <bool finishes>
-__device__ __forceinline__ void prox_of(const float *noisy, const float *inverse, const float *weight, const dual_t *dual,
-                                        dual_t *spare, float *out, double *partial, Sheets &sheets, int nz, int ny, int nx,
-                                        int planes, int anisotropic)
+__device__ __forceinline__ void prox_of(const float *noisy, const float *inverse, const float *weight, const dual_t *local,
+                                        const dual_t *dual, dual_t *spare, float *out, double *partial, Sheets &sheets,
+                                        int nz, int ny, int nx, int planes, int anisotropic)
 {
     const int marches = (nz + planes - 1) / planes, channel = blockIdx.z / marches, first = blockIdx.z % marches * planes;
     const int last = first + planes < nz ? first + planes : nz, chunks = (nz + PLANES - 1) / PLANES, plane = ny * nx;
@@ -318,7 +323,8 @@ __device__ __forceinline__ void prox_of(const float *noisy, const float *inverse
     const int64 voxels = (int64)nz * plane, offset = channel * voxels;
     const dual_t *p = dual + 3 * offset;
     dual_t *q = spare + 3 * offset;
-    const Problem problem{noisy + offset, inverse + offset, p, p + voxels, p + 2 * voxels, weight[channel], nz, plane};
+    const Problem problem{noisy + offset, inverse + offset, local + offset,   p, p + voxels,
+                          p + 2 * voxels, weight[channel],  nz, plane};
     const Target target{q, q + voxels, q + 2 * voxels, out + offset, partial + (int64)channel * chunks * plane + place,
                         (int64)(gridDim.z / marches) * chunks * plane};
     for (int k = row * TILE_X + threadIdx.x; k < WIDE; k += TILE_X * TILE_Y)
@@ -333,22 +339,22 @@ __device__ __forceinline__ void prox_of(const float *noisy, const float *inverse
 
 // Two ascents from dual into spare, out = primal(spare), and partial as `finish` writes it for chunks of PLANES; planes: those
 // of a block, a multiple of PLANES.
-// noisy, inverse, out (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
+// noisy, inverse, local, out (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, 1)
 prox(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
-     const dual_t *__restrict__ dual, dual_t *__restrict__ spare, float *__restrict__ out, double *__restrict__ partial,
-     int nz, int ny, int nx, int planes, int anisotropic)
+     const dual_t *__restrict__ local, const dual_t *__restrict__ dual, dual_t *__restrict__ spare,
+     float *__restrict__ out, double *__restrict__ partial, int nz, int ny, int nx, int planes, int anisotropic)
 {
     __shared__ Sheets sheets;
-    prox_of<true>(noisy, inverse, weight, dual, spare, out, partial, sheets, nz, ny, nx, planes, anisotropic);
+    prox_of<true>(noisy, inverse, weight, local, dual, spare, out, partial, sheets, nz, ny, nx, planes, anisotropic);
 }
 
 // Two ascents alone
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, 1)
 ascend_twice(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
-             const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz, int ny, int nx, int planes,
-             int anisotropic)
+             const dual_t *__restrict__ local, const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz,
+             int ny, int nx, int planes, int anisotropic)
 {
     __shared__ Sheets sheets;
-    prox_of<false>(noisy, inverse, weight, dual, spare, nullptr, nullptr, sheets, nz, ny, nx, planes, anisotropic);
+    prox_of<false>(noisy, inverse, weight, local, dual, spare, nullptr, nullptr, sheets, nz, ny, nx, planes, anisotropic);
 }

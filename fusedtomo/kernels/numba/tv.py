@@ -2,7 +2,9 @@
 
 Forward differences with a zero difference at the last plane of each axis (Neumann), as in Supplement 24. A dual
 field is (channel, 3, z, y, x): its components along z, y and x, zero on the last plane of their axis. L is minus
-the divergence, the transposed gradient: the prox of a dual p is ``x = max(0, noisy - weight inverse L p)``.
+the divergence, the transposed gradient: the prox of a dual p is ``x = max(0, noisy - weight inverse L p)``. A vector of
+the dual is at most 1 long, or where there are local weights at most as long as the voxel's: they are the radius of a
+projection and a factor in the sum of lengths, and nothing else reads them.
 
 The primal volume lives for two planes only, in the cache, and the dual is updated where it lies. A job owns a band of
 planes; what it needs of its neighbours' planes is copied before any job starts. Sums are float64, one for each
@@ -12,6 +14,7 @@ column of x and band, so that they do not depend on threads or on how a volume i
 import numpy as np
 
 from fusedtomo.kernels.numba.jit import Doubles, Floats, Number, njit, prange
+from fusedtomo.kernels.numba.local import Local, lanes, part, weighed
 from fusedtomo.kernels.numba.simd import LANES, following, load, magnitude, maximum, preceding, root, splat, store
 from fusedtomo.kernels.numba.sums import fold
 
@@ -91,12 +94,21 @@ def _primal(
 
 
 @njit(inline="always")
-def _projected(room: Number, a: Number, b: Number, c: Number, anisotropic: bool) -> tuple[Number, Number, Number]:
+def _on_unit_ball(room: Number, a: Number, b: Number, c: Number, anisotropic: bool) -> tuple[Number, Number, Number]:
     """p r / max(r, |p r|) is p projected on its dual ball; r = 1 / tau saves a division."""
     if anisotropic:
         return a / maximum(room, magnitude(a)), b / maximum(room, magnitude(b)), c / maximum(room, magnitude(c))
     length = maximum(room, root(a * a + b * b + c * c))
     return a / length, b / length, c / length
+
+
+@njit(inline="always")
+def _projected(
+    radius: Number, room: Number, a: Number, b: Number, c: Number, anisotropic: bool
+) -> tuple[Number, Number, Number]:
+    """The same on a ball of radius w > 0: w (p r) / max(w r, |p r|)."""
+    a, b, c = _on_unit_ball(weighed(radius, room), a, b, c, anisotropic)
+    return weighed(radius, a), weighed(radius, b), weighed(radius, c)
 
 
 @njit
@@ -107,6 +119,7 @@ def _ascend_plane(
     inverse_ahead: Floats,
     step: np.float32,
     anisotropic: bool,
+    local: Local,
     pz: Floats,
     py: Floats,
     px: Floats,
@@ -121,7 +134,7 @@ def _ascend_plane(
     for y in range(ny):
         y1 = min(y + 1, ny - 1)
         row, below, beside, i, ib, iy = here[y], ahead[y], here[y1], inverse[y], inverse_ahead[y], inverse[y1]
-        z, v, u = pz[y], py[y], px[y]
+        z, v, u, w = pz[y], py[y], px[y], part(local, y)
         if vectors > 0:
             at = _place(vectors - 1, nx)
             last = load(z, at), load(v, at), load(u, at)  # before their first columns change, where vectors overlap
@@ -132,7 +145,8 @@ def _ascend_plane(
                 r1, j1 = (load(row, x + 1), load(i, x + 1)) if x + LANES < nx else (following(r), following(j))
                 room = j + maximum(maximum(load(ib, x), load(iy, x)), j1)
                 a, b = p * room - s * (load(below, x) - r), q * room - s * (load(beside, x) - r)
-                a, b, c = _projected(room, a, b, t * room - s * (r1 - r), anisotropic)
+                c = t * room - s * (r1 - r)
+                a, b, c = _projected(lanes(w, x), room, a, b, c, anisotropic)
                 store(z, x, a)
                 store(v, x, b)
                 store(u, x, c)
@@ -140,11 +154,14 @@ def _ascend_plane(
             e = min(x + 1, nx - 1)
             room = i[x] + maximum(maximum(ib[x], iy[x]), i[e])
             a, b = z[x] * room - step * (below[x] - row[x]), v[x] * room - step * (beside[x] - row[x])
-            z[x], v[x], u[x] = _projected(room, a, b, u[x] * room - step * (row[e] - row[x]), anisotropic)
+            c = u[x] * room - step * (row[e] - row[x])
+            z[x], v[x], u[x] = _projected(part(w, x), room, a, b, c, anisotropic)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _ascend(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border: Floats, anisotropic: bool) -> None:
+def _ascend(
+    noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border: Floats, anisotropic: bool, local: Local
+) -> None:
     n_channels, nz, ny, nx = noisy.shape
     n_bands = border.shape[1]
     for job in prange(n_channels * n_bands):
@@ -162,6 +179,7 @@ def _ascend(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border
         if w > 0:
             step = np.float32(_RELAXATION / 6.0) / w
             v, i, p, start = noisy[channel], inverse[channel], dual[channel], border[channel, first // _BAND]
+            own = part(local, channel)
             here, ahead = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
             _primal(v[first], i[first], w, start[0], p[0, first], p[1, first], p[2, first], here)
             for z in range(first, last):
@@ -173,19 +191,25 @@ def _ascend(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border
                 else:
                     ahead[:] = here
                 after = i[min(z + 1, nz - 1)]
-                _ascend_plane(here, ahead, i[z], after, step, anisotropic, p[0, z], p[1, z], p[2, z])
+                _ascend_plane(here, ahead, i[z], after, step, anisotropic, part(own, z), p[0, z], p[1, z], p[2, z])
                 here, ahead = ahead, here
 
 
 def ascend(
-    noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, spare: Floats, anisotropic: bool
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    spare: Floats,
+    anisotropic: bool,
+    local: Local = None,
 ) -> tuple[Floats, Floats]:
     """One inner iteration of the prox: p <- p - tau grad(primal(p)), projected on the dual ball, over-relaxed.
 
-    noisy, inverse (channel, z, y, x); weight (channel,), channels of weight 0 are left alone; dual
+    noisy, inverse, local (channel, z, y, x); weight (channel,), channels of weight 0 are left alone; dual
     (channel, 3, z, y, x) is updated in place. Returns dual and spare; an implementation may have swapped them.
     """
-    _ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    _ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
     return dual, spare
 
 
@@ -204,25 +228,27 @@ def _sum_plane(
     py: Floats,
     px: Floats,
     anisotropic: bool,
+    local: Local,
     total: Doubles,
     paired: Doubles,
 ) -> None:
-    """Add |grad x| and -<grad x, p> of one plane to the columns' sums."""
+    """Add |grad x|, times local weights, and -<grad x, p> of one plane to the columns' sums."""
     ny, nx = here.shape
     vectors = _vectors(nx)
     lengths, products = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for y in range(ny):
         row, below, beside, z, v, u = here[y], ahead[y], here[min(y + 1, ny - 1)], pz[y], py[y], px[y]
+        w = part(local, y)
         for k in range(vectors):
             x = _place(k, nx)
             r = load(row, x)
             r1 = load(row, x + 1) if x + LANES < nx else following(r)
             dz, dy, dx = load(below, x) - r, load(beside, x) - r, r1 - r
-            store(lengths, x, _length(dz, dy, dx, anisotropic))
+            store(lengths, x, weighed(lanes(w, x), _length(dz, dy, dx, anisotropic)))
             store(products, x, dz * load(z, x) + dy * load(v, x) + dx * load(u, x))
         for x in range(0 if vectors == 0 else nx, nx):
             dz, dy, dx = below[x] - row[x], beside[x] - row[x], row[min(x + 1, nx - 1)] - row[x]
-            lengths[x] = _length(dz, dy, dx, anisotropic)
+            lengths[x] = weighed(part(w, x), _length(dz, dy, dx, anisotropic))
             products[x] = dz * z[x] + dy * v[x] + dx * u[x]
         for x in range(nx):
             total[x] += np.float64(lengths[x])
@@ -255,6 +281,7 @@ def _finish(
     weight: Floats,
     dual: Floats,
     anisotropic: bool,
+    local: Local,
     out: Floats,
     total: Doubles,
     paired: Doubles,
@@ -266,28 +293,38 @@ def _finish(
         channel, first, last = _band(job, nz)
         v, i, p, w = noisy[channel], inverse[channel], dual[channel], weight[channel]
         nothing, beyond = np.zeros((ny, nx), np.float32), np.empty((ny, nx), np.float32)
-        sums = total[channel, first // _BAND], paired[channel, first // _BAND]
+        own, sums = part(local, channel), (total[channel, first // _BAND], paired[channel, first // _BAND])
         for z in range(first, min(last + 1, nz)):
             before, place = p[0, z - 1] if z > 0 else nothing, out[channel, z] if z < last else beyond
             _primal(v[z], i[z], w, before, p[0, z], p[1, z], p[2, z], place)
             if z < last:
                 _add_distance(place, v[z], i[z], moved[channel, first // _BAND])
             if z > first:
-                _sum_plane(out[channel, z - 1], place, p[0, z - 1], p[1, z - 1], p[2, z - 1], anisotropic, *sums)
+                k = z - 1
+                _sum_plane(out[channel, k], place, p[0, k], p[1, k], p[2, k], anisotropic, part(own, k), *sums)
         if last == nz:
             e, end = out[channel, nz - 1], nz - 1
-            _sum_plane(e, e, p[0, end], p[1, end], p[2, end], anisotropic, *sums)
+            _sum_plane(e, e, p[0, end], p[1, end], p[2, end], anisotropic, part(own, end), *sums)
 
 
-def finish(noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, out: Floats, anisotropic: bool) -> Doubles:
+def finish(
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    out: Floats,
+    anisotropic: bool,
+    local: Local = None,
+) -> Doubles:
     """The prox that a dual stands for, into out (channel, z, y, x), and column sums (3, channel, x), float64.
 
-    They are its total variation TV(x), the pairing ``<x, L p> = -<grad x, p>`` and ``(x - noisy)^2 / inverse``;
-    weight (TV - pairing) >= 0 is the duality gap, by which the prox's cost may exceed its least.
+    They are its total variation TV(x), local weights inside, the pairing ``<x, L p> = -<grad x, p>`` and
+    ``(x - noisy)^2 / inverse``; weight (TV - pairing) >= 0 is the duality gap, by which the prox's cost may exceed its
+    least.
     """
     n_channels, nz, _, nx = noisy.shape
     total, paired, moved = np.zeros((3, n_channels, -(-nz // _BAND), nx), np.float64)
-    _finish(noisy, inverse, weight, dual, anisotropic, out, total, paired, moved)
+    _finish(noisy, inverse, weight, dual, anisotropic, local, out, total, paired, moved)
     return np.stack([fold(total), fold(paired), fold(moved)])
 
 
@@ -300,27 +337,29 @@ def prox(
     out: Floats,
     iterations: int,
     anisotropic: bool,
+    local: Local = None,
 ) -> tuple[Floats, Floats, Doubles]:
     """`ascend`, so many times, then `finish`; returns the dual, the spare, and what `finish` returns."""
     for _ in range(iterations):
-        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic)
-    return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic)
+        dual, spare = ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
+    return dual, spare, finish(noisy, inverse, weight, dual, out, anisotropic, local)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _total_variation(volume: Floats, anisotropic: bool, total: Doubles) -> None:
+def _total_variation(volume: Floats, anisotropic: bool, local: Local, total: Doubles) -> None:
     n_channels, nz, ny, nx = volume.shape
     for job in prange(n_channels * total.shape[1]):
         channel, first, last = _band(job, nz)
-        flat, unused = np.zeros((ny, nx), np.float32), np.zeros(nx, np.float64)
+        flat, unused, own = np.zeros((ny, nx), np.float32), np.zeros(nx, np.float64), part(local, channel)
         for z in range(first, last):
             here, ahead = volume[channel, z], volume[channel, min(z + 1, nz - 1)]
-            _sum_plane(here, ahead, flat, flat, flat, anisotropic, total[channel, first // _BAND], unused)
+            sums = total[channel, first // _BAND], unused
+            _sum_plane(here, ahead, flat, flat, flat, anisotropic, part(own, z), *sums)
 
 
-def total_variation(volume: Floats, anisotropic: bool) -> Doubles:
-    """Total variation of volume (channel, z, y, x) as column sums, (channel, x) float64."""
+def total_variation(volume: Floats, anisotropic: bool, local: Local = None) -> Doubles:
+    """Total variation of volume (channel, z, y, x), locally weighted or not, as column sums, (channel, x) float64."""
     n_channels, nz, _, nx = volume.shape
     total = np.zeros((n_channels, -(-nz // _BAND), nx), np.float64)
-    _total_variation(volume, anisotropic, total)
+    _total_variation(volume, anisotropic, local, total)
     return fold(total)

@@ -95,12 +95,12 @@ def dual_step(inverse, weight):
     return 1.75 / (6 * weight[:, None, None, None] * (inverse + ahead))
 
 
-def ascended(noisy, inverse, weight, dual, anisotropic):
-    step = dual_step(inverse, weight)[:, None]
+def ascended(noisy, inverse, weight, dual, anisotropic, local=None):
+    step, radius = dual_step(inverse, weight)[:, None], (np.ones_like(noisy) if local is None else local)[:, None]
     moved = dual - step * gradient(primal(noisy, inverse, weight, dual))
     if anisotropic:
-        return np.clip(moved, -1, 1)
-    return moved / np.maximum(1, norm(moved, False))[:, None]
+        return np.clip(moved, -radius, radius)
+    return moved / np.maximum(1, norm(moved, False)[:, None] / radius)
 
 
 def dual_field(rng, shape):
@@ -115,6 +115,11 @@ def denoising(rng, shape, dtype=np.float32):
     """noisy, inverse, weight and dual of a random problem."""
     weight = np.linspace(0.1, 0.3, shape[0], dtype=np.float32)
     return uniform(rng, *shape) - 0.2, 0.5 + uniform(rng, *shape), weight, dual_field(rng, shape).astype(dtype)
+
+
+def local_weights(rng, shape, dtype=np.float32):
+    """Weights of voxels, from 0.03 to 1."""
+    return (0.03 + 0.97 * uniform(rng, *shape)).astype(dtype)
 
 
 # ------------------------------------------------------------------------------------------------------ projector
@@ -244,25 +249,32 @@ def test_poisson_divergence_and_residual(on_host, rng, shape):
 # ------------------------------------------------------------------------------------------------------ total variation
 
 
+LOCAL = pytest.mark.parametrize("weighed", [False, True], ids=["plain", "local"])
+
+
+@LOCAL
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("anisotropic", [False, True])
-def test_total_variation(on_host, rng, shape, anisotropic):
+def test_total_variation(on_host, rng, shape, anisotropic, weighed):
     volume = uniform(rng, *shape)
-    found = tv.total_variation(volume, anisotropic)
+    local = local_weights(rng, shape) if weighed else None
+    found = tv.total_variation(volume, anisotropic, local)
     assert found.dtype == np.float64
-    assert_close(found, norm(gradient(volume), anisotropic).sum(axis=(1, 2)))
+    assert_close(found, ((local if weighed else 1) * norm(gradient(volume), anisotropic)).sum(axis=(1, 2)))
 
 
+@LOCAL
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("anisotropic", [False, True])
-def test_ascend(on_host, rng, shape, anisotropic):
+def test_ascend(on_host, rng, shape, anisotropic, weighed):
     noisy, inverse, weight, dual = denoising(rng, shape)
+    local = local_weights(rng, shape) if weighed else None
     spare, before = tv.spare(dual), dual.copy()
-    ahead, behind = tv.ascend(noisy, inverse, weight, dual, spare, anisotropic)
+    ahead, behind = tv.ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
     assert ahead is spare
     assert behind is dual
     np.testing.assert_array_equal(dual, before)
-    assert_close(ahead, ascended(noisy, inverse, weight, dual, anisotropic))
+    assert_close(ahead, ascended(noisy, inverse, weight, dual, anisotropic, local))
 
 
 def test_a_channel_without_weight_keeps_its_dual(on_host, rng):
@@ -276,17 +288,19 @@ def test_a_channel_without_weight_keeps_its_dual(on_host, rng):
     np.testing.assert_array_equal(out[1], np.maximum(noisy[1], 0))
 
 
+@LOCAL
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("anisotropic", [False, True])
-def test_finish(on_host, rng, shape, anisotropic):
+def test_finish(on_host, rng, shape, anisotropic, weighed):
     noisy, inverse, weight, dual = denoising(rng, shape)
+    local = local_weights(rng, shape) if weighed else None
     out = np.full_like(noisy, np.nan)
-    variation, pairing, moved = tv.finish(noisy, inverse, weight, dual, out, anisotropic)
+    variation, pairing, moved = tv.finish(noisy, inverse, weight, dual, out, anisotropic, local)
     assert_close(moved, ((np.float64(out) - noisy) ** 2 / inverse).sum(axis=(1, 2)), 1e-6)
     expected = primal(noisy, inverse, weight, dual)
     assert_close(out, expected)
     slopes = gradient(expected)
-    assert_close(variation, norm(slopes, anisotropic).sum(axis=(1, 2)))
+    assert_close(variation, ((local if weighed else 1) * norm(slopes, anisotropic)).sum(axis=(1, 2)))
     terms = -(slopes * dual).sum(axis=1)
     assert_close(pairing, terms.sum(axis=(1, 2)), 1e-5 * max(1, np.abs(terms).sum() / np.abs(terms.sum((1, 2))).max()))
 
@@ -298,14 +312,16 @@ PROX_SHAPES = [*SHAPES, (2, 70, 30, 13), (1, 33, 5, 96), (1, 131, 3, 4), (2, 3, 
 @pytest.mark.parametrize("shape", PROX_SHAPES)
 @pytest.mark.parametrize("anisotropic", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_a_prox_in_one_pass_has_the_bits_of_its_steps(on_host, monkeypatch, rng, shape, anisotropic, dtype):
+@LOCAL
+def test_a_prox_in_one_pass_has_the_bits_of_its_steps(on_host, monkeypatch, rng, shape, anisotropic, dtype, weighed):
     noisy, inverse, weight, dual = denoising(rng, shape, dtype)
+    local = local_weights(rng, shape, dtype) if weighed else None
     weight[-1] *= len(weight) == 1  # else a channel without weight
     results = []
     for fewest in (10**9, 1):
         monkeypatch.setattr(tv, "_FEWEST", fewest)
         given, spare, out = dual.copy(), np.full_like(dual, np.nan), np.full_like(noisy, np.nan)
-        ascended, _, columns = tv.prox(noisy, inverse, weight, given, spare, out, 4, anisotropic)
+        ascended, _, columns = tv.prox(noisy, inverse, weight, given, spare, out, 4, anisotropic, local)
         results.append([ascended, out, *columns])
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -324,15 +340,17 @@ def test_a_prox_makes_as_many_iterations_as_it_is_asked_for(on_host, monkeypatch
     assert other is not found
 
 
+@LOCAL
 @pytest.mark.parametrize("anisotropic", [False, True])
-def test_the_duality_gap_closes(on_host, rng, anisotropic):
+def test_the_duality_gap_closes(on_host, rng, anisotropic, weighed):
     noisy, inverse, weight, dual = denoising(rng, (2, 5, 6, 7))
+    local = local_weights(rng, noisy.shape) if weighed else None
     dual, spare, out, gaps = np.zeros_like(dual), tv.spare(dual), np.empty_like(noisy), []
     for _ in range(4):
-        variation, pairing, _ = tv.finish(noisy, inverse, weight, dual, out, anisotropic)
+        variation, pairing, _ = tv.finish(noisy, inverse, weight, dual, out, anisotropic, local)
         gaps.append((weight * (variation - pairing).sum(axis=1)).sum())
         for _ in range(150):
-            dual, spare = tv.ascend(noisy, inverse, weight, dual, spare, anisotropic)
+            dual, spare = tv.ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
     assert min(gaps) > -1e-6 * gaps[0]
     assert gaps[-1] < 1e-4 * gaps[0]
 
@@ -381,17 +399,20 @@ def test_sums_of_a_slab_have_the_bits_of_the_whole(on_host, rng):
     a, b, g, inverse = (0.5 + uniform(rng, *shape) for _ in range(4))
     projected, counts, gain, eps = counting(rng, shape)
     noisy, _, weight, dual = denoising(rng, shape)
+    local = local_weights(rng, shape)
 
     def all_sums(part):
         """Column sums of a part of the columns, with the neighbours at hand: (sum, x) without the outermost columns."""
-        cut = [np.ascontiguousarray(v[..., part]) for v in (a, b, g, inverse, projected, counts, noisy, dual)]
-        a_, b_, g_, inverse_, projected_, counts_, noisy_, dual_ = cut
+        cut = [np.ascontiguousarray(v[..., part]) for v in (a, b, g, inverse, projected, counts, noisy, dual, local)]
+        a_, b_, g_, inverse_, projected_, counts_, noisy_, dual_, local_ = cut
         out = np.empty_like(a_)
         found = [sums.dot(a_, b_), sums.totals(a_), *sums.squared_change(a_, b_)]
         found += [*sums.products(a_, b_), sums.distance(a_, b_, inverse_), sums.descend(a_, g_, inverse_, 0.3, out)]
         found += [*sums.extrapolate(a_, b_, 0.3, out), poisson.divergence(projected_, counts_, gain, eps)]
         found += [tv.total_variation(a_, False), tv.total_variation(a_, True)]
+        found += [tv.total_variation(a_, False, local_)]
         found += [*tv.finish(noisy_, inverse_, weight, dual_, np.empty_like(noisy_), False)]
+        found += [*tv.finish(noisy_, inverse_, weight, dual_, np.empty_like(noisy_), False, local_)]
         return np.concatenate([np.atleast_2d(f)[:, 1:-1] for f in found])
 
     whole = all_sums(slice(0, 41))
@@ -403,15 +424,17 @@ def test_slabs_of_projections_and_duals_have_the_bits_of_the_whole(on_host, rng)
     shape = (1, 9, 8, 70)
     cos, sin = directions(*ANGLES)
     noisy, inverse, weight, dual = denoising(rng, shape)
+    local = local_weights(rng, shape)
 
     def images(part):
-        noisy_, inverse_, dual_ = (np.ascontiguousarray(v[..., part]) for v in (noisy, inverse, dual))
+        noisy_, inverse_, dual_, local_ = (np.ascontiguousarray(v[..., part]) for v in (noisy, inverse, dual, local))
         stack = np.empty((1, len(ANGLES), 8, noisy_.shape[-1]), np.float32)
         joseph.forward(noisy_, cos, sin, stack)
         back = np.empty_like(noisy_)
         joseph.adjoint(stack, cos, sin, back, False)
         spare, _ = tv.ascend(noisy_, inverse_, weight, dual_, np.empty_like(dual_), False)
-        return np.concatenate([v.reshape(-1, noisy_.shape[-1])[:, 1:-1] for v in (stack, back, spare)])
+        weighed, _ = tv.ascend(noisy_, inverse_, weight, dual_, np.empty_like(dual_), False, local_)
+        return np.concatenate([v.reshape(-1, noisy_.shape[-1])[:, 1:-1] for v in (stack, back, spare, weighed)])
 
     whole = images(slice(0, 70))
     for start, stop in ((0, 9), (30, 70)):
@@ -456,18 +479,24 @@ def _descent_arguments(rng):
     return volume, uniform(rng, *volume.shape) - 0.5, 0.5 + uniform(rng, *volume.shape)
 
 
-def _ascent_arguments(rng, anisotropic):
-    return *denoising(rng, (2, 9, 6, 7)), None, anisotropic  # None: a spare of the implementation's own shape
+def _variation_arguments(rng, anisotropic, *, local=False):
+    return uniform(rng, 2, 9, 6, 7), anisotropic, local_weights(rng, (2, 9, 6, 7)) if local else None
 
 
-def _finish_arguments(rng, anisotropic):
-    noisy, inverse, weight, dual = denoising(rng, (2, 9, 6, 7))
-    return noisy, inverse, weight, dual, np.zeros_like(noisy), anisotropic
+def _ascent_arguments(rng, anisotropic, *, local=False):
+    noisy, *others = denoising(rng, (2, 9, 6, 7))
+    weights = local_weights(rng, noisy.shape) if local else None
+    return noisy, *others, None, anisotropic, weights  # None: a spare of the implementation's own shape
 
 
-def _prox_arguments(rng, anisotropic):
-    noisy, inverse, weight, dual = denoising(rng, (2, 9, 6, 7))
-    return noisy, inverse, weight, dual, None, np.zeros_like(noisy), 2, anisotropic
+def _finish_arguments(rng, anisotropic, *, local=False):
+    noisy, *others, _, _, weights = _ascent_arguments(rng, anisotropic, local=local)
+    return noisy, *others, np.zeros_like(noisy), anisotropic, weights
+
+
+def _prox_arguments(rng, anisotropic, *, local=False):
+    noisy, *others, _, _, weights = _ascent_arguments(rng, anisotropic, local=local)
+    return noisy, *others, None, np.zeros_like(noisy), 2, anisotropic, weights
 
 
 def _pullback_arguments(rng, add):
@@ -496,14 +525,22 @@ CALLS = {
         1 + uniform(rng, 2),
         np.zeros((2, 3, 8, 35), np.float32),
     ),
-    "tv.total_variation": lambda rng: (uniform(rng, 2, 9, 6, 7), False),
-    "tv.total_variation, anisotropic": lambda rng: (uniform(rng, 2, 9, 6, 7), True),
+    "tv.total_variation": lambda rng: _variation_arguments(rng, False),
+    "tv.total_variation, anisotropic": lambda rng: _variation_arguments(rng, True),
+    "tv.total_variation, local": lambda rng: _variation_arguments(rng, False, local=True),
+    "tv.total_variation, local, anisotropic": lambda rng: _variation_arguments(rng, True, local=True),
     "tv.ascend": lambda rng: _ascent_arguments(rng, False),
     "tv.ascend, anisotropic": lambda rng: _ascent_arguments(rng, True),
+    "tv.ascend, local": lambda rng: _ascent_arguments(rng, False, local=True),
+    "tv.ascend, local, anisotropic": lambda rng: _ascent_arguments(rng, True, local=True),
     "tv.finish": lambda rng: _finish_arguments(rng, False),
     "tv.finish, anisotropic": lambda rng: _finish_arguments(rng, True),
+    "tv.finish, local": lambda rng: _finish_arguments(rng, False, local=True),
+    "tv.finish, local, anisotropic": lambda rng: _finish_arguments(rng, True, local=True),
     "tv.prox": lambda rng: _prox_arguments(rng, False),
     "tv.prox, anisotropic": lambda rng: _prox_arguments(rng, True),
+    "tv.prox, local": lambda rng: _prox_arguments(rng, False, local=True),
+    "tv.prox, local, anisotropic": lambda rng: _prox_arguments(rng, True, local=True),
     "sums.dot": lambda rng: _descent_arguments(rng)[:2],
     "sums.totals": lambda rng: _descent_arguments(rng)[:1],
     "sums.squared_change": lambda rng: _descent_arguments(rng)[:2],
@@ -526,9 +563,9 @@ def outcome(package, call, args):
         args[7] = None  # scratch
     given = [arg for arg in args if isinstance(arg, np.ndarray)]
     if name == "ascend":  # which of its two arrays is the new dual is the implementation's choice
-        return [returned[0], *given[:3]]
+        return [returned[0], *given[:3], *given[5:]]
     if name == "prox":
-        return [returned[0], *returned[2], *given[:3], args[5]]
+        return [returned[0], *returned[2], *given[:3], *given[5:]]
     returned = returned if isinstance(returned, tuple) else (returned,)
     return [value for value in returned if value is not None] + given
 
@@ -572,22 +609,26 @@ def test_half_precision_of_the_volume(on_host, rng):
     assert 0 < error < 2e-4
 
 
+@LOCAL
 @pytest.mark.parametrize("anisotropic", [False, True])
-def test_half_precision_of_the_duals(on_host, rng, anisotropic):
+def test_half_precision_of_the_duals(on_host, rng, anisotropic, weighed):
     noisy, inverse, weight, dual = denoising(rng, (2, 12, 12, 12))
+    weights = local_weights(rng, noisy.shape)
     outs, gaps = [], []
     for dtype in (np.float32, np.float16):
+        local = weights.astype(dtype) if weighed else None
+        radius = np.float64(local) if weighed else np.ones_like(noisy)
         p, q, out = np.zeros_like(dual, dtype), np.zeros_like(dual, dtype), np.empty_like(noisy)
         for _ in range(100):
-            p, q = tv.ascend(noisy, inverse, weight, p, q, anisotropic)
-            assert anisotropic or norm(np.float64(p), False).max() <= 1 + 3e-7
-        variation, pairing, _ = tv.finish(noisy, inverse, weight, p, out, anisotropic)
+            p, q = tv.ascend(noisy, inverse, weight, p, q, anisotropic, local)
+            assert anisotropic or (norm(np.float64(p), False) / radius).max() <= 1 + 3e-7
+        variation, pairing, _ = tv.finish(noisy, inverse, weight, p, out, anisotropic, local)
         outs.append(out)
         gaps.append(float((weight * (variation - pairing).sum(axis=1)).sum() / (weight * variation.sum(axis=1)).sum()))
     error = np.linalg.norm(outs[1] - outs[0]) / np.linalg.norm(outs[0])
     print(f"relative error of a volume denoised with half-precision duals: {error:.2g}")  # pytest -rP shows it
     print(f"gap over weighted variation, single and half precision: {gaps[0]:.2g}, {gaps[1]:.2g}")
-    assert np.abs(p).max() <= 1
+    assert (np.abs(p) <= radius[:, None]).all()
     assert gaps[1] > -1e-6
     assert 0 < error < 1e-3
 

@@ -152,12 +152,15 @@ def _few(method):
 
 
 def _rounds(record, dataset, method, **extra):
-    """Events of the outer iterations from the fourth on, when all memory has been made: a list an iteration."""
+    """Events of the outer iterations from the fourth on, when all memory has been made: a list an iteration.
+
+    Of a method that solves several times, those of the last solve.
+    """
     marks = []
     settings = _settings(max_iterations=6, depth=40, **_few(method) | extra)
     callback = lambda i, volume: marks.append(len(record.events))  # noqa: E731
     reconstruct(dataset, method, settings=settings, place=GPU, callback=callback)
-    return [record.events[start:stop] for start, stop in pairwise(marks[3:])]
+    return [record.events[start:stop] for start, stop in pairwise(marks[-4:])]
 
 
 def _bytes(events, *kinds):

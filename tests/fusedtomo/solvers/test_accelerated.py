@@ -14,6 +14,7 @@ from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.accelerated import minimise
 from fusedtomo.solvers.objective import Objective, Term
 from tests.fusedtomo.reference import (
+    balls,
     dense,
     forward_differences,
     haadf_value,
@@ -21,7 +22,6 @@ from tests.fusedtomo.reference import (
     poisson_value,
     project,
     total_variation,
-    unit_balls,
 )
 
 SHAPE = (5, 6, 3)
@@ -47,8 +47,9 @@ def start():
     return np.full((1, *SHAPE), 0.3, np.float32)
 
 
-def _objective(loss, tv_weight, tv_iterations=20):
-    return Objective({"chemical": Term(loss, 1.0)}, TotalVariation(np.array([tv_weight]), iterations=tv_iterations))
+def _objective(loss, tv_weight, tv_iterations=20, local=None):
+    tv = TotalVariation(np.array([tv_weight]), local=local, iterations=tv_iterations)
+    return Objective({"chemical": Term(loss, 1.0)}, tv)
 
 
 def _rays(counts):
@@ -83,14 +84,14 @@ def _least_squares(matrix, counts):
     return value, gradient, 400 * precision
 
 
-def _primal_dual(gradient, lipschitz, tv_weight, x, iterations):
+def _primal_dual(gradient, lipschitz, tv_weight, x, iterations, local=1.0):
     """Condat (2013) and Vu (2013): no inner iterations, no momentum, no metric; one channel."""
     sigma = 0.5 * lipschitz / (12 * tv_weight**2)
     tau = 1 / (lipschitz / 2 + sigma * 12 * tv_weight**2)
     x, field = x.astype(np.float64), np.zeros((3, *SHAPE))
     for _ in range(iterations):
         x_new = np.maximum(x - tau * (gradient(x) + tv_weight * negative_divergence(field)[None]), 0)
-        field = unit_balls(field + sigma * tv_weight * forward_differences((2 * x_new - x)[0]))
+        field = balls(field + sigma * tv_weight * forward_differences((2 * x_new - x)[0]), local)
         x = x_new
     return x
 
@@ -116,16 +117,21 @@ def test_without_tv_it_reaches_the_cost_of_l_bfgs_b(projector, counts, start, lo
     assert solution.history["total"][-1] == pytest.approx(best.fun, rel=1e-4)
 
 
+@pytest.mark.parametrize("weighed", [False, True], ids=["plain", "local"])
 @LOSSES
-def test_with_tv_it_reaches_the_cost_of_a_primal_dual_solver(projector, counts, start, loss_type, reference):
+def test_with_tv_it_reaches_the_cost_of_a_primal_dual_solver(
+    projector, counts, start, loss_type, reference, weighed, rng
+):
+    local = rng.uniform(0.05, 2, start.shape).astype(np.float32) if weighed else np.ones_like(start)
     matrix = dense(projector)
     value, gradient, ray = reference(matrix, counts)
     lipschitz = ray * np.linalg.norm(matrix, 2) ** 2
-    slow = _primal_dual(gradient, lipschitz, TV_WEIGHT, start, 6000)
-    best = value(slow) + TV_WEIGHT * total_variation(slow[0])
-    solution = minimise(_objective(loss_type(projector, counts, GAIN, EPS), TV_WEIGHT), start, LONG)
+    slow = _primal_dual(gradient, lipschitz, TV_WEIGHT, start, 6000, local[0])
+    best = value(slow) + TV_WEIGHT * total_variation(slow[0], local[0])
+    loss = loss_type(projector, counts, GAIN, EPS)
+    solution = minimise(_objective(loss, TV_WEIGHT, local=local if weighed else None), start, LONG)
     x = solution.volume.astype(np.float64)
-    assert value(x) + TV_WEIGHT * total_variation(x[0]) == pytest.approx(best, rel=1e-3)
+    assert value(x) + TV_WEIGHT * total_variation(x[0], local[0]) == pytest.approx(best, rel=1e-3)
     np.testing.assert_allclose(x, slow, atol=0.03)  # the cost is flat near its minimum: sqrt of its tolerance
 
 

@@ -244,11 +244,21 @@ def test_the_order_of_axes_in_the_file_is_that_of_rows_and_columns_and_of_keys()
 
 def test_a_campaign_of_all_methods_has_each_one_s_own_search():
     space = {"haadf": {"low": 0.1, "high": 1.0}, "tv": {"low": 0.1, "high": 1.0}}
-    methods = ["fused", "gradient-descent", "fused-without-tv", "poisson-tv", "fista-tv", "sirt", "poisson"]
+    methods = [
+        "fused",
+        "fused-weighted",
+        "gradient-descent",
+        "fused-without-tv",
+        "poisson-tv",
+        "fista-tv",
+        "sirt",
+        "poisson",
+    ]
     campaign = config(methods=methods, search__space=space)
     found = {c.method: list(campaign.space(c)) for c in campaign.conditions()}
     assert found == {
         "fused": ["haadf", "tv"],
+        "fused-weighted": ["haadf", "tv"],
         "gradient-descent": ["haadf", "tv"],
         "fused-without-tv": ["haadf"],
         "poisson-tv": ["tv"],

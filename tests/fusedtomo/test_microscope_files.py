@@ -69,6 +69,11 @@ def test_what_is_not_in_a_spectrum_is_told(name, told):
         reader_of(spectrum_image(np.ones((2, 2, 100)))).array(name, 2)
 
 
+def test_windows_that_share_counts_are_told():
+    said = microscope.overlaps({"Fe": "EDX[6.3:6.5]", "Mn": "EDX[6.45:6.75]", "Co": "EELS[6.3:6.5]", "O": "O"})
+    assert said == ["windows of Fe and Mn overlap by 25% of the narrower: their maps share counts"]
+
+
 def test_units_of_length_become_nanometres_and_equal_titles_get_numbers():
     images = [
         {"data": np.ones((2, 2)), "axes": [axis("y", 2, 0.5, unit), axis("x", 2, 0.5, unit)], "metadata": {}}

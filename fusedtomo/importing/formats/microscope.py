@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +117,41 @@ class _Signals(Mapping[str, np.ndarray]):
 
     def _spectrum_of(self, name: str) -> tuple[Signal, float, float] | None:
         """The spectrum image and the window that a name stands for."""
-        found = _WINDOW.fullmatch(name) or _LINE.fullmatch(name)
-        if found is None or found["title"] not in self.signals:
-            return None
-        signal = self.signals[found["title"]]
-        if "line" in found.groupdict():
-            return signal, *line_window_kev(found["element"], found["line"])
-        try:
-            return signal, float(found["low"]), float(found["high"])
-        except ValueError:
-            raise InputError(f"'{name}': a window is two energies, such as EDX[6.31:6.49]") from None
+        title = window_title(name)
+        return None if title not in self.signals else (self.signals[title], *window(name))
+
+
+def window_title(name: str) -> str | None:
+    """The spectrum image that a name is a window of; None where it is none."""
+    found = _WINDOW.fullmatch(name) or _LINE.fullmatch(name)
+    return None if found is None else found["title"]
+
+
+def window(name: str) -> tuple[float, float]:
+    """The energies of a window, in the unit of the spectrum's axis.
+
+    Raises:
+        InputError: they are no numbers, or the element has no such line.
+    """
+    if line := _LINE.fullmatch(name):
+        return line_window_kev(line["element"], line["line"])
+    found = _WINDOW.fullmatch(name)
+    try:
+        return float(found["low"]), float(found["high"])  # type: ignore[index]
+    except (TypeError, ValueError):
+        raise InputError(f"'{name}': a window is two energies, such as EDX[6.31:6.49]") from None
+
+
+def overlaps(names: Mapping[str, str]) -> list[str]:
+    """What to say of windows (by element) that share energies: counts of one element are among those of the other."""
+    windows = {element: (window_title(name), *window(name)) for element, name in names.items() if window_title(name)}
+    said = []
+    for (one, (title, low, high)), (other, (of, first, last)) in combinations(windows.items(), 2):
+        shared = min(high, last) - max(low, first)
+        if title == of and shared > 0:
+            share = shared / min(high - low, last - first)
+            said.append(f"windows of {one} and {other} overlap by {share:.0%} of the narrower: their maps share counts")
+    return said
 
 
 def _told(signal: Signal) -> str:

@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# one more than two cores have work for: that of tests/cluster waits most of its time
-TEST_PROCESSES ?= 3
+# two more than two cores have work for: that of tests/cluster and of runs that are killed waits most of its time
+TEST_PROCESSES ?= 4
 
 .PHONY: quickstart test bench lint clean
 

@@ -150,7 +150,7 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     main = config.methods[0]
     cells = sum(condition.method == main for condition in conditions)
     trials = {condition: config.evaluations(condition) for condition in conditions}
-    work_s = sum(count * work(config, condition) * unit_s for condition, count in trials.items())
+    work_s = sum(config.equivalents(condition) * work(config, condition) * unit_s for condition in trials)
     proposals = sum(max(0, count - config.search.initial_points) for count in trials.values())
     search_s = _PROPOSAL_S * proposals if config.search.strategy == "gp_hedge" else 0.0
     at_once = sum(min(count, config.search.pending) for count in trials.values())

@@ -17,6 +17,7 @@ from fusedtomo.settings import Acquisition, Settings, SolverSettings, Weights
 from fusedtomo.toml import read_toml, validated
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
+from workflows.campaign.fidelity import Fidelity
 from workflows.campaign.measures import Minimise, checked_measures
 from workflows.campaign.products import PRODUCTS
 from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
@@ -72,6 +73,12 @@ class Search(Settings):
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
+    fidelity: Fidelity | None = Field(
+        None, description="cheap trials of a strategy that asks for them: slabs of the specimen; default: none"
+    )
+    until_regret: float | None = Field(
+        None, gt=0, lt=1, description="end when the certificate says that no cell can be better by more; 0.01 is 1 %"
+    )
     space: dict[Searchable, Dimension] = Field(min_length=1, description="what is searched, and over which range")
 
     @field_validator("strategy")
@@ -88,6 +95,26 @@ class Search(Settings):
     def _warm_start_has_a_first_trial(self) -> Self:
         if self.warm_start and STRATEGIES[self.strategy].sees == "campaign":
             raise ValueError(f"warm_start needs a search in each condition, but '{self.strategy}' sees the campaign")
+        return self
+
+    @model_validator(mode="after")
+    def _fidelity_is_asked_for(self) -> Self:
+        if self.fidelity is not None and not STRATEGIES[self.strategy].cheap:
+            able = ", ".join(one.name for one in STRATEGIES.values() if one.cheap)
+            raise ValueError(
+                f"fidelity: '{self.strategy}' computes every trial in full; leave fidelity out, or take a strategy "
+                f"that asks for cheap trials: {able}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _regret_is_certified(self) -> Self:
+        if self.until_regret is not None and not STRATEGIES[self.strategy].certifies:
+            able = ", ".join(one.name for one in STRATEGIES.values() if one.certifies)
+            raise ValueError(
+                f"until_regret: '{self.strategy}' has no certificate; leave until_regret out, or take a strategy that "
+                f"has one: {able}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -279,6 +306,17 @@ class CampaignConfig(Settings):
         budget = search.evaluations if METHODS[condition.method].uses("haadf") else search.baseline_evaluations
         return STRATEGIES[search.strategy].trials(budget, len(space))
 
+    def cheap(self, condition: Condition) -> float:
+        """The fidelity of a cheap trial; 1 where there are none."""
+        layout = self.search.fidelity
+        return 1.0 if layout is None else layout.share(self.setup(condition).size)
+
+    def equivalents(self, condition: Condition) -> float:
+        """How many whole trials cost as much as all trials of a condition."""
+        trials, cheap = self.evaluations(condition), self.cheap(condition)
+        whole = min(trials, STRATEGIES[self.search.strategy].whole(trials)) if cheap < 1 else trials
+        return whole + cheap * (trials - whole)
+
     def space(self, condition: Condition) -> dict[str, Dimension]:
         """The searched parameters that the condition's method has, in a fixed order."""
         method = METHODS[condition.method]
@@ -303,6 +341,16 @@ class CampaignConfig(Settings):
         changed = {"name": f"{self.name}-{size}", "phantom": self.phantom.model_dump() | {"size": size}}
         return validated(type(self), self.model_dump(exclude_unset=True) | changed, "--size")
 
+    def until(self, regret: float) -> Self:
+        """The same campaign, which ends when its certificate says that no cell can be better by more than a share.
+
+        Raises:
+            InputError: it is no share, or the strategy has no certificate.
+        """
+        content = self.model_dump(exclude_unset=True)
+        content["search"] |= {"until_regret": regret}
+        return validated(type(self), content, "--until-regret")
+
     def located(self, folder: Path) -> Self:
         """The same campaign with its specimen found: a volume's path is relative to `folder`, its file is read.
 
@@ -325,7 +373,9 @@ class CampaignConfig(Settings):
         (Where a strategy lays its points by the budget, the budget counts.) Nor does where the file of a volume lies.
         """
         strategy = STRATEGIES[self.search.strategy]
-        unused = {"pending" if strategy.sees == "campaign" else "lag"}
+        unused = {"pending" if strategy.sees == "campaign" else "lag", "until_regret"}
+        if self.search.fidelity is None:  # as campaigns of earlier versions were hashed
+            unused.add("fidelity")
         if not strategy.laid_by_budget:
             unused |= {"evaluations", "baseline_evaluations"}
         alone = {"name", "report", "axes", "repeats", "methods"}
@@ -370,6 +420,7 @@ def _check_specimen(config: CampaignConfig) -> None:
     name, elements = config.phantom.name, checked_elements(config.phantom)
     for condition in config.conditions():
         _check_condition(config.setup(condition), elements)
+        config.cheap(condition)  # refuses slabs as wide as the specimen
     for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
         snr = getattr(config.acquisition, modality).snr
         if isinstance(snr, dict) and set(snr) != set(names):

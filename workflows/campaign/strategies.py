@@ -15,6 +15,10 @@ def _all(budget: int, _dimensions: int) -> int:
     return budget
 
 
+def _every(budget: int) -> float:
+    return budget
+
+
 def _never(_asked: Any) -> bool:
     return False
 
@@ -31,6 +35,9 @@ class Strategy:
         needs_model: (Asked) -> whether the proposal takes long, so that a worker has to make it.
         trials: (budget, dimensions) -> trials of a condition, such as a full grid's.
         laid_by_budget: whether a point depends on the budget, so that a run cannot go on with another one.
+        cheap: whether it asks for the cheap trials of `search.fidelity`, where a campaign has them.
+        whole: (budget) -> trials of a condition that are computed in full, in the mean, where others are cheap.
+        certifies: whether the state of its trials says how far the map may be from the best (`search.until_regret`).
     """
 
     name: str
@@ -39,8 +46,12 @@ class Strategy:
     needs_model: Callable[[Any], bool] = _never
     trials: Callable[[int, int], int] = _all
     laid_by_budget: bool = False
+    cheap: bool = False
+    whole: Callable[[int], float] = _every
+    certifies: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry(
-    "strategy", built_in=("workflows.search.gp_hedge", "workflows.search.space_filling")
+    "strategy",
+    built_in=("workflows.search.gp_hedge", "workflows.search.space_filling", "workflows.search.campaign_map"),
 )

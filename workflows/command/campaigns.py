@@ -147,6 +147,10 @@ def run(
             "auto: in its job where it has one"
         ),
     ] = None,
+    until_regret: Annotated[
+        float | None,
+        typer.Option(help="stop when the certificate says that no cell can be better by more than this share: 0.01"),
+    ] = None,
 ) -> None:
     """Start or resume a campaign; the same command goes on where it was stopped.
 
@@ -162,6 +166,7 @@ def run(
         load_campaign(campaign_file(config), size),
         Wishes(account, queue, nodes, walltime, workers, workers_in),
     )
+    loaded = loaded if until_regret is None else loaded.until(until_regret)
     found, folder = machine_here(machine, wishes), out or Path("runs") / loaded.name
     if warning := warning_of(found, folder):
         say.print(f"[yellow]warning:[/yellow] {escape(warning)}")
@@ -169,6 +174,7 @@ def run(
         say.print(f"report: {report_path}", markup=False)
         return
     options = [] if size is None else ["--size", str(size)]
+    options += [] if until_regret is None else ["--until-regret", f"{until_regret:g}"]
     options += [] if machine == "laptop" else ["--machine", machine]
     again = shlex.join(["fusedtomo", "run", str(config), *options, *wishes.options(), "--out", str(folder)])
     say.print(f"stopped; nothing is lost. Resume with:\n  {again}", markup=False)

@@ -128,7 +128,8 @@ def _limits_of(sampling: xr.Dataset, layout: Layout, wanted: Callable[[Block], b
 
 
 def _marks(sampling: xr.Dataset, cell: Condition) -> str:
-    return marks(_value(sampling, "at_cap", cell), _value(sampling, "on_bound", cell))
+    known = (name for name in ("at_cap", "on_bound", "regret_bound") if name in sampling)
+    return marks(*(_value(sampling, name, cell) for name in known))
 
 
 def _boundary(layout: Layout, block: Block) -> np.ndarray:

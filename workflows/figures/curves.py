@@ -107,7 +107,8 @@ def curves_info(config: CampaignConfig, sampling: xr.Dataset) -> CurvesInfo:
 def _error_curve(sampling: xr.Dataset, method: str) -> Curve:
     look, own = METHODS[method], sampling.sel({METHOD: method})
     deviation = own.error_deviation.values if "error_deviation" in own else None
-    marked = tuple(marks(*pair) for pair in zip(own.at_cap.values, own.on_bound.values, strict=True))
+    known = [own[name].values for name in ("at_cap", "on_bound", "regret_bound") if name in own]
+    marked = tuple(marks(*values) for values in zip(*known, strict=True))
     return Curve(look.label, look.color, look.marker, own.error.values, deviation, marked)
 
 

@@ -22,6 +22,7 @@ BELOW_COLORS = "cividis"  # of the rows below the map, which have a scale of the
 MARKS = {
     "c": "c: the best trial stopped at the cap of iterations",
     "b": "b: the best trial lies on a bound of the search",
+    "r": "r: the best weights may be better by more than 1 %",
 }
 HATCHED = "hatched: no result"
 

@@ -12,10 +12,12 @@ import numpy as np
 import xarray as xr
 
 from fusedtomo.methods import METHODS
-from workflows.campaign import AXES, CampaignConfig, Condition, Value
+from workflows.campaign import AXES, STRATEGIES, CampaignConfig, Condition, Value
 from workflows.campaign.config import SEARCHABLE
 from workflows.campaign.measures import MEASURES, label_of, symbol_of
 from workflows.record.journal import CAP, TrialResult, best, by_condition, on_bound
+from workflows.search.certificate import MARKED
+from workflows.search.certified_map import bounds_of
 
 METHOD = "method_name"  # the first dimension; "method" is a parameter of xarray's sel()
 _TOLERATED = 1.05  # times the lowest error: a weight that gives no more is as good
@@ -41,7 +43,8 @@ def sampling_map(config: CampaignConfig, trials: list[TrialResult]) -> xr.Datase
     Returns:
         A data set. Over (method_name, axes): ``error`` (what was minimised) and every measure, each with
         ``..._deviation`` over the repeats where there are any; ``repeats`` (how many are in the mean);
-        ``iterations``; ``trials`` and ``failed`` (sums); ``at_cap`` and ``on_bound`` (marks, see `marks`); weights and
+        ``iterations``; ``trials`` and ``failed`` (sums); ``at_cap`` and ``on_bound`` (marks, see `marks`);
+        ``regret_bound``, the largest over the repeats, where the strategy has a certificate; weights and
         searched parameters of the best trial (geometric means over the repeats), and of each searched one the
         ``..._low`` and ``..._high`` between which trials have errors at most 5 % above the lowest. Over
         (method_name, element, axes) the errors by element, over (method_name, modality, axes) ``snr``.
@@ -53,6 +56,7 @@ class _Builder:
     def __init__(self, config: CampaignConfig, trials: list[TrialResult]):
         self.config, self.groups = config, by_condition(trials)
         self.winners = best_by_condition(config, trials)
+        self.bounds = bounds_of(config, trials)
         self.cells = list(product(*config.axes.values()))
         self.shape = (len(config.methods), *map(len, config.axes.values()))
         self.dims = (METHOD, *config.axes)
@@ -61,6 +65,7 @@ class _Builder:
         """Everything, with coordinates, names and units."""
         names = {"element": self._names("nrmse_by_element"), "modality": self._names("snr")}
         data = {**self._all_errors(), **self._by_name(names), **self._parameters(), **self._counts()}
+        data |= self._certificate()
         dataset = xr.Dataset(data, {**self._coordinates(), **names})
         dataset["error"].attrs["symbol"] = symbol_of(self.config.search.minimise)
         return dataset
@@ -173,6 +178,19 @@ class _Builder:
             "on_bound": self._variable(on_bound, "the best trial lies on a bound of the search"),
         }
 
+    def _certificate(self) -> dict[str, xr.Variable]:
+        """Where the strategy has one; of a method that searches nothing the only trial is the best."""
+        if not STRATEGIES[self.config.search.strategy].certifies:
+            return {}
+        groups = [[self._bound(one) for one in group] for group in self._conditions()]
+        said = "upper bound of the regret: how much lower the error of the best weights can be; holds with 95 %"
+        return {"regret_bound": self._variable(np.array([max(group) for group in groups]), said)}
+
+    def _bound(self, condition: Condition) -> float:
+        if not self.config.space(condition):
+            return 0.0 if self.winners[condition] else np.nan
+        return self.bounds.get(condition, np.nan)
+
     def _on_bound(self, condition: Condition) -> bool:
         winner = self.winners[condition]
         return winner is not None and on_bound(winner, self.config.space(condition))
@@ -204,9 +222,12 @@ def _typical(values: np.ndarray) -> np.ndarray:
     return np.where(positive.all(axis=1), np.exp(_mean(logs)), _mean(values))
 
 
-def marks(at_cap: bool, on_bound: bool) -> str:
-    """What to know of a cell beside its error: "c" for the cap of iterations, "b" for a bound of the search."""
-    return ("c" if at_cap else "") + ("b" if on_bound else "")
+def marks(at_cap: bool, on_bound: bool, regret_bound: float = math.nan) -> str:
+    """What to know of a cell beside its error.
+
+    "c": the cap of iterations; "b": a bound of the search; "r": the best weights may be better by more than 1 %.
+    """
+    return ("c" if at_cap else "") + ("b" if on_bound else "") + ("r" if regret_bound > MARKED else "")
 
 
 def lowest(sampling: xr.Dataset, method: str) -> tuple[tuple[Value, ...], ...]:

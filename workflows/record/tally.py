@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from workflows.campaign import STRATEGIES, CampaignConfig, Condition
+from workflows.record.certified import Wish, said
 from workflows.record.journal import CAP, TrialResult, on_bound
 
 # Methods, "Bayesian hyperparameter optimization": one map of 256^3 voxels on Summit or ThetaGPU
@@ -28,6 +29,8 @@ class Tally:
         self._shared = _chosen_among(config)
         self._shared_total = sum(self.due[key] for key in self._shared)
         self._ordered = 0  # trials of the strategy that sees the campaign, whatever their condition
+        self._wish = Wish.of(config)
+        self._latest: TrialResult | None = None  # of those, the one proposed last
         self.total = sum(self.due.values())
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -50,7 +53,8 @@ class Tally:
         """Count one trial; one of a condition that the campaign does not have counts for its cost alone."""
         key = trial.condition
         self.hours[trial.device] += device_hours(trial)
-        self._ordered += trial.order is not None
+        if trial.order is not None:
+            self._take_order(trial)
         if key not in self.due:
             return
         self.done[key] += 1
@@ -62,6 +66,23 @@ class Tally:
             self.reasons[reason_of(trial)] += 1
         elif trial.whole:
             self._take_error(trial)
+
+    def _take_order(self, trial: TrialResult) -> None:
+        """Of the one search of the campaign: it ends early where its map is as near as wished."""
+        assert trial.order is not None
+        self._ordered += 1
+        if self._latest is None or trial.order > (self._latest.order or 0):
+            self._latest = trial
+        if self._wish.met(trial.search) and trial.order + 1 < self._shared_total:
+            self.total -= self._shared_total - (trial.order + 1)
+            self._shared_total = trial.order + 1
+
+    @property
+    def certificate(self) -> str:
+        """How far the map may be from the best one, in words, as the last trial's proposal knew; "" without one."""
+        if self._latest is None:
+            return ""
+        return said(self._latest.search, Counter(self._method[key] for key in self._shared))
 
     def _take_error(self, trial: TrialResult) -> None:
         key, error = trial.condition, trial.error(self.config.search.minimise)

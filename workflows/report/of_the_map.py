@@ -13,7 +13,10 @@ from workflows.maps.sampling_map import METHOD, axes_of
 from workflows.report.findings import Findings
 from workflows.report.product import Drawn, Product, Subject
 
-_OF_MAP = ("error", "nrmse", "rmse", "stoichiometry_error", "iterations", "trials", "failed", "at_cap", "on_bound")
+_OF_MAP = (
+    *("error", "nrmse", "rmse", "stoichiometry_error", "regret_bound"),
+    *("iterations", "trials", "failed", "at_cap", "on_bound"),
+)
 
 
 def sampling_map(findings: Findings, _subject: Subject) -> Drawn:

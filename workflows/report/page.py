@@ -19,6 +19,7 @@ from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_tex
 from workflows.report.findings import Findings
 from workflows.report.html import figure, page, pairs, table
 from workflows.report.product import Exhibit
+from workflows.search.certificate import MARKED, STATED
 
 _MOST_REASONS = 20
 _LONGEST_REASON = 300
@@ -70,6 +71,7 @@ def headline(findings: Findings) -> dict[str, str]:
         **_lowest(findings),
         **improved,
         "marked cells": _marked(findings),
+        **_regret(findings),
         "spent": hours_text(tally.hours),
     }
 
@@ -107,7 +109,19 @@ def _improved(findings: Findings, method: str, over: str) -> str:
 def _marked(findings: Findings) -> str:
     own = findings.map.sel({METHOD: findings.config.methods[0]})
     cells = int(np.isfinite(own.error).sum())
-    return f"{int(own.at_cap.sum())} of {cells} at the cap of iterations, {int(own.on_bound.sum())} on a bound"
+    said = f"{int(own.at_cap.sum())} of {cells} at the cap of iterations, {int(own.on_bound.sum())} on a bound"
+    if "regret_bound" not in own:
+        return said
+    return f"{said}, {int((own.regret_bound > MARKED).sum())} with a regret that may be above {MARKED:.0%}"
+
+
+def _regret(findings: Findings) -> dict[str, str]:
+    """How far the map may be from the best one, where the strategy has a certificate."""
+    own = findings.map.sel({METHOD: findings.config.methods[0]})
+    if "regret_bound" not in own or not np.isfinite(own.regret_bound).any():
+        return {}
+    worst, mean = float(own.regret_bound.max()), float(own.regret_bound.mean())
+    return {"regret at most": f"{worst:.1%} in the worst cell, {mean:.1%} in the mean (each holds with {STATED:.0%})"}
 
 
 def failure_reasons(trials: Iterable[TrialResult]) -> list[tuple[str, int, str]]:

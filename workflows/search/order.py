@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from workflows.campaign import STRATEGIES, CampaignConfig, Condition, Dimension, Trial, seed_of
 from workflows.campaign.measures import Minimise
+from workflows.record.certified import Wish
 from workflows.record.journal import TrialResult, by_condition
 from workflows.search.propose import Asked, Known, Proposal
 
@@ -200,17 +201,19 @@ class CampaignOrder(_Numbered):
     ):
         self.config = config
         self.spaces: dict[Condition, dict[str, Dimension]] = {one: config.space(one) for one in conditions}
-        total = sum(config.evaluations(condition) for condition in self.spaces)
-        super().__init__(results or {}, total=total, lag=config.search.lag)
+        self._budgets = {one: config.evaluations(one) for one in self.spaces}
+        self._cheap = {one: config.cheap(one) for one in self.spaces}
+        self._wish = Wish.of(config)
+        super().__init__(results or {}, total=sum(self._budgets.values()), lag=config.search.lag)
         self.seed = seed_of(config.seed, "campaign")
         self._by_key = {condition.key: condition for condition in self.spaces}
         self._numbers: Counter[str] = Counter()  # trials of each condition so far
         self._orders: dict[tuple[str, int], int] = {}
+        self._past: list[Known | None] = []
         self.skip_known()
 
-    def ask(self) -> Asked:
-        """Everything that the next proposal depends on."""
-        known = [self._known(k, False) for k in self.known] + [self._known(k, True) for k in self.under_way]
+    def ask(self, *, complete: bool = False) -> Asked:
+        """Everything that the next proposal depends on; with `complete`, all that is there."""
         return Asked(
             search=self.config.search,
             space={},
@@ -220,9 +223,22 @@ class CampaignOrder(_Numbered):
             pending=(),
             state=self.state(self.asked - 1),
             seed=self.seed,
-            campaign=[one for one in known if one is not None],
+            campaign=self._all() if complete else self._told(),
             conditions=self.spaces,
+            budgets=self._budgets,
+            cheap=self._cheap,
         )
+
+    def _told(self) -> list[Known]:
+        """The trials as the strategy may know them; those that are done stay as they are, and are made once."""
+        self._past += [self._known(k, False) for k in range(len(self._past), self.known.stop)]
+        known = self._past + [self._known(k, True) for k in self.under_way]
+        return [one for one in known if one is not None]
+
+    def _all(self) -> list[Known]:
+        """Every trial that is done, whatever a proposal may know."""
+        known = [self._known(k, False) for k in sorted(self.results)]
+        return [one for one in known if one is not None]
 
     def proposed(self, proposal: Proposal) -> Trial:
         """Note the next trial's proposal and return the trial."""
@@ -242,7 +258,9 @@ class CampaignOrder(_Numbered):
         self.take(result.order, result)
 
     def pass_by(self, number: int) -> None:
-        """Count the trial among those of its condition."""
+        """Count the trial among those of its condition; it is the last where the map is as near as wished."""
+        if self._wish.met(self.state(number)):
+            self.total = min(self.total, number + 1)
         key = self._key(number)
         self._orders[key, self._numbers[key]] = number
         self._numbers[key] += 1

@@ -68,6 +68,8 @@ class Asked:
         campaign: for a strategy that sees the campaign, the trials of all conditions by number; `space`, `told` and
             `pending` are empty then.
         conditions: for such a strategy, what it may choose from, with the space of each.
+        budgets: for such a strategy, the evaluations of each condition.
+        cheap: for such a strategy, the fidelity of a cheap trial of each; 1 where there are none.
     """
 
     search: Search
@@ -80,6 +82,8 @@ class Asked:
     seed: int
     campaign: Sequence[Known] = ()
     conditions: Mapping[Condition, Mapping[str, Dimension]] = field(default_factory=dict)
+    budgets: Mapping[Condition, int] = field(default_factory=dict)
+    cheap: Mapping[Condition, float] = field(default_factory=dict)
 
     @property
     def needs_model(self) -> bool:

@@ -50,9 +50,13 @@ def _grid_point(asked: Asked) -> np.ndarray:
 
 
 def _sobol_point(asked: Asked) -> np.ndarray:
-    at_least = max(asked.trial + 1, _SOBOL_BLOCK)
-    point: np.ndarray = _sobol_points(len(asked.space), asked.seed, 1 << (at_least - 1).bit_length())[asked.trial]
+    point: np.ndarray = sobol_points(len(asked.space), asked.seed, asked.trial + 1)[asked.trial]
     return point
+
+
+def sobol_points(dimensions: int, seed: int, count: int) -> np.ndarray:
+    """(count or more, dimensions) points of a scrambled Sobol sequence in the unit cube."""
+    return _sobol_points(dimensions, seed, 1 << (max(count, _SOBOL_BLOCK) - 1).bit_length())
 
 
 @lru_cache(maxsize=4096)

@@ -13,11 +13,12 @@ from fusedtomo.settings import Acquisition, SolverSettings, Weights
 from fusedtomo.simulate import simulate
 from fusedtomo.solvers.initial import initial_volume
 from fusedtomo.solvers.problem import Problem
-from fusedtomo.tilts import FusedDataset, TiltSeries
+from fusedtomo.tilts import FusedDataset
 from fusedtomo.volume import ChemicalVolume
 from phantoms.spec import PhantomSpec
 from workflows.campaign import CampaignConfig, Condition
 from workflows.campaign.specimen import VolumeSpec, made
+from workflows.trial.slabs import Columns, cut
 
 T = TypeVar("T")
 _DATA, _STARTS = 4, 2  # data sets and initial volumes kept: a worker turns to another condition after every trial
@@ -77,15 +78,17 @@ class Bench:
             self._data, acquisition, _DATA, lambda: simulate(self._phantom, acquisition, comm=self._place.comm)
         )
 
-    def start(self, acquisition: Acquisition, settings: SolverSettings, fidelity: float) -> Array:
-        """Where solvers start: the volume that a few iterations on the chemistry alone give."""
+    def start(self, acquisition: Acquisition, settings: SolverSettings, columns: Columns | None = None) -> Array:
+        """Where solvers start: the volume that a few iterations on the chemistry alone give; of some columns or all."""
         of_start = _settings_of_start(settings)
 
         def made() -> Array:
-            dataset = slab_of(self.data(acquisition), fidelity)
+            whole = self.data(acquisition)
+            dataset = whole if columns is None else cut(whole, columns.computed)
             return initial_volume(Problem(dataset, Weights(), of_start, self._place))
 
-        return _kept(self._starts, (acquisition, of_start, fidelity), _STARTS, made)
+        which = None if columns is None else tuple(columns.computed)
+        return _kept(self._starts, (acquisition, of_start, which), _STARTS, made)
 
 
 def _settings_of_start(settings: SolverSettings) -> SolverSettings:
@@ -99,22 +102,3 @@ def _kept(kept: dict[Hashable, T], key: Hashable, most: int, make: Callable[[], 
     if len(kept) > most:
         del kept[next(iter(kept))]
     return kept[key]
-
-
-def columns_of(width: int, fidelity: float) -> slice:
-    """The columns of a slab that is a share of a volume: about the middle, at least one."""
-    n = max(1, round(fidelity * width))
-    first = (width - n) // 2
-    return slice(first, first + n)
-
-
-def slab_of(dataset: FusedDataset, fidelity: float) -> FusedDataset:
-    """The data of a slab: cut out after the simulation, so that pixels, noise and rays are those of the whole."""
-    if fidelity == 1:
-        return dataset
-    columns = columns_of(dataset.haadf.counts.shape[-1], fidelity)
-
-    def cut(series: TiltSeries) -> TiltSeries:
-        return replace(series, counts=np.ascontiguousarray(series.counts[..., columns]))
-
-    return replace(dataset, haadf=cut(dataset.haadf), chemical=tuple(cut(series) for series in dataset.chemical))

@@ -24,9 +24,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
-from fusedtomo.arrays import Array, to_host
+from fusedtomo.arrays import Array, array_module, to_host
 from fusedtomo.errors import InputError
 from fusedtomo.incoming import read_json
 from fusedtomo.io import write_reconstruction
@@ -46,9 +47,10 @@ from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
 from workflows.campaign.config import Searchable
 from workflows.record.journal import TrialResult
-from workflows.trial.bench import bench_of, columns_of, slab_of
+from workflows.trial.bench import bench_of
 from workflows.trial.memory import check_memory
 from workflows.trial.outcome import unfinished
+from workflows.trial.slabs import Columns, columns_of, cut, in_units_of
 
 _log = logging.getLogger("workflows")
 
@@ -83,7 +85,7 @@ def _measure(trial: Trial, place: Placement) -> dict[str, Any]:
     if result.stopped == "not finite":
         raise FloatingPointError(f"the cost is not finite after {result.iterations} iterations")
     estimate = ChemicalVolume(result.volume, dataset.elements, dataset.pixel_nm)
-    errors = score(estimate, _truth(trial, dataset, place), comm=place.comm)
+    errors = score(_scored(trial, estimate), _truth(trial, dataset, place), comm=place.comm)
     if not math.isfinite(errors.nrmse):
         raise FloatingPointError(f"NRMSE is {errors.nrmse}")
     if trial.keep:
@@ -118,12 +120,23 @@ def _task(trial: Trial, place: Placement) -> Task:
     """What `solve` takes: data set, method, weights, settings, initial volume."""
     config, condition = trial.config, trial.condition
     weights, settings = config.parameters(condition, trial.point)
-    bench, acquisition = bench_of(config, condition, place), config.acquisition_of(condition)
+    bench, acquisition, columns = bench_of(config, condition, place), config.acquisition_of(condition), _columns(trial)
     if trial.start is None:
-        start = bench.start(acquisition, settings, trial.fidelity)
+        start = bench.start(acquisition, settings, columns)
     else:
         start = _solution(config, condition, tuple(sorted(trial.start.items())), trial.fidelity, place)
-    return slab_of(bench.data(acquisition), trial.fidelity), condition.method, weights, settings, start
+    dataset = bench.data(acquisition)
+    if columns is not None:
+        whole, dataset = dataset, cut(dataset, columns.computed)
+        weights, settings = in_units_of(whole, dataset, weights, settings)
+    return dataset, condition.method, weights, settings, start
+
+
+def _columns(trial: Trial) -> Columns | None:
+    """The columns of a cheap trial; None for the whole."""
+    if trial.fidelity == 1:
+        return None
+    return columns_of(trial.config.setup(trial.condition).size, trial.fidelity, trial.config.search.fidelity)
 
 
 def _solved(task: Task, place: Placement) -> Solution:
@@ -153,8 +166,19 @@ def _truth(trial: Trial, dataset: FusedDataset, place: Placement) -> ChemicalVol
     bench = bench_of(trial.config, trial.condition, place)
     if trial.fidelity == 1:
         return bench.truth_there.only(dataset.elements)
-    truth = bench.truth.only(dataset.elements)
-    return replace(truth, data=place.put(truth.data[..., columns_of(truth.shape[-1], trial.fidelity)]))
+    truth, columns = bench.truth.only(dataset.elements), _columns(trial)
+    assert columns is not None
+    return replace(truth, data=place.put(np.ascontiguousarray(truth.data[..., columns.computed[columns.scored]])))
+
+
+def _scored(trial: Trial, estimate: ChemicalVolume) -> ChemicalVolume:
+    """The columns of a reconstruction that count: a slab's without its margins."""
+    columns = _columns(trial)
+    if columns is None or columns.scored.all():
+        return estimate
+    inner = np.flatnonzero(columns.scored)
+    data = estimate.data
+    return replace(estimate, data=array_module(data).ascontiguousarray(data[..., inner]))
 
 
 def _keep(trial: Trial, estimate: ChemicalVolume, result: Solution, place: Placement) -> None:

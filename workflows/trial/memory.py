@@ -2,7 +2,7 @@
 
 import math
 
-from fusedtomo.memory import SPECIMEN_VOLUMES, available_gb, check_fits, solver_gb, volume_gb
+from fusedtomo.memory import SPECIMEN_VOLUMES, available_gb, check_fits, series_gb, solver_gb, volume_gb
 from fusedtomo.methods import METHODS
 from fusedtomo.placement import Device
 from workflows.campaign import CampaignConfig, Condition, Trial
@@ -11,19 +11,21 @@ from workflows.campaign.specimen import elements_of, held_gb
 PROCESS_GB = 0.3  # Python and its libraries
 
 
-def trial_gb(config: CampaignConfig, condition: Condition) -> float:
-    """Memory of one trial's arrays, on the device that it runs on."""
+def trial_gb(config: CampaignConfig, condition: Condition, fidelity: float = 1.0) -> float:
+    """Memory of one trial's arrays, on the device that it runs on; a cheap trial's are those of its columns."""
     size, elements = config.setup(condition).size, n_elements(config)
     acquisition, method = config.acquisition_of(condition), METHODS[condition.method]
     n_haadf = len(acquisition.haadf.tilts.scheme()) if method.uses("haadf") else 0
     n_chemical = len(acquisition.chemical.tilts.scheme())
-    return solver_gb(elements, (size, size, size), n_haadf, n_chemical, weighted=method.solves > 1)
+    shape = (size, size, max(1, round(fidelity * size)))
+    return solver_gb(elements, shape, n_haadf, n_chemical, weighted=method.solves > 1)
 
 
-def host_gb(config: CampaignConfig, condition: Condition) -> float:
-    """Memory of a process that computes the trial alone on the CPU."""
+def host_gb(config: CampaignConfig, condition: Condition, fidelity: float = 1.0) -> float:
+    """Memory of a process that computes the trial alone on the CPU; a cheap one's data is simulated whole."""
     kept = _specimen_gb(config, condition) if config.setup(condition).acquisition.grid == "fine" else 0.0
-    return PROCESS_GB + trial_gb(config, condition) + kept + held_gb(config.phantom)
+    data = 0.0 if fidelity == 1 else _data_gb(config, condition)
+    return PROCESS_GB + trial_gb(config, condition, fidelity) + data + kept + held_gb(config.phantom)
 
 
 def n_elements(config: CampaignConfig) -> int:
@@ -37,7 +39,7 @@ def check_memory(trial: Trial, device: Device, ranks: int) -> None:
     Each rank paints the specimen whole, and then keeps its columns.
     """
     painted = SPECIMEN_VOLUMES * _specimen_gb(trial.config, trial.condition)
-    shared = 0.0 if device == "gpu" else host_gb(trial.config, trial.condition) / ranks
+    shared = 0.0 if device == "gpu" else host_gb(trial.config, trial.condition, trial.fidelity) / ranks
     size = trial.config.setup(trial.condition).size
     cure, free_gb = "lower phantom.size", available_gb()
     if painted < free_gb:
@@ -51,3 +53,10 @@ def _specimen_gb(config: CampaignConfig, condition: Condition) -> float:
     setup = config.setup(condition)
     edge = setup.size * (2 if setup.acquisition.grid == "fine" else 1)
     return volume_gb(n_elements(config), (edge, edge, edge))
+
+
+def _data_gb(config: CampaignConfig, condition: Condition) -> float:
+    """The truth and the tilt series of a condition, in full."""
+    size, acquisition, elements = config.setup(condition).size, config.acquisition_of(condition), n_elements(config)
+    n_haadf, n_chemical = (len(one.tilts.scheme()) for one in (acquisition.haadf, acquisition.chemical))
+    return volume_gb(elements, (size, size, size)) + series_gb(elements, n_haadf, n_chemical, (size, size))

@@ -95,6 +95,8 @@ def _bar_row(tally: Tally, state: State | None, now: float) -> RenderableType:
 
 def _rows(tally: Tally, state: State | None, now: float) -> dict[str, str]:
     rows = {"cells": f"{tally.cells_done}/{len(tally.due)} done, {_lowest(tally)}"}
+    if tally.certificate:
+        rows["regret"] = f"at most {tally.certificate} (95 %)"
     if state is not None:
         rows["workers"] = _workers(state, now)
     if _works(state, now) and not tally.complete:

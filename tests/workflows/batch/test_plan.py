@@ -8,6 +8,7 @@ from rich.console import Console
 from tests.workflows.tiny import config
 from workflows.batch import plan
 from workflows.batch.speed import Load, Speed
+from workflows.campaign import STRATEGIES
 from workflows.machines import Machine, Wishes, load_machine
 
 MACHINE = Machine(name="m", workers=2)
@@ -33,6 +34,18 @@ def test_only_the_model_takes_time_to_propose():
     }
     # four cells with two proposals of the model each, on two workers
     assert seconds["gp_hedge"] - seconds["sobol"] == pytest.approx(4 * 2 * plan._PROPOSAL_S / 2)
+
+
+def test_cheap_trials_count_as_their_share():
+    """Eight trials a cell, of which one and some top-ups are whole; the others compute half of the columns."""
+    more = {"search__strategy": "map", "search__evaluations": 8, "methods": ["fused"]}
+    cheap, whole = (
+        plan.predict(config(search__fidelity=layout, **more), MACHINE, 1e-9).seconds
+        for layout in ({"slab": 4, "margin": 2}, None)
+    )
+    full = STRATEGIES["map"].whole(8)
+    assert 1 < full < 3
+    assert cheap / whole == pytest.approx((full + 0.5 * (8 - full)) / 8)
 
 
 def test_a_fine_simulation_needs_more_memory():

@@ -1,5 +1,6 @@
 """A campaign file is validated at the door and expands to the conditions of its map."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -284,3 +285,32 @@ def test_a_product_that_not_every_report_has_is_asked_for_by_name(monkeypatch):
     assert config(report={"also": ["extra"]}).report.also == ("extra",)
     with pytest.raises(ValidationError, match="there is no product 'extre'; did you mean 'extra'"):
         config(report={"also": ["extre"]})
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ({"slab": 16, "margin": 0}, "are 16 columns, but the specimen has 16, and a cheap trial must be narrower; give "
+         "slab = 15 or less"),
+        ({"slab": 8, "margin": 4}, "give slab = 7 or less"),
+        ({"slab": 1, "margin": 8}, "lower margin or slabs, or leave fidelity out"),
+    ],
+)  # fmt: skip
+def test_a_slab_as_wide_as_the_specimen_is_refused(tmp_path, layout, said):
+    path = write_toml(tmp_path / "wide.toml", search__strategy="map", search__fidelity=layout)
+    with pytest.raises(InputError, match=re.escape(said)):
+        load_campaign(path)
+    assert load_campaign(path, size=24).cheap(fused(2, 2)) < 1
+
+
+def test_cheap_trials_are_of_strategies_that_ask_for_them():
+    with pytest.raises(
+        ValidationError, match=r"'gp_hedge' computes every trial in full; leave fidelity out, or take .*map"
+    ):
+        config(search__fidelity={"slab": 4})
+
+
+def test_a_campaign_without_cheap_trials_has_the_fingerprint_of_earlier_versions():
+    assert "fidelity" not in config().decisive()["search"]
+    cheap = [config(search__strategy="map", search__fidelity={"slab": n}) for n in (3, 4)]
+    assert cheap[0].fingerprint() != cheap[1].fingerprint()

@@ -24,8 +24,9 @@ from tests.workflows.tiny import baseline, config, fused, write_toml
 from workflows.campaign import Trial
 from workflows.record.journal import TrialResult
 from workflows.trial import evaluate as module
-from workflows.trial.bench import bench_of, columns_of, truth_of
+from workflows.trial.bench import bench_of, truth_of
 from workflows.trial.evaluate import evaluate
+from workflows.trial.slabs import cut, in_units_of
 
 FUSED = fused(4, 3)
 POINT = {"haadf": 0.05, "tv": 0.7}
@@ -169,26 +170,37 @@ def test_the_truth_of_a_fine_simulation_is_on_the_reconstruction_s_grid():
     assert evaluate(trial(acquisition__grid="fine")).ok
 
 
-def test_a_cheap_trial_is_the_middle_slab_of_the_same_data(tmp_path):
+def by_hand(columns):
+    """The reconstruction of some columns of the data of the whole, weighed as in the whole."""
     whole = dataset_of()
-    cut = {one.name: replace(one, counts=one.counts[..., 6:10].copy()) for one in (whole.haadf, *whole.chemical)}
-    slab = replace(whole, haadf=cut["HAADF"], chemical=tuple(cut[name] for name in whole.elements))
-    by_hand = reconstruct(slab, "fused", *config().parameters(FUSED, POINT)).volume
+    slab = cut(whole, columns)
+    return reconstruct(slab, "fused", *in_units_of(whole, slab, *config().parameters(FUSED, POINT))).volume
+
+
+def truth_at(columns):
     truth = truth_of(config(), FUSED)
-    errors = score(by_hand, replace(truth, data=truth.data[..., 6:10].copy()))
+    return replace(truth, data=truth.data[..., columns].copy())
+
+
+def test_a_cheap_trial_is_the_middle_slab_of_the_same_data(tmp_path):
+    columns = np.arange(6, 10)
+    expected = by_hand(columns)
+    errors = score(expected, truth_at(columns))
     result, volume = kept(replace(trial(), fidelity=0.25), tmp_path / "slab.h5")
     assert volume.shape == (16, 16, 4)
-    np.testing.assert_array_equal(volume.data, by_hand.data)
+    np.testing.assert_array_equal(volume.data, expected.data)
     assert (result.nrmse, result.nrmse_by_element) == (errors.nrmse, errors.nrmse_by_element)
     assert (result.fidelity, result.whole, result.ok) == (0.25, False, True)
     assert TrialResult.from_line(result.line()) == result
 
 
-@pytest.mark.parametrize(
-    ("width", "fidelity", "columns"), [(16, 0.25, (6, 10)), (17, 0.5, (4, 12)), (16, 1e-9, (7, 8))]
-)
-def test_a_slab_has_its_share_of_columns_and_one_at_least(width, fidelity, columns):
-    assert columns_of(width, fidelity) == slice(*columns)
+def test_margins_are_computed_and_not_scored():
+    cheap = trial(search__strategy="map", search__fidelity={"slab": 4, "margin": 2, "slabs": 1})
+    result = evaluate(replace(cheap, fidelity=cheap.config.cheap(FUSED)))
+    volume = by_hand(np.arange(4, 12))
+    inner = replace(volume, data=volume.data[..., 2:6].copy())
+    assert result.fidelity == 0.5
+    assert result.nrmse == score(inner, truth_at(np.arange(6, 10))).nrmse
 
 
 @pytest.mark.parametrize("fidelity", [0.0, -0.5, 1.5, float("nan")])

@@ -1,0 +1,77 @@
+"""How far may the best trial of a cell be from its best weights? An upper bound that holds with a stated probability.
+
+The regret of a cell is the share by which its error could still fall: (found - least) / found. Surfaces are drawn from
+the posterior of the model; in each, the least of a cell lies somewhere below its best full trial. The bound is the
+regret that 95 % of the draws do not exceed, times a factor that was calibrated on cells searched densely
+(docs/search.md): a model never knows how wrong it is itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workflows.search.surface import Places, Surface
+
+STATED = 0.95  # probability with which a bound holds
+MARKED = 0.01  # regret above which a cell has a mark
+_CALIBRATED = 1.0  # times the quantile of the draws: benchmarks/search.py
+_DRAWS, _NEAR, _TEMPERATURE = 256, 48, 0.05
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of every cell.
+
+    Attributes:
+        bounds: (cell,) upper bound of the regret, 0 to 1; 1 where a cell has no full trial.
+        expected: (cell,) mean of the regret; NaN there.
+    """
+
+    bounds: np.ndarray
+    expected: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """For the journal: the worst bound, and in how many cells it is above the mark."""
+        return {"worst": round(float(self.bounds.max()), 5), "above": int((self.bounds > MARKED).sum())}
+
+
+def standing(
+    surface: Surface,
+    cells: Places,
+    points: np.ndarray,
+    means: np.ndarray,
+    incumbents: Mapping[int, tuple[np.ndarray, float]],
+    seed: int,
+) -> Standing:
+    """Bounds for every cell.
+
+    Args:
+        surface: the model.
+        cells: each cell, in full.
+        points: (candidate, parameter) where the best may lie.
+        means: (cell, candidate) log errors expected.
+        incumbents: the best full trial of each cell that has one: its place and its log error.
+        seed: of the draws.
+    """
+    bounds, expected = np.ones(len(cells)), np.full(len(cells), np.nan)
+    for cell, (place, _) in incumbents.items():
+        rng = np.random.default_rng([seed, cell, len(surface.places)])
+        regrets = _regrets(surface, cells[[cell] * (_NEAR + 1)], _candidates(points, means[cell], place, rng), rng)
+        bounds[cell] = min(1.0, _CALIBRATED * float(np.quantile(regrets, STATED)))
+        expected[cell] = float(regrets.mean())
+    return Standing(bounds, expected)
+
+
+def _candidates(points: np.ndarray, means: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The incumbent, then points near the least: the nearer the likelier."""
+    scores = -(means - means.min()) / _TEMPERATURE + rng.gumbel(size=len(means))
+    return np.concatenate([place[None], points[np.argsort(scores)[-_NEAR:]]])
+
+
+def _regrets(surface: Surface, cell: Places, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(draw,)."""
+    at = Places(cell.cell[: len(points)], cell.at[: len(points)], points, cell.slab[: len(points)])
+    drawn = surface.draws(at, _DRAWS, rng)
+    return np.asarray(1 - np.exp(drawn.min(axis=1) - drawn[:, 0]))

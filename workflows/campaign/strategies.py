@@ -53,5 +53,10 @@ class Strategy:
 
 STRATEGIES: Registry[Strategy] = Registry(
     "strategy",
-    built_in=("workflows.search.gp_hedge", "workflows.search.space_filling", "workflows.search.campaign_map"),
+    built_in=(
+        "workflows.search.gp_hedge",
+        "workflows.search.space_filling",
+        "workflows.search.campaign_map",
+        "workflows.search.audit",
+    ),
 )

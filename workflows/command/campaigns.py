@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from workflows.command.app import (
     Account,
@@ -243,3 +245,43 @@ def report(run: Run) -> None:
     with doing(say, "writing the report") as progress:
         written = write_products(folder, provenance(folder.config), progress.update)
     say.print(f"report: {written}", markup=False)
+
+
+@app.command(
+    epilog=example(
+        "fusedtomo audit runs/quickstart --cells 4",
+        "fusedtomo audit runs/quickstart --condition fused-h47-c9 --points 200",
+    )
+)
+def audit(
+    run: Run,
+    condition: Annotated[
+        list[str] | None, typer.Option(help="a cell to search densely, such as fused-h47-c9; give it again for more")
+    ] = None,
+    cells: Annotated[int, typer.Option(min=1, help="how many, where none is named: corners, the middle, others")] = 20,
+    points: Annotated[int, typer.Option(min=5, help="full trials of a cell, a fifth of them near its best")] = 640,
+    machine: MachineName = "laptop",
+    workers: Workers = None,
+) -> None:
+    """Search cells of a run densely, in full, and hold what its certificate states against what is found.
+
+    The trials stay in RUN/audit; the same command goes on with them. Exit code 0: complete, whatever was found.
+    """
+    from workflows.control import audit as auditing
+    from workflows.control.stopping import Stopped
+    from workflows.machines import Wishes, machine_here
+    from workflows.record.runfolder import RunFolder
+
+    found = machine_here(machine, Wishes(None, None, None, None, workers, None))
+    try:
+        audited = auditing.audit(RunFolder.read(run), condition or [], cells, points, found, say)
+    except Stopped:
+        say.print("stopped; the same command goes on", markup=False)
+        return
+    console = Console()
+    columns = Table("cell", "error", "least", "regret found", "stated at most", "holds", box=None)
+    for row in auditing.table(audited):
+        columns.add_row(*row)
+    console.print(columns)
+    held = auditing.share_held(audited)
+    console.print("no certificate" if math.isnan(held) else f"what is stated holds in {held:.0%} of the cells")

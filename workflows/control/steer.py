@@ -68,6 +68,7 @@ class Steering:
         watch: called with every new result, and with the progress several times a second.
         broken: says why no worker can answer any more, "" as long as one can.
         waiting: tasks that may wait for workers of their own, so that none of the others does.
+        orders: the trials in their orders, where they are not those of all conditions of the campaign.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class Steering:
         watch: Watch,
         broken: Callable[[], str] = lambda: "",
         waiting: int = 0,
+        orders: Iterable[Order] | None = None,
     ):
-        self.orders = orders_of(config, trials)
+        self.orders = orders_of(config, trials) if orders is None else list(orders)
         self._journal, self._submit, self._workers, self._watch = journal, submit, workers, watch
         self._ahead = 1 + workers // _WORKERS_AHEAD + waiting
         self._broken = broken

@@ -32,6 +32,8 @@ _MOST = 48  # trials of a round
 _LOOKED_AT = 64  # cells among which a round chooses
 _RIVALS = 3  # other points that may be the best of a cell, each drawn from the model
 _NEAR, _TEMPERATURE = 40, 0.05  # candidates of a cell, and how far above its least they lie, in log error
+_AHEAD = 2  # trials by which a cell that is explored may be ahead of others
+_SETTLED = 0.01  # so far above its least may be expected what counts as a cell's full trial, in log error
 _FAILED = 0.03  # so near to a failed trial, none is proposed in its cell again; of the ranges
 _OVERHEAD = 0.02  # of a cheap trial, over the cost of a whole one
 _LEAST_TOLD = 3  # trials with a result, for a model
@@ -153,10 +155,13 @@ class Group:
         return Places(np.arange(n), at, none, np.zeros(n, bool))
 
     @cached_property
-    def unsettled(self) -> list[int]:
-        """Cells that have no full trial yet, and none under way."""
-        there = {one.condition for one in self.known if one.fidelity == 1 and (one.under_way or one.error is not None)}
-        return [number for number, one in enumerate(self.conditions) if one not in there]
+    def whole(self) -> dict[int, np.ndarray]:
+        """Places of each cell's full trials that have a result or are under way."""
+        found: dict[int, list[np.ndarray]] = {}
+        for one, cell, place in zip(self.known, self.places.cell, self.places.point, strict=True):
+            if one.fidelity == 1 and (one.under_way or one.error is not None):
+                found.setdefault(int(cell), []).append(place)
+        return {cell: np.array(places) for cell, places in found.items()}
 
     def plan(self, state: Mapping[str, Any]) -> tuple[Planned, dict[str, Any]]:
         """The trials of a round, and what was learnt on the way: parameters of the model, and a certificate."""
@@ -164,23 +169,22 @@ class Group:
         if self.done < self.first:
             return self._space_filling(min(self.size, self.first - self.done)), {}
         model = Model.of(self, state.get("fit", {}).get(self.name))
-        later = len(self.unsettled) + top_ups(self.evaluations, len(self.conditions))
+        later = len(model.unsettled) + top_ups(self.evaluations, len(self.conditions))
         explored = left - later
         if explored > 0:
             plan = model.explored(min(self.size, explored))
-        elif self.unsettled:
-            plan = model.settled(min(self.size, len(self.unsettled)))
+        elif model.unsettled:
+            plan = model.settled(min(self.size, len(model.unsettled)))
         else:
             plan = model.topped_up(max(1, min(self.size // 2, left)))
-        return plan, {"fit": model.fit, "regret": model.standing.summary()}
+        return plan or model.explored(1), {"fit": model.fit, "regret": model.standing.summary()}
 
     def bounds(self, state: Mapping[str, Any]) -> dict[Condition, float]:
         """Upper bounds of the regret of cells that have a full trial."""
         if sum(one.error is not None for one in self.known) < _LEAST_TOLD:
             return {}
         found = Model.of(self, state.get("fit", {}).get(self.name)).standing.bounds
-        settled = [number for number in range(len(self.conditions)) if number not in self.unsettled]
-        return {self.conditions[number]: float(found[number]) for number in settled}
+        return {self.conditions[number]: float(found[number]) for number in sorted(self.whole)}
 
     def _space_filling(self, count: int) -> Planned:
         """Points and cells of one sequence, so that each region of weights is seen in all regions of the map."""
@@ -266,12 +270,28 @@ class Model:
         means = self.surface.means(one, finer)[0]
         return np.asarray(finer[means.argmin()] if len(place) <= 2 else place)
 
+    @cached_property
+    def unsettled(self) -> list[int]:
+        """Cells without a full trial where the model expects the best, those without any first."""
+        return sorted(
+            (cell for cell in range(len(self.means)) if not self._is_settled(cell)),
+            key=lambda cell: (cell in self.group.whole, cell),
+        )
+
+    def _is_settled(self, cell: int) -> bool:
+        places = self.group.whole.get(cell)
+        return places is not None and bool(
+            self.surface.mean(self._at(cell, places)).min() < self.means[cell].min() + _SETTLED
+        )
+
     def settled(self, count: int) -> Planned:
-        """Full trials of cells without one, those farthest from any other first."""
-        at, left, plan = self.group.cells.at, list(self.group.unsettled), []
+        """Full trials of cells that need one, those without any first, and of these the farthest from any other."""
+        at, plan = self.group.cells.at, []
+        bare = [cell for cell in self.unsettled if cell not in self.group.whole]
+        left = bare or list(self.unsettled)
         there = [at[cell] for cell in range(len(at)) if cell not in left]
-        for _ in range(count):
-            gaps = [min((np.square(at[cell] - one).sum() for one in there), default=1.0) for cell in left]
+        for _ in range(min(count, len(left))):
+            gaps = [min((float(np.square(at[cell] - one).sum()) for one in there), default=1.0) for cell in left]
             cell = left.pop(int(np.argmax(gaps)))
             there.append(at[cell])
             plan.append((cell, False, self.best(cell)))
@@ -322,8 +342,13 @@ class Model:
         return plan
 
     def _looked_at(self) -> list[int]:
+        """Cells with few trials so far: none is left out for long, however alike the model takes them to be."""
         n = len(self.group.conditions)
-        return list(range(n)) if n <= _LOOKED_AT else sorted(self._rng.choice(n, _LOOKED_AT, replace=False).tolist())
+        trials = np.bincount(self.group.places.cell, minlength=n)
+        few = np.flatnonzero(trials <= trials.min() + _AHEAD)
+        return sorted(
+            few.tolist() if len(few) <= _LOOKED_AT else self._rng.choice(few, _LOOKED_AT, replace=False).tolist()
+        )
 
     def _rivals(self, cell: int) -> np.ndarray:
         near = self._near(cell, self._rng)

@@ -1,0 +1,213 @@
+"""One search over all cells: near the best everywhere at the cost of a few trials, and a bound that says how near."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+
+from fusedtomo.errors import InputError
+from tests.workflows.stubs import Pool, steered
+from tests.workflows.tiny import config
+from workflows.campaign import Condition
+from workflows.control import steer
+from workflows.record.journal import TrialResult, best, by_condition
+from workflows.record.tally import Tally
+from workflows.search.certified_map import bounds_of
+from workflows.search.order import orders_of
+from workflows.search.places import coordinates
+from workflows.search.propose import propose
+from workflows.search.surface import Parameters, Places, Surface, _misfit, fitted
+
+CHEAP = {"slab": 2, "margin": 1}  # of 16 columns: a quarter
+NINE = {"haadf_tilts": [5, 15, 45], "chemical_tilts": [5, 9, 15]}
+
+
+def campaign(**changes):
+    """Nine cells; the ranges of their weights are of three and of one and a half decades."""
+    given = {"axes": NINE, "methods": ["fused"], "search__fidelity": CHEAP, "search__lag": 2}
+    return config(**{**given, "search__strategy": "map", "search__evaluations": 4, **changes})
+
+
+def bowl(condition, point, cheap, moved=1.0):
+    """Log error above a cell's least: as searched landscapes are near it, with a best point that drifts over cells."""
+    at = [math.log(value) / math.log(45) for _, value in condition.at if not isinstance(value, str)]
+    best_at = {"haadf": math.log(0.02) + moved * (1 - at[0]), "tv": math.log(0.6) + 0.5 * moved * (1 - at[-1])}
+    square = sum(
+        curve * (math.log(point[name]) - best_at[name] - 0.1 * cheap) ** 2
+        for name, curve in (("haadf", 0.05), ("tv", 0.15))
+        if name in point
+    )
+    return square / (1 + square)
+
+
+def stub(trial):
+    """A trial of such a landscape."""
+    cheap = trial.fidelity < 1
+    level = 0.3 + 0.1 * len(trial.condition.key) % 3 / 3
+    error = (level + 0.02 * cheap) * math.exp(bowl(trial.condition, trial.point, cheap))
+    return TrialResult(trial.condition.key, trial.number, "ok", trial.point, trial.fidelity, nrmse=error, seconds=0.001)
+
+
+def searched(of, evaluate=stub):
+    """The trials of a campaign, one after the other."""
+    trials = []
+    for order in orders_of(of, []):
+        while not order.finished:
+            trial = order.proposed(propose(order.ask()))
+            result = order.completed(trial, evaluate(trial))
+            order.record(result)
+            trials.append(result)
+    return trials
+
+
+@cache
+def found():
+    return searched(campaign())
+
+
+def regrets(of, trials):
+    """Of the best trial of every condition; infinite without one."""
+    groups = by_condition(trials)
+    winners = {one: best(groups.get(one.key, [])) for one in of.conditions()}
+    return {
+        one: math.inf if winner is None else 1 - math.exp(-bowl(one, winner.point, False))
+        for one, winner in winners.items()
+    }
+
+
+def test_every_cell_is_near_its_best_at_the_cost_of_two_whole_trials():
+    """Sobol points, ten times as many whole ones a cell, lose more."""
+    lost = list(regrets(campaign(), found()).values())
+    assert sum(trial.fidelity for trial in found()) / 9 < 2.1
+    assert np.mean(lost) < 0.01
+    assert max(lost) < 0.03
+    sobol = campaign(search__strategy="sobol", search__fidelity=None, search__evaluations=20)
+    assert np.mean(list(regrets(sobol, searched(sobol)).values())) > 2 * np.mean(lost)
+
+
+def test_the_bounds_hold_and_fall_as_trials_come_in():
+    lost, early, late = regrets(campaign(), found()), *(bounds_of(campaign(), found()[:n]) for n in (30, 36))
+    assert set(late) == set(campaign().conditions())
+    assert sum(lost[one] <= late[one] for one in late) >= 8
+    assert max(late.values()) < 0.05  # and they say something
+    assert 0 < np.mean(list(late.values())) < np.mean([early.get(one, 1.0) for one in late])
+
+
+def test_the_trials_are_those_of_any_number_of_workers_and_of_a_resume(tmp_path, monkeypatch):
+    monkeypatch.setattr(steer, "run_trial", stub)
+    few = campaign(axes={"haadf_tilts": [5, 45], "chemical_tilts": [5]}, search__evaluations=7, search__lag=3)
+
+    def facts(trials):
+        return sorted((trial.order, trial.condition, str(trial.point), trial.fidelity) for trial in trials)
+
+    one = steered(tmp_path / "one", few, pool=Pool(1), workers=1)
+    assert facts(steered(tmp_path / "four", few, pool=Pool(4, 1), workers=4)) == facts(one)
+    lines = (tmp_path / "one").read_text().splitlines(keepends=True)
+    (tmp_path / "part").write_text("".join(lines[:5] + lines[7:9]))
+    assert facts(steered(tmp_path / "part", few, pool=Pool(2, 2), workers=2)) == facts(one)
+
+
+def test_a_search_ends_where_its_certificate_is_as_good_as_wished():
+    few = {"axes": {"haadf_tilts": [5, 45], "chemical_tilts": [5]}}
+    wished = campaign(search__evaluations=20, search__until_regret=0.05, **few)
+    trials = searched(wished)
+    assert len(trials) < 2 * 20
+    assert max(bounds_of(wished, trials).values()) < 0.06  # as known when the last trial was proposed: at most 5 %
+    assert Tally(wished, trials).complete
+    assert not Tally(campaign(search__evaluations=20, **few), trials).complete
+    assert "at most" not in Tally(wished).certificate
+    assert "in the worst cell, above 1 % in" in Tally(wished, trials).certificate
+    (order,) = orders_of(wished, trials)
+    assert order.finished
+    (stricter,) = orders_of(wished.until(1e-4), trials)  # goes on
+    assert not stricter.finished
+
+
+def test_a_strategy_without_a_certificate_cannot_stop_by_it():
+    with pytest.raises(InputError, match=r"'gp_hedge' has no certificate; leave until_regret out, or take .*map"):
+        config().until(0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameters"),
+    [
+        ({"axes": {"haadf_tilts": [5], "chemical_tilts": [5]}, "search__evaluations": 12}, 2),
+        ({"methods": ["poisson-tv"], "axes": {"chemical_tilts": [5, 9]}, "search__baseline_evaluations": 6,
+          "acquisition__haadf__tilts": 3}, 1),
+        ({"repeats": {"noise_seed": [1, 2]}, "axes": {"haadf_tilts": [5, 45]}, "acquisition": {
+            "haadf": {"snr": 100.0}, "chemical": {"snr": 3.0, "tilts": 3}}, "search__evaluations": 6}, 2),
+    ],
+    ids=["one cell", "one parameter", "repeats"],
+)  # fmt: skip
+def test_any_campaign_is_searched(changes, parameters):
+    of = campaign(**changes)
+    trials = searched(of)
+    assert len(trials[0].point) == parameters
+    assert not any("fallback" in trial.search for trial in trials)
+    assert max(regrets(of, trials).values()) < 0.03
+
+
+def test_no_trial_is_proposed_where_one_failed():
+    """Every full trial of one cell fails near the point that would be its best."""
+
+    def failing(trial):
+        result = stub(trial)
+        if trial.fidelity == 1 and trial.condition.at[0][1] == 45 and bowl(trial.condition, trial.point, False) < 0.02:
+            return TrialResult(result.condition, result.trial, "failed", result.point, reason="ValueError: here")
+        return result
+
+    trials = searched(
+        campaign(axes={"haadf_tilts": [5, 45], "chemical_tilts": [5, 15]}, search__evaluations=6), failing
+    )
+    failed = [trial for trial in trials if not trial.ok]
+    assert 1 <= len(failed) < 12
+    assert len({str(trial.point) for trial in failed}) == len(failed)
+
+
+def test_places_are_those_of_the_axes():
+    cells = [Condition("fused", (("haadf_tilts", h), ("unmapped", u))) for h in (5, 15, 45) for u in ("none", "O")]
+    at = coordinates(cells)
+    assert at[::2, 0] == pytest.approx([0, 0.5, 1])  # on the axis's scale
+    assert np.linalg.norm(at[0] - at[1]) == pytest.approx(0.5 * math.sqrt(2))
+    seeds = [Condition("fused", (("haadf_tilts", 5), ("noise_seed", n))) for n in (1, 2)]
+    assert coordinates(seeds).shape == (2, 0)
+
+
+def some_places(n, rng):
+    return Places(rng.integers(0, 3, n), rng.random((n, 1)), rng.random((n, 2)), rng.random(n) < 0.5)
+
+
+def test_the_slope_of_the_fit_is_that_of_finite_differences():
+    rng = np.random.default_rng(0)
+    places, errors = some_places(12, rng), rng.standard_normal(12)
+    start = Parameters.prior(1, 2)
+    _, slope = _misfit(places, errors, start)
+    for index in range(len(start.values)):
+        ends = []
+        for step in (-1e-4, 1e-4):
+            moved = start.values.copy()
+            moved[index] += step
+            ends.append(_misfit(places, errors, Parameters(moved, 1))[0])
+        assert slope[index] == pytest.approx((ends[1] - ends[0]) / 2e-4, rel=5e-3, abs=1e-3)
+
+
+def test_the_surface_goes_through_what_it_was_told_and_is_unsure_elsewhere():
+    rng = np.random.default_rng(1)
+    places, errors = some_places(20, rng), 0.3 * rng.standard_normal(20)
+    surface = Surface(places, errors, fitted(places, errors, Parameters.prior(1, 2), steps=3))
+    prior = Surface(places, errors, Parameters.prior(1, 2))
+    assert prior.mean(places) == pytest.approx(errors, abs=0.05)
+    elsewhere = some_places(4, rng)
+    assert (np.diag(prior.covariance(elsewhere)) > 3 * np.diag(prior.covariance(places[slice(4)]))).all()
+    cells = elsewhere.whole()
+    grid = surface.means(cells, elsewhere.point)
+    assert np.diag(grid) == pytest.approx(surface.mean(cells))
+    drawn = prior.draws(elsewhere, 4000, rng)
+    assert drawn.mean(axis=0) == pytest.approx(prior.mean(elsewhere), abs=0.05)
+    assert np.cov(drawn.T) == pytest.approx(prior.covariance(elsewhere), rel=0.2, abs=0.01)
+
+
+def test_a_journal_of_another_hand_has_no_certificate():
+    broken = [TrialResult("fused-h5-c5", 0, "ok", {}, order=0, nrmse=0.5, search={"regret": {"fused": 3}})]
+    assert Tally(campaign(), broken).certificate == ""

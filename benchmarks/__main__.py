@@ -21,6 +21,8 @@ BENCHMARKS = (
     "edges",
     "mpi",
     "steering",
+    "slabs",
+    "search",
     "gpu",
 )  # each has run()
 

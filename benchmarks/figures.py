@@ -164,3 +164,38 @@ def steering(curves: dict[str, dict[str, list[float]]]) -> Figure:
             axes.set_ylabel("workers busy, %")
             axes.legend(fontsize=8, frameon=True, loc="lower center")
     return figure
+
+
+def search(rows: list[dict]) -> Figure:
+    """Regret against cost for every strategy, a panel for each map: the mean over cells, and the worst cell."""
+    maps = list(dict.fromkeys((row["specimen"], row["cells"]) for row in rows))
+    figure = Figure(figsize=(4.6 * len(maps), 3.8), layout="constrained")
+    for axes, (specimen, cells) in zip(np.ravel(figure.subplots(1, len(maps), sharey=True)), maps, strict=True):
+        own = [row for row in rows if (row["specimen"], row["cells"]) == (specimen, cells)]
+        for color, (name, kind) in zip(_OF_SEARCHES, _SEARCHES.items(), strict=True):
+            _draw_searches(axes, [row for row in own if kind(row["search"])], name, color)
+        axes.set(xscale="log", yscale="log", xlabel="whole reconstructions a cell", title=f"{specimen}, {cells} cells")
+        axes.grid(alpha=0.25, lw=0.5, which="both")
+    figure.axes[0].set_ylabel("regret, %: mean, and worst cell")
+    figure.axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+_OF_SEARCHES = ("#0072B2", "#56B4E9", "#D55E00", "#777777")
+_SEARCHES = {
+    "map, slabs": lambda name: name.startswith("map") and "slabs" in name,
+    "map": lambda name: name.startswith("map") and "slabs" not in name,
+    "GP-Hedge a cell": lambda name: name.startswith("gp_hedge"),
+    "Sobol a cell": lambda name: name.startswith("sobol"),
+}
+
+
+def _draw_searches(axes: Axes, rows: list[dict], name: str, color: str) -> None:
+    if not rows:
+        return
+    cost, mean, worst = (
+        np.array([row[key] for row in rows]) for key in ("whole reconstructions a cell", "regret %, mean", "worst cell")
+    )
+    axes.plot(cost, mean, "o-", ms=5, color=color, label=name)
+    axes.plot(cost, worst, "^", ms=5, color=color, fillstyle="none")
+    axes.vlines(cost, mean, worst, color=color, lw=0.8, alpha=0.6)

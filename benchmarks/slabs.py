@@ -1,6 +1,6 @@
 """Do slabs of the specimen rank weights as the whole does, where does their best point lie, and what do they cost?
 
-python -m benchmarks.slabs [--size 32] [--full]
+python -m benchmarks.slabs [--full]
 
 Every cell is reconstructed whole and in slabs at one grid of weights. A slab ranks well when its order of the points is
 that of the whole (Spearman), and chooses well when its best point loses little in the whole. Slabs are computed once
@@ -28,13 +28,17 @@ from workflows.trial.bench import bench_of
 from workflows.trial.slabs import columns_of, cut, in_units_of
 
 SPACE = {"haadf": (3e-3, 3.0), "tv": (0.2, 4.0)}
-POINTS = 24
+POINTS = 16
 SNR = {
     "cuo_coo_nanocubes": {"Co": 1.92, "Cu": 2.89, "O": 2.69, "Au": 1.96},  # the paper's, Methods
     "conio_nanotube": 2.5,
 }
-TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15]), "conio_nanotube": ([9, 21, 47], [5, 9, 15])}
-SIZE = 32
+QUICK = (  # specimen, size, tilts
+    ("cuo_coo_nanocubes", 32, ([9, 47], [9])),
+    ("conio_nanotube", 32, ([9, 47], [9])),
+    ("cuo_coo_nanocubes", 64, ([47], [9])),
+)
+FULL = tuple((phantom, size, ([9, 21, 47], [5, 15])) for size in (32, 40, 64) for phantom in SNR)
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ WAYS = (Way(1 / 4), Way(1 / 2), Way(1 / 2, 2), Way(1 / 2, own=True))
 MARGINS = (0, 1, 2, 3, 4)
 
 
-def campaign(phantom: str, size: int, tilts: tuple[Sequence[int], Sequence[int]] | None = None) -> CampaignConfig:
-    """The quickstart's conditions for a specimen."""
-    haadf, chemical = tilts or TILTS[phantom]
+def campaign(phantom: str, size: int, tilts: tuple[Sequence[int], Sequence[int]]) -> CampaignConfig:
+    """The quickstart's conditions for a specimen, at numbers of HAADF and of chemical tilts."""
+    haadf, chemical = tilts
     return CampaignConfig.model_validate(
         {
             "name": "slabs",
@@ -187,14 +191,13 @@ def judge(whole: np.ndarray, slab: np.ndarray, near: float = 0.15) -> tuple[floa
     return float(spearmanr(whole, slab).statistic), float(whole[slab.argmin()] / least - 1), float(ratio[close].std())
 
 
-def run(*, size: int = SIZE, full: bool = False) -> Results:
-    """Both specimens at a size; without `full` four cells of each."""
+def run(*, full: bool = False) -> Results:
+    """Both specimens at 32^3 and one cell at 64^3; with `full` six cells each at three sizes."""
     host, others, cells = machine.describe(), machine.OtherLoad(), []
-    for phantom in SNR:
-        tilts = None if full else tuple(each[:: len(each) - 1] for each in TILTS[phantom])
+    for phantom, size, tilts in FULL if full else QUICK:
         cells += record(campaign(phantom, size, tilts), spread())
     notes = [
-        f"{size}^3, 100 iterations at most or a tolerance of 2e-3, {POINTS} points over {SPACE}; {len(cells)} cells",
+        f"100 iterations at most or a tolerance of 2e-3, {POINTS} points over {SPACE}; {len(cells)} cells",
         "loss: how much higher the whole's NRMSE is at the slab's best point than at its own; cost: processor time of "
         "a slab over that of the whole; totals: mean counts and noise, which the weights are relative to",
         str(others),
@@ -204,7 +207,6 @@ def run(*, size: int = SIZE, full: bool = False) -> Results:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=SIZE, help="voxels along each edge")
-    parser.add_argument("--full", action="store_true", help="all cells")
+    parser.add_argument("--full", action="store_true", help="more cells and sizes")
     results = run(**vars(parser.parse_args()))
     print(table(results.rows), *results.notes, sep="\n")

@@ -175,7 +175,10 @@ def search(rows: list[dict]) -> Figure:
         for color, (name, kind) in zip(_OF_SEARCHES, _SEARCHES.items(), strict=True):
             _draw_searches(axes, [row for row in own if kind(row["search"])], name, color)
         axes.set(xscale="log", yscale="log", xlabel="whole reconstructions a cell", title=f"{specimen}, {cells} cells")
-        axes.grid(alpha=0.25, lw=0.5, which="both")
+        axes.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+        axes.set_yticks([0.1, 1, 10], ["0.1 or less", "1", "10"])
+        axes.minorticks_off()
+        axes.grid(alpha=0.25, lw=0.5)
     figure.axes[0].set_ylabel("regret, %: mean, and worst cell")
     figure.axes[0].legend(fontsize=8, frameon=False)
     return figure
@@ -196,6 +199,7 @@ def _draw_searches(axes: Axes, rows: list[dict], name: str, color: str) -> None:
     cost, mean, worst = (
         np.array([row[key] for row in rows]) for key in ("whole reconstructions a cell", "regret %, mean", "worst cell")
     )
+    mean, worst = np.maximum(mean, 0.1), np.maximum(worst, 0.1)  # a trial may come out luckily, below the truth
     axes.plot(cost, mean, "o-", ms=5, color=color, label=name)
     axes.plot(cost, worst, "^", ms=5, color=color, fillstyle="none")
     axes.vlines(cost, mean, worst, color=color, lw=0.8, alpha=0.6)

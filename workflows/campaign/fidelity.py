@@ -10,7 +10,7 @@ class Fidelity(Settings):
     """Slabs of columns along x, cut out of the simulated data of the whole."""
 
     slab: int = Field(ge=1, description="columns of a slab, those that are scored")
-    margin: int = Field(2, ge=0, description="columns on each side that are computed with it, and not scored")
+    margin: int = Field(0, ge=0, description="columns on each side that are computed with it, and not scored")
     slabs: int = Field(1, ge=1, description="how many: one in the middle, or several spread over the specimen")
 
     @property

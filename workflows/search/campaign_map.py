@@ -238,10 +238,23 @@ class Model:
     def means(self) -> np.ndarray:
         """(cell, candidate) log errors of full trials expected; none where a trial failed nearby."""
         means = self.surface.means(self.group.cells, self.points)
+        for cell in self._failed:
+            means[cell, self._near_failed(cell, self.points)] = np.inf
+        return means
+
+    @cached_property
+    def _failed(self) -> dict[int, list[np.ndarray]]:
+        """Places of the full trials of each cell that failed."""
+        failed: dict[int, list[np.ndarray]] = {}
         for one, cell, place in zip(self.group.known, self.group.places.cell, self.group.places.point, strict=True):
             if one.error is None and not one.under_way and one.fidelity == 1:
-                means[cell, np.abs(self.points - place).max(axis=1) < _FAILED] = np.inf
-        return means
+                failed.setdefault(int(cell), []).append(place)
+        return failed
+
+    def _near_failed(self, cell: int, points: np.ndarray) -> np.ndarray:
+        """(point,) bool."""
+        apart = [np.abs(points - place).max(axis=1) for place in self._failed.get(cell, ())]
+        return np.min(apart, axis=0) < _FAILED if apart else np.zeros(len(points), bool)
 
     @cached_property
     def standing(self) -> Standing:
@@ -267,7 +280,7 @@ class Model:
         around = np.stack(np.meshgrid(*[np.linspace(-step, step, 9)] * len(place), indexing="ij"), -1)
         finer = np.clip(place + around.reshape(-1, len(place)), 0, 1)
         one = self.group.cells[np.array([cell])]
-        means = self.surface.means(one, finer)[0]
+        means = np.where(self._near_failed(cell, finer), np.inf, self.surface.means(one, finer)[0])
         return np.asarray(finer[means.argmin()] if len(place) <= 2 else place)
 
     @cached_property

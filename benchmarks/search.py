@@ -165,8 +165,8 @@ def _notes() -> list[str]:
         f"weights {slabs.SPACE['haadf']}, TV weights {slabs.SPACE['tv']}), smoothed; trials scatter by "
         f"{100 * landscapes.SCATTER:g} %, those of slabs by {100 * landscapes.SLAB_SCATTER:g} %; a hundred cells are "
         "interpolated between nine",
-        "cost: a slab counts as a quarter, its share of the columns; on a CPU slabs of fewer than 64 columns cost more "
-        "(docs/search.md)",
+        "cost: a slab counts as a quarter, but the recorded one has half of the columns: rows with slabs look better "
+        "than they are; on a CPU slabs of fewer than 64 columns cost more (docs/search.md)",
         "controls: every cell has the landscape of another; slabs are those of the other specimen",
     ]
 

@@ -20,6 +20,8 @@ from fusedtomo.suspicions import haadf_model, suspicions
 from phantoms.registry import FAMILIES, PhantomSpec, make_phantom, phantom_rng
 
 SIZE = 24
+# those that thresholds and page were made with; the superlattice in carbon came later
+MEASURED = tuple(family for family in FAMILIES.values() if family.name != "au_fe3o4_in_carbon")
 KINDS = ("shifts", "mass", "contrast", "unmapped", "misfit")
 LOW, HIGH = (200.0, 3.0), (2200.0, 6.0)  # SNR of HAADF and of the maps
 
@@ -60,7 +62,7 @@ FAULTS = tuple(Case(words, snr, **more) for words, more in _FAULTS for snr in (L
 
 def found_of(case: Case, size: int = SIZE) -> Iterator[set[str]]:
     """The kinds of warnings that each specimen gets."""
-    for family in FAMILIES.values():
+    for family in MEASURED:
         heaviest = max(family.elements, key=atomic_number)
         unmapped = {"unmapped": (heaviest,)} if case.unmapped else {}
         yield _found(case, family.name, size, {**case.acquisition, **unmapped})
@@ -98,7 +100,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=SIZE, help="voxels along each edge")
     size = parser.parse_args().size
     for words, count in false_alarms(size).items():
-        print(f"| {words} | {count} of {len(FAMILIES)} |", flush=True)
+        print(f"| {words} | {count} of {len(MEASURED)} |", flush=True)
     for row in rows(size):
         print(f"| {' | '.join(row)} |", flush=True)
 

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.suspicions import CLEAN, FAULTS, KINDS, false_alarms, rows
-from phantoms.registry import FAMILIES
+from benchmarks.suspicions import CLEAN, FAULTS, KINDS, MEASURED, false_alarms, rows
 from tests import pages
 
 PAGE = pages.page("howto-real-data.md")
@@ -16,12 +15,12 @@ def test_the_page_has_every_fault_and_every_kind_of_warning():
     assert lines == [case.words for case in FAULTS[::2]]
     for kind in KINDS:
         assert f"**{kind}**" in PAGE
-    assert f"{len(CLEAN) * len(FAMILIES)} data sets without fault" in PAGE
+    assert f"{len(CLEAN) * len(MEASURED)} data sets without fault" in PAGE
 
 
 @pytest.mark.nightly
 def test_clean_data_of_every_specimen_raise_no_alarm():
-    assert len(CLEAN) * len(FAMILIES) >= 50
+    assert len(CLEAN) * len(MEASURED) >= 50
     assert {words: count for words, count in false_alarms().items() if count} == {}
 
 

@@ -120,7 +120,8 @@ def test_another_seed_draws_every_body_anew(name):
 
     def places(seed):
         bodies = FAMILIES[name].build(phantom_rng(PhantomSpec(name=name, size=16, seed=seed)))
-        return {tuple(np.concatenate(body.shape.bounds())) for body in bodies}
+        found = {tuple(np.concatenate(body.shape.bounds())) for body in bodies}
+        return found - {max(found, key=np.ptp)} if name == "au_fe3o4_in_carbon" else found  # carbon fills the field
 
     assert places(3).isdisjoint(places(4))
 

@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from workflows.campaign import STRATEGIES, Condition, Dimension, Strategy
 from workflows.search.certificate import Standing, standing
@@ -381,6 +380,8 @@ class Model:
 
 def _expected_gain(above: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """How far a normal quantity lies below 0 in the mean, of what is below (expected improvement)."""
+    from scipy.stats import norm  # late: `fusedtomo status` knows this strategy, and needs no scipy
+
     spread = np.maximum(spread, 1e-12)
     z = -above / spread
     return np.asarray(spread * (z * norm.cdf(z) + norm.pdf(z)))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+
+# SciPy comes late: `fusedtomo status` knows the strategy "map", and computes nothing
 
 # parts of the sum: kernels over cells, kernels over points, and the deviation in log error that is expected of the part
 _PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
@@ -196,12 +196,16 @@ class Surface:
 
     @cached_property
     def _lower(self) -> np.ndarray:
+        from scipy.linalg import cholesky
+
         covariance = self.kernel(self.places, self.places)
         covariance[np.diag_indices_from(covariance)] += self.kernel.noise(self.places)
         return np.asarray(cholesky(covariance, lower=True, overwrite_a=True, check_finite=False))
 
     @cached_property
     def _weights(self) -> np.ndarray:
+        from scipy.linalg import cho_solve
+
         return np.asarray(cho_solve((self._lower, True), self._errors, check_finite=False))
 
     def mean(self, places: Places) -> np.ndarray:
@@ -223,6 +227,8 @@ class Surface:
 
     def covariance(self, places: Places) -> np.ndarray:
         """(n, n) of log errors between places."""
+        from scipy.linalg import solve_triangular
+
         half = solve_triangular(self._lower, self.kernel(self.places, places), lower=True, check_finite=False)
         return np.asarray(self.kernel(places, places) - half.T @ half)
 
@@ -235,6 +241,8 @@ class Surface:
 
 def fitted(places: Places, errors: np.ndarray, start: Parameters, steps: int = 40) -> Parameters:
     """Parameters under which the trials are most likely, held by their prior (maximum a posteriori)."""
+    from scipy.optimize import minimize
+
     chosen = _spread(len(places))
     places, errors = places[chosen], errors[chosen] - np.median(errors)
     means, spreads = _prior(places.at.shape[1], places.point.shape[1])
@@ -259,6 +267,8 @@ def _spread(count: int) -> np.ndarray:
 
 def _misfit(places: Places, errors: np.ndarray, parameters: Parameters) -> tuple[float, np.ndarray]:
     """The negative logarithm of the likelihood, and its slope by the logarithms of the parameters."""
+    from scipy.linalg import cho_solve, cholesky
+
     kernel = Kernel(parameters)
     parts = kernel.parts(places, places)
     covariance = kernel.sum(parts)

@@ -20,7 +20,7 @@ SPECIMENS = {
     "cu_sic_catalyst": ("Cu Si C", ["Si C"]),
     "zns_cus_heterostructures": ("Zn Cu S", ["Zn S", "Cu S"]),
     "c_tio2_particles": ("C Ti O", ["Ti O"]),
-    "superlattice in carbon": ("Fe O Au C", ["Fe O"]),
+    "au_fe3o4_in_carbon": ("Fe O Au C", ["Fe O"]),
     "silicate": ("Mg Si O", ["Mg O", "Si O", "Mg Si O"]),
 }
 APART = {"normal": 18, "protanopia": 18, "deuteranopia": 18, "tritanopia": 11}  # CIEDE2000; 1 is just noticeable

@@ -44,7 +44,8 @@ def simulated(name: str, size: int) -> None:
     truth = make_phantom(spec, phantom_rng(spec))
     straight = simulate(truth, Acquisition.model_validate(ACQUISITION))
     angles = straight.haadf.scheme.angles_deg
-    moves = Moves(np.random.default_rng(0).normal(0, SD_PX, (len(angles), 2)), AXIS_DEG, angles)
+    # without what only moves the whole specimen, so that the aligned volume lies where the truth does
+    moves = observable(Moves(np.random.default_rng(0).normal(0, SD_PX, (len(angles), 2)), AXIS_DEG, angles))
     spoilt = _spoilt(straight, moves)
     began = time.perf_counter()
     found = align(spoilt.haadf.counts, angles, spoilt.haadf.background)

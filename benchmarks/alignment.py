@@ -21,7 +21,6 @@ from scipy import ndimage
 
 from benchmarks.machine import cpu_model
 from fusedtomo.alignment import Moves, align, aligned, neighbour_correlation, reprojection_error
-from fusedtomo.alignment.search import observable
 from fusedtomo.reconstruct import reconstruct
 from fusedtomo.score import score
 from fusedtomo.settings import Acquisition, SolverSettings, Weights
@@ -45,25 +44,26 @@ def simulated(name: str, size: int) -> None:
     straight = simulate(truth, Acquisition.model_validate(ACQUISITION))
     angles = straight.haadf.scheme.angles_deg
     # without what only moves the whole specimen, so that the aligned volume lies where the truth does
-    moves = observable(Moves(np.random.default_rng(0).normal(0, SD_PX, (len(angles), 2)), AXIS_DEG, angles))
-    spoilt = _spoilt(straight, moves)
+    moves = Moves(np.random.default_rng(0).normal(0, SD_PX, (len(angles), 2)), AXIS_DEG, angles).observable()
+    recorded = spoilt(straight, moves)
     began = time.perf_counter()
-    found = align(spoilt.haadf.counts, angles, spoilt.haadf.background)
+    found = align(recorded.haadf.counts, angles, recorded.haadf.background)
     seconds = time.perf_counter() - began
-    off = observable(replace(moves, shifts_px=found.moves.shifts_px - moves.shifts_px)).shifts_px
+    off = replace(moves, shifts_px=found.moves.shifts_px - moves.shifts_px).observable().shifts_px
     print(f"{name} {size}^3: aligned in {seconds:.1f} s, {found.rounds} rounds, began with {found.coarse}")
     print(f"  median error in pixels: {_met(float(np.median(np.linalg.norm(off, axis=1))), 0.1)}")
     print(f"  axis, error in degrees: {_met(abs(found.moves.axis_deg - AXIS_DEG), 0.1)}")
     # HAADF alone was moved: the maps stay as they are, so that what differs is the alignment
-    repaired = replace(straight, haadf=aligned(spoilt, found.moves).haadf)
+    repaired = replace(straight, haadf=aligned(recorded, found.moves).haadf)
     errors = [
-        score(reconstruct(one, "fused", WEIGHTS, SETTINGS).volume, truth).nrmse for one in (straight, repaired, spoilt)
+        score(reconstruct(one, "fused", WEIGHTS, SETTINGS).volume, truth).nrmse
+        for one in (straight, repaired, recorded)
     ]
     print(f"  NRMSE never moved {errors[0]:.4f}, aligned {errors[1]:.4f}, as moved {errors[2]:.4f}")
     print(f"  NRMSE over that of images never moved: {_met(errors[1] / errors[0], 1.03)}")
 
 
-def _spoilt(straight: FusedDataset, moves: Moves) -> FusedDataset:
+def spoilt(straight: FusedDataset, moves: Moves) -> FusedDataset:
     """HAADF images as they would be recorded, so that `moves` aligns them."""
     back = np.linalg.inv(moves.rotation)
     centre = (np.array(straight.haadf.counts.shape[1:]) - 1) / 2

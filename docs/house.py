@@ -31,6 +31,7 @@ LAYERS = {
         "fusedtomo.arrays",
         "fusedtomo.elements",
         "fusedtomo.errors",
+        "fusedtomo.extras",
         "fusedtomo.files",
         "fusedtomo.incoming",
         "fusedtomo.kernels",

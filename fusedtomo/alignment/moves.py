@@ -42,6 +42,15 @@ class Moves:
         """As before, and then every aligned image moved by so much (tilt, 2), along its own y and x."""
         return replace(self, shifts_px=self.shifts_px - further_px @ self.rotation.T)
 
+    def observable(self) -> "Moves":
+        """Without what only moves the whole specimen: then the volume moves, and no image shows it."""
+        angles = np.deg2rad(self.angles_deg)
+        along = self.shifts_px @ self.rotation  # of the aligned frame: y across the axis, x along it
+        unseen = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        along[:, 0] -= unseen @ np.linalg.lstsq(unseen, along[:, 0], rcond=None)[0]
+        along[:, 1] -= along[:, 1].mean()
+        return replace(self, shifts_px=along @ self.rotation.T)
+
     def turned(self, axis_deg: float) -> "Moves":
         """The same shifts of the recorded images, about another axis."""
         return replace(self, axis_deg=axis_deg)

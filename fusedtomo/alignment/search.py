@@ -9,6 +9,7 @@ from scipy import ndimage
 from fusedtomo.alignment.moves import Moves
 from fusedtomo.alignment.quality import reprojected, reprojection_error
 from fusedtomo.errors import InputError
+from fusedtomo.extras import check_installed
 
 _BY = {True: "centres of mass", False: "neighbours"}
 _BORDER = 0.03  # of the width
@@ -32,14 +33,12 @@ class Aligned:
         coarse: how the shifts across the axis were found first: by "centres of mass" or by "neighbours".
         rounds: of projection matching, over all sizes.
         settled: whether it ended because images moved no more.
-        axis_within_deg: how far from the axis another one was looked for, the next time.
     """
 
     moves: Moves
     coarse: str
     rounds: int
     settled: bool
-    axis_within_deg: float
 
 
 def align(
@@ -57,8 +56,9 @@ def align(
         say: told of every step.
 
     Raises:
-        InputError: there are fewer than five images, or nothing but background in one.
+        InputError: there are fewer than five images, nothing but background in one, or no scikit-image.
     """
+    check_installed("skimage", "scikit-image", "formats", "align")
     signal = np.asarray(images, np.float32) - np.float32(background)
     if len(signal) < 5:
         raise InputError(f"{len(signal)} images are too few to align; give five tilts or more")
@@ -67,10 +67,11 @@ def align(
     shifts, free = _chained(signal, angles_deg), _stands_free(signal)
     if free:
         shifts[:, 0] = _centres(signal)
-    found = Aligned(Moves(shifts, 0.0, angles_deg), _BY[free], 0, False, _MOST_AXIS_DEG)
+    found = Aligned(Moves(shifts, 0.0, angles_deg), _BY[free], 0, False)
     say(f"shifts across the axis by {found.coarse}")
-    for factor in _factors(signal.shape[1:]):
-        found = _matched(found, _binned(signal, factor), factor, say)
+    for number, factor in enumerate(_factors(signal.shape[1:])):
+        within_deg = _MOST_AXIS_DEG / 4**number
+        found = _matched(found, _binned(signal, factor), factor, within_deg, say)
     return found
 
 
@@ -144,9 +145,9 @@ def _binned(images: np.ndarray, factor: int) -> np.ndarray:
     return binned
 
 
-def _matched(found: Aligned, images: np.ndarray, factor: int, say: Callable[[str], None]) -> Aligned:
+def _matched(found: Aligned, images: np.ndarray, factor: int, within_deg: float, say: Callable[[str], None]) -> Aligned:
     """The axis, then projection matching, on images of one size."""
-    tried = found.moves.axis_deg + found.axis_within_deg / 2 * np.arange(-2, 3)
+    tried = found.moves.axis_deg + within_deg / 2 * np.arange(-2, 3)
     moves, before = _with_axis(images, found.moves.scaled(1 / factor), tried.tolist()), np.inf
     for number in range(1, _MOST_ROUNDS + 1):
         moves, moved = _round(images, moves)
@@ -156,10 +157,7 @@ def _matched(found: Aligned, images: np.ndarray, factor: int, say: Callable[[str
         if number > 2 and settled:
             break
         before = moved
-    rounds = found.rounds + number
-    return replace(
-        found, moves=moves.scaled(factor), rounds=rounds, settled=settled, axis_within_deg=found.axis_within_deg / 4
-    )
+    return replace(found, moves=moves.scaled(factor), rounds=found.rounds + number, settled=settled)
 
 
 def _round(images: np.ndarray, moves: Moves) -> tuple[Moves, float]:
@@ -168,7 +166,7 @@ def _round(images: np.ndarray, moves: Moves) -> tuple[Moves, float]:
     current = moves.moved(images)
     model = _predicted(current, moves.angles_deg)
     steps = np.array([registered(window * m, window * i) for m, i in zip(model, current, strict=True)])
-    return observable(moves.onwards(steps)), float(np.median(np.linalg.norm(steps, axis=1)))
+    return moves.onwards(steps).observable(), float(np.median(np.linalg.norm(steps, axis=1)))
 
 
 def _predicted(images: np.ndarray, angles_deg: tuple[float, ...]) -> np.ndarray:
@@ -179,13 +177,3 @@ def _predicted(images: np.ndarray, angles_deg: tuple[float, ...]) -> np.ndarray:
         out = part == number
         model[out] = reprojected(images[~out], angles[~out].tolist(), angles[out].tolist())
     return model
-
-
-def observable(moves: Moves) -> Moves:
-    """Without what only moves the whole specimen: then the volume moves, and no image shows it."""
-    angles = np.deg2rad(moves.angles_deg)
-    along = moves.shifts_px @ moves.rotation  # of the aligned frame: y across the axis, x along it
-    unseen = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    along[:, 0] -= unseen @ np.linalg.lstsq(unseen, along[:, 0], rcond=None)[0]
-    along[:, 1] -= along[:, 1].mean()
-    return replace(moves, shifts_px=along @ moves.rotation.T)

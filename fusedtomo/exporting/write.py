@@ -26,25 +26,26 @@ def export(source: ChemicalVolume | FusedDataset, to: str, path: str | Path, ove
     Raises:
         InputError: the format cannot hold such data, needs a library that is not installed, or a file exists.
     """
-    chosen, contents = EXPORTS[to], contents_of(source)
-    _check_holds(chosen, contents)
+    chosen = EXPORTS[to]
+    planned = _planned(source, chosen, Path(path))
+    _check_holds(chosen, planned)
     chosen.check_installed()
-    planned = [(content, _path_of(Path(path), content, chosen)) for content in contents]
-    for content, target in planned:
-        _check_free(chosen.files(content, target), overwrite)
+    _check_free(files_of(source, to, path), overwrite)
     return [file for content, target in planned for file in chosen.write(content, target)]
 
 
 def files_of(source: ChemicalVolume | FusedDataset, to: str, path: str | Path) -> list[Path]:
     """The files that `export` would write."""
-    chosen = EXPORTS[to]
-    return [
-        file for content in contents_of(source) for file in chosen.files(content, _path_of(Path(path), content, chosen))
-    ]
+    planned = _planned(source, EXPORTS[to], Path(path))
+    return [file for content, target in planned for file in EXPORTS[to].files(content, target)]
 
 
-def _check_holds(chosen: Export, contents: Sequence[Content]) -> None:
-    if not chosen.series and any(content.angles_deg for content in contents):
+def _planned(source: ChemicalVolume | FusedDataset, chosen: Export, path: Path) -> list[tuple[Content, Path]]:
+    return [(content, _path_of(path, content, chosen)) for content in contents_of(source)]
+
+
+def _check_holds(chosen: Export, planned: Sequence[tuple[Content, Path]]) -> None:
+    if not chosen.series and any(content.angles_deg for content, _ in planned):
         able = ", ".join(one.name for one in EXPORTS.values() if one.series)
         raise InputError(f"'{chosen.name}' holds volumes, no tilt series; for a data set choose one of {able}")
 

@@ -6,7 +6,7 @@ cropped and turned until the tilt axis is x, then backgrounds and gains are set.
 
 from pathlib import Path
 
-from fusedtomo.importing.alignment import align, frame, read_shifts
+from fusedtomo.importing.frame import frame, read_shifts, shifted
 from fusedtomo.importing.levels import clip, with_levels
 from fusedtomo.importing.recipe import ImportRecipe
 from fusedtomo.importing.stacks import opened_maps, read_pixel_nm, read_stacks, without
@@ -31,7 +31,7 @@ def import_dataset(recipe: ImportRecipe, data_dir: str | Path) -> tuple[FusedDat
         pixel_nm = read_pixel_nm(recipe.pixel_nm, file, notes)
         haadf = clip(haadf, recipe.haadf_saturation, notes)
         if recipe.shifts and shifts is not None:
-            haadf, maps = align(recipe.shifts, shifts, haadf, maps, notes)
+            haadf, maps = shifted(recipe.shifts, shifts, haadf, maps, notes)
         haadf, *maps = without(recipe.exclude_angles_deg, [haadf, *maps], notes)
         haadf, *maps = frame(recipe, [haadf, *maps], notes)
         dataset = with_levels(recipe, haadf, maps, pixel_nm, notes)

@@ -11,7 +11,6 @@ from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import naming
 from fusedtomo.importing.angles import read_angles
 from fusedtomo.importing.formats import ANGLE, Reader, opened, read_tilts
-from fusedtomo.importing.formats.microscope import overlaps
 from fusedtomo.importing.recipe import ImportRecipe, PixelSize
 
 ANGLE_TOLERANCE_DEG = 0.01  # float32 angles name the same tilt as the recipe's decimals
@@ -55,7 +54,7 @@ def read_stacks(recipe: ImportRecipe, folder: Path, file: Reader, notes: list[st
         n_tilts, y, x = stack.images.shape
         mean = f"{stack.images.mean():.4g}"
         notes.append(f"{stack.name}: {n_tilts} images of {x} x {y} pixels (x, y) from '{path}', mean {mean}")
-    notes += overlaps(recipe.elements)
+    notes += file.remarks(recipe.elements)
     return _binned(haadf, maps, notes), maps
 
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 from typer.testing import CliRunner
 
+from benchmarks.alignment import spoilt
 from fusedtomo.alignment import Moves, align, aligned, neighbour_correlation, reprojection_error
-from fusedtomo.alignment.search import observable
 from fusedtomo.errors import InputError
 from fusedtomo.io import read_dataset, write_dataset
 from fusedtomo.settings import Acquisition
@@ -36,37 +36,29 @@ def moves(straight):
 
 
 @pytest.fixture(scope="module")
-def spoilt(straight, moves):
+def recorded(straight, moves):
     """The data set as it would be recorded: HAADF images moved, so that `moves` aligns them."""
-    back = np.linalg.inv(moves.rotation)
-    centre = (np.array(straight.haadf.counts.shape[1:]) - 1) / 2
-    images = [
-        ndimage.affine_transform(
-            image, back, centre - back @ (centre + shift), order=3, mode="constant", cval=straight.haadf.background
-        )
-        for image, shift in zip(straight.haadf.counts, moves.shifts_px, strict=True)
-    ]
-    return replace(straight, haadf=replace(straight.haadf, counts=np.array(images, np.float32)))
+    return spoilt(straight, moves)
 
 
-def test_known_moves_align_what_was_moved_by_them(straight, spoilt, moves):
-    found = moves.moved(spoilt.haadf.counts)
-    assert neighbour_correlation(spoilt.haadf.counts) < 0.6
+def test_known_moves_align_what_was_moved_by_them(straight, recorded, moves):
+    found = moves.moved(recorded.haadf.counts)
+    assert neighbour_correlation(recorded.haadf.counts) < 0.6
     assert neighbour_correlation(found) > neighbour_correlation(straight.haadf.counts) - 0.02
 
 
 @pytest.mark.slow
-def test_shifts_and_axis_are_found_again(straight, spoilt, moves):
-    level, angles, said = spoilt.haadf.background, moves.angles_deg, []
-    found = align(spoilt.haadf.counts, angles, level, said.append)
+def test_shifts_and_axis_are_found_again(straight, recorded, moves):
+    level, angles, said = recorded.haadf.background, moves.angles_deg, []
+    found = align(recorded.haadf.counts, angles, level, said.append)
     assert found.coarse == "centres of mass"
     assert found.settled
     assert found.moves.axis_deg == pytest.approx(AXIS_DEG, abs=0.5)  # 48 pixels are few for an angle
-    off = observable(replace(moves, shifts_px=found.moves.shifts_px - moves.shifts_px)).shifts_px
+    off = replace(moves, shifts_px=found.moves.shifts_px - moves.shifts_px).observable().shifts_px
     assert np.median(np.abs(off), axis=0).max() < 0.2
     errors = [
         reprojection_error(images - level, angles)
-        for images in (found.moves.moved(spoilt.haadf.counts), straight.haadf.counts, spoilt.haadf.counts)
+        for images in (found.moves.moved(recorded.haadf.counts), straight.haadf.counts, recorded.haadf.counts)
     ]
     assert errors[0] < 1.05 * errors[1]
     assert errors[1] < 0.7 * errors[2]
@@ -77,7 +69,7 @@ def test_what_only_moves_the_specimen_is_left_out(moves):
     angles = np.deg2rad(moves.angles_deg)
     whole = np.stack([3 * np.cos(angles) - 2 * np.sin(angles), np.full(len(angles), 1.5)], axis=1)
     further = replace(moves, shifts_px=moves.shifts_px + whole @ moves.rotation.T)
-    np.testing.assert_allclose(observable(further).shifts_px, observable(moves).shifts_px, atol=1e-12)
+    np.testing.assert_allclose(further.observable().shifts_px, moves.observable().shifts_px, atol=1e-12)
 
 
 def test_moves_follow_each_other(moves, rng):
@@ -90,12 +82,12 @@ def test_moves_follow_each_other(moves, rng):
     np.testing.assert_allclose(at_once[inner], then[inner], atol=0.02 * np.ptp(images))
 
 
-def test_counts_of_maps_are_taken_whole_from_the_tilt_next_to_them(spoilt, moves):
-    found = aligned(spoilt, moves)
-    for before, after in zip(spoilt.chemical, found.chemical, strict=True):
+def test_counts_of_maps_are_taken_whole_from_the_tilt_next_to_them(recorded, moves):
+    found = aligned(recorded, moves)
+    for before, after in zip(recorded.chemical, found.chemical, strict=True):
         assert set(np.unique(after.counts)) <= set(np.unique(before.counts))
         assert (after.counts != before.counts).any()
-    at = moves.at(spoilt.chemical_scheme.angles_deg)
+    at = moves.at(recorded.chemical_scheme.angles_deg)
     assert [moves.angles_deg.index(angle) for angle in at.angles_deg] == [0, 5, 10, 15, 20]
     np.testing.assert_array_equal(at.shifts_px, moves.shifts_px[[0, 5, 10, 15, 20]])
 
@@ -109,14 +101,14 @@ def test_too_little_to_align_is_told():
         align(images, (-30.0, -10.0, 0.0, 20.0, 40.0), 0.0)
 
 
-def test_the_command_writes_data_moves_and_a_figure(spoilt, moves, tmp_path, monkeypatch):
+def test_the_command_writes_data_moves_and_a_figure(recorded, moves, tmp_path, monkeypatch):
     from fusedtomo.alignment import Aligned
 
-    monkeypatch.setattr("fusedtomo.alignment.align", lambda *_: Aligned(moves, "centres of mass", 3, True, 0.5))
-    write_dataset(spoilt, tmp_path / "data.h5")
+    monkeypatch.setattr("fusedtomo.alignment.align", lambda *_: Aligned(moves, "centres of mass", 3, True))
+    write_dataset(recorded, tmp_path / "data.h5")
     ended = CliRunner().invoke(app, ["align", str(tmp_path / "data.h5"), "--out", str(tmp_path / "out.h5")])
     assert ended.exit_code == 0, ended.output
     assert "tilt axis +2.00 degrees from x" in " ".join(ended.output.split())
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["data.h5", "out.alignment.png", "out.alignment.svg", "out.h5", "out.moves.json"]
-    np.testing.assert_array_equal(read_dataset(tmp_path / "out.h5").haadf.counts, aligned(spoilt, moves).haadf.counts)
+    np.testing.assert_array_equal(read_dataset(tmp_path / "out.h5").haadf.counts, aligned(recorded, moves).haadf.counts)

@@ -198,7 +198,7 @@ def test_an_unknown_format_is_told_with_those_there_are(volume, tmp_path):
 
 
 def test_a_library_that_is_missing_is_named_with_its_extra(volume, tmp_path, monkeypatch):
-    monkeypatch.setattr("fusedtomo.exporting.formats.format.find_spec", lambda name: None)
+    monkeypatch.setattr("fusedtomo.extras.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"needs the package 'tifffile', which is not installed; pip install 'fusedto"):
         export(volume, "imagej", tmp_path / "out.tif")
     assert list(tmp_path.iterdir()) == []

@@ -145,6 +145,15 @@ def test_tilts_that_do_not_make_a_series_are_told_with_their_file(tilts, tmp_pat
         read_tilts(tmp_path, "map_{angle}.npz", ["fe"])
 
 
+def test_a_name_of_another_format_is_no_line_whatever_it_looks_like(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("fusedtomo.extras.find_spec", lambda name: None)  # energies of lines cannot be had
+    with h5py.File(tmp_path / "maps.h5", "w") as file:
+        file["haadf"] = file["eds/Fe_Ka"] = rng.poisson(3, (3, 4, 5))
+    more = {"file": "maps.h5", "elements": {"Fe": "eds/Fe_Ka"}, "angles_deg": [-10, 0, 10], "pixel_nm": 1.0}
+    dataset, _ = import_dataset(ImportRecipe(**{**RECIPE, **more}), tmp_path)
+    assert dataset.elements == ("Fe",)
+
+
 def test_without_a_pattern_angles_must_be_given():
     with pytest.raises(ValueError, match=r"angles_deg is missing; give it, or \{angle\} in the name of the file"):
         ImportRecipe(**{**RECIPE, "file": "one.npz"})
@@ -200,7 +209,7 @@ def test_what_was_exported_is_imported_again(tmp_path, rng):
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
     (tmp_path / "a.bcf").write_bytes(b"AAMVHFSS")
-    monkeypatch.setattr(microscope, "find_spec", lambda name: None)
+    monkeypatch.setattr("fusedtomo.extras.find_spec", lambda name: None)
     told = r"a\.bcf: needs the package 'rosettasciio'.*pip install 'fusedtomo\[formats\]'"
     with pytest.raises(InputError, match=told), opened(tmp_path / "a.bcf"):
         pass

@@ -98,23 +98,16 @@ class Search(Settings):
         return self
 
     @model_validator(mode="after")
-    def _fidelity_is_asked_for(self) -> Self:
-        if self.fidelity is not None and not STRATEGIES[self.strategy].cheap:
-            able = ", ".join(one.name for one in STRATEGIES.values() if one.cheap)
-            raise ValueError(
-                f"fidelity: '{self.strategy}' computes every trial in full; leave fidelity out, or take a strategy "
-                f"that asks for cheap trials: {able}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _regret_is_certified(self) -> Self:
-        if self.until_regret is not None and not STRATEGIES[self.strategy].certifies:
-            able = ", ".join(one.name for one in STRATEGIES.values() if one.certifies)
-            raise ValueError(
-                f"until_regret: '{self.strategy}' has no certificate; leave until_regret out, or take a strategy that "
-                f"has one: {able}"
-            )
+    def _strategy_can_do_it(self) -> Self:
+        for wish, able, lacks, has in (
+            ("fidelity", "cheap", "computes every trial in full", "asks for cheap trials"),
+            ("until_regret", "certifies", "has no certificate", "has one"),
+        ):
+            if getattr(self, wish) is not None and not getattr(STRATEGIES[self.strategy], able):
+                others = ", ".join(one.name for one in STRATEGIES.values() if getattr(one, able))
+                raise ValueError(
+                    f"{wish}: '{self.strategy}' {lacks}; leave {wish} out, or take a strategy that {has}: {others}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fusedtomo.errors import InputError
 from workflows.command.app import Out, Overwrite, app, example, say
 from workflows.command.targets import check_target
 from workflows.saying import KERNELS, doing
@@ -31,15 +30,11 @@ def align(
     HAADF is interpolated; counts of maps are taken from the nearest pixel, so that none are mixed. Beside the data set
     lie a figure and the moves as JSON.
     """
-    from importlib.util import find_spec
-
     from fusedtomo.alignment import align as search
     from fusedtomo.alignment import aligned
     from fusedtomo.io import read_dataset, write_dataset
 
     check_target(out, overwrite)
-    if find_spec("skimage") is None:
-        raise InputError("align needs the package 'scikit-image'; pip install 'fusedtomo[formats]'")
     before = read_dataset(data)
     series = before.haadf
     with doing(say, f"aligning ({KERNELS})"):

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from fusedtomo.errors import InputError
 from fusedtomo.exporting.content import Content
+from fusedtomo.extras import check_installed
 
 
 def one_file(_content: Content, path: Path) -> list[Path]:
@@ -25,8 +24,8 @@ class Export:
         write: (content, path) -> the files written; each is whole once its name is there.
         files: (content, path) -> the files that `write` would write.
         series: whether it holds tilt series, too.
-        library: the module that it is written with, "" if the program has it always.
-        extra: the extra of this package that brings the library.
+        package: that it is written with, "" if the program has it always.
+        extra: of fusedtomo, that brings the package.
     """
 
     name: str
@@ -35,13 +34,10 @@ class Export:
     write: Callable[[Content, Path], Sequence[Path]]
     files: Callable[[Content, Path], list[Path]] = one_file
     series: bool = False
-    library: str = ""
+    package: str = ""
     extra: str = "formats"
 
     def check_installed(self) -> None:
-        """Raise InputError where the library is missing."""
-        if self.library and find_spec(self.library) is None:
-            raise InputError(
-                f"--to {self.name} needs the package '{self.library}', which is not installed; "
-                f"pip install 'fusedtomo[{self.extra}]'"
-            )
+        """Raise InputError where the package is missing."""
+        if self.package:
+            check_installed(self.package, self.package, self.extra, f"--to {self.name}")

@@ -38,4 +38,4 @@ def _hyperstack(content: Content) -> np.ndarray:
     return np.stack(arrays, axis=1)
 
 
-IMAGEJ = Export("imagej", "ImageJ, Fiji, napari", ".tif", _write, series=True, library="tifffile")
+IMAGEJ = Export("imagej", "ImageJ, Fiji, napari", ".tif", _write, series=True, package="tifffile")

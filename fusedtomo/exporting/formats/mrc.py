@@ -41,4 +41,4 @@ def _write_one(array: np.ndarray, content: Content, file: Path) -> None:
             mrc.set_image_stack()
 
 
-MRC = Export("mrc", "IMOD, ChimeraX, Dragonfly", ".mrc", _write, _files, series=True, library="mrcfile")
+MRC = Export("mrc", "IMOD, ChimeraX, Dragonfly", ".mrc", _write, _files, series=True, package="mrcfile")

@@ -63,4 +63,4 @@ def _replace(temporary: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-OME_ZARR = Export("ome-zarr", "napari, Fiji (MoBIE), Vizarr", ".ome.zarr", _write, library="zarr")
+OME_ZARR = Export("ome-zarr", "napari, Fiji (MoBIE), Vizarr", ".ome.zarr", _write, package="zarr")

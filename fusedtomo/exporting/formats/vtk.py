@@ -19,4 +19,4 @@ def _write(content: Content, path: Path) -> list[Path]:
     return [path]
 
 
-VTK = Export("vtk", "ParaView, PyVista, 3D Slicer", ".vti", _write, library="pyvista", extra="views")
+VTK = Export("vtk", "ParaView, PyVista, 3D Slicer", ".vti", _write, package="pyvista", extra="views")

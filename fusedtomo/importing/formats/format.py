@@ -21,6 +21,9 @@ class Reader(Protocol):
     def contents(self) -> Mapping[str, str]:
         """What there is: names for a recipe, and a word on each, for people."""
 
+    def remarks(self, names: Mapping[str, str]) -> list[str]:
+        """What to say of the maps that a recipe takes by these names, by element."""
+
     def array(self, name: str, ndim: int | None, dtype: DTypeLike = np.float32) -> np.ndarray:
         """The numbers that the file keeps under a name, as a C-ordered array of `dtype`.
 
@@ -33,6 +36,11 @@ class Reader(Protocol):
             InputError: nothing has the name (the message lists what there is); or it has not `ndim` dimensions, is
                 empty, or holds something else than finite numbers.
         """
+
+
+def nothing(_names: Mapping[str, str]) -> list[str]:
+    """Most formats have names that say nothing about each other."""
+    return []
 
 
 def described(values: np.ndarray) -> str:
@@ -72,10 +80,16 @@ class Arrays:
     Attributes:
         arrays: by name; an entry may be read as late as it is asked for.
         told: what the file says of an array beside its numbers, for people.
+        remark: see Reader.remarks.
     """
 
     arrays: Mapping[str, np.ndarray]
     told: Mapping[str, str] = field(default_factory=dict)
+    remark: Callable[[Mapping[str, str]], list[str]] = nothing
+
+    def remarks(self, names: Mapping[str, str]) -> list[str]:
+        """See Reader."""
+        return self.remark(names)
 
     def contents(self) -> Mapping[str, str]:
         """See Reader."""

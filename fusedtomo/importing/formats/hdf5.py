@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fusedtomo.hdf5 import open_hdf5, read_array
-from fusedtomo.importing.formats.format import Format, Reader
+from fusedtomo.importing.formats.format import Format, Reader, nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +18,10 @@ class _DataSets:
     """The data sets of an open file."""
 
     file: h5py.File
+
+    def remarks(self, names: Mapping[str, str]) -> list[str]:
+        """See Reader."""
+        return nothing(names)
 
     def contents(self) -> Mapping[str, str]:
         """See Reader."""

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import h5py
 import numpy as np
 
 from fusedtomo.errors import InputError
+from fusedtomo.extras import check_installed
 from fusedtomo.hdf5 import naming, open_hdf5, reason_of
 from fusedtomo.importing.formats.format import Arrays, Format, Reader
 from fusedtomo.incoming import check_regular
@@ -60,12 +60,11 @@ def _opened(path: Path) -> Iterator[Reader]:
             pass
     with naming(f"{path}"):
         signals = _titled(_read(path), path.stem)
-        yield Arrays(_Signals(signals), {title: _told(signal) for title, signal in signals.items()})
+        yield Arrays(_Signals(signals), {title: _told(signal) for title, signal in signals.items()}, overlaps)
 
 
 def _read(path: Path) -> list[Signal]:
-    if find_spec("rsciio") is None:
-        raise InputError("needs the package 'rosettasciio', which is not installed; pip install 'fusedtomo[formats]'")
+    check_installed("rsciio", "rosettasciio", "formats")
     reader, failed = import_module(f"rsciio.{_READERS[path.suffix.lower()]}"), ""
     with warnings.catch_warnings(action="ignore"):  # of NumPy's, and of files that it leaves open
         try:
@@ -117,34 +116,33 @@ class _Signals(Mapping[str, np.ndarray]):
 
     def _spectrum_of(self, name: str) -> tuple[Signal, float, float] | None:
         """The spectrum image and the window that a name stands for."""
-        title = window_title(name)
-        return None if title not in self.signals else (self.signals[title], *window(name))
+        found = _windowed(name)
+        return (
+            None
+            if found is None or found["title"] not in self.signals
+            else (self.signals[found["title"]], *_energies(found))
+        )
 
 
-def window_title(name: str) -> str | None:
-    """The spectrum image that a name is a window of; None where it is none."""
-    found = _WINDOW.fullmatch(name) or _LINE.fullmatch(name)
-    return None if found is None else found["title"]
+def _windowed(name: str) -> re.Match[str] | None:
+    """A name that has the form of a window."""
+    return _WINDOW.fullmatch(name) or _LINE.fullmatch(name)
 
 
-def window(name: str) -> tuple[float, float]:
-    """The energies of a window, in the unit of the spectrum's axis.
-
-    Raises:
-        InputError: they are no numbers, or the element has no such line.
-    """
-    if line := _LINE.fullmatch(name):
-        return line_window_kev(line["element"], line["line"])
-    found = _WINDOW.fullmatch(name)
+def _energies(name: re.Match[str]) -> tuple[float, float]:
+    """Both ends of a window, in the unit of the spectrum's axis; InputError where the name gives none."""
+    if name.re is _LINE:
+        return line_window_kev(name["element"], name["line"])
     try:
-        return float(found["low"]), float(found["high"])  # type: ignore[index]
-    except (TypeError, ValueError):
-        raise InputError(f"'{name}': a window is two energies, such as EDX[6.31:6.49]") from None
+        return float(name["low"]), float(name["high"])
+    except ValueError:
+        raise InputError(f"'{name[0]}': a window is two energies, such as EDX[6.31:6.49]") from None
 
 
 def overlaps(names: Mapping[str, str]) -> list[str]:
     """What to say of windows (by element) that share energies: counts of one element are among those of the other."""
-    windows = {element: (window_title(name), *window(name)) for element, name in names.items() if window_title(name)}
+    found = {element: match for element, name in names.items() if (match := _windowed(name))}
+    windows = {element: (match["title"], *_energies(match)) for element, match in found.items()}
     said = []
     for (one, (title, low, high)), (other, (of, first, last)) in combinations(windows.items(), 2):
         shared = min(high, last) - max(low, first)
@@ -182,11 +180,8 @@ def _window(signal: Signal, low: float, high: float, name: str) -> np.ndarray:
 @cache
 def line_window_kev(element: str, line: str) -> tuple[float, float]:
     """Where the counts of an X-ray line lie: one FWHM to either side of it, in keV."""
-    if find_spec("xraydb") is None:
-        raise InputError(
-            f"{element}_{line}: line energies need the package 'xraydb', which is not installed; "
-            f"pip install 'fusedtomo[formats]', or give the window, such as EDX[6.31:6.49]"
-        )
+    window = "the window itself, such as EDX[6.31:6.49]"
+    check_installed("xraydb", "xraydb", "formats", f"{element}_{line}", f"give {window}")
     import xraydb
 
     found = xraydb.xray_line(element, line if line[-1].isdigit() else f"{line}1")

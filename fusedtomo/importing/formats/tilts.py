@@ -41,8 +41,9 @@ def read_tilts(folder: Path, pattern: str, images: Sequence[str], once: Sequence
             for name, found in stacks.items():
                 found.append(file.array(name, 2) if name in images else file.array(name, None, np.float64))
                 _check_alike(found, name)
+            remark = file.remarks
     angles = np.array(list(files), np.float64)
-    return Arrays({**{name: np.stack(found) for name, found in stacks.items()}, ANGLES: angles})
+    return Arrays({**{name: np.stack(found) for name, found in stacks.items()}, ANGLES: angles}, remark=remark)
 
 
 def _files(folder: Path, pattern: str) -> dict[float, Path]:

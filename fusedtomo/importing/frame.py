@@ -1,4 +1,4 @@
-"""Alignment: how are images shifted, cropped and turned until the tilt axis is x, through their centre?
+"""The frame: how are images shifted, cropped and turned until the tilt axis is x, through their centre?
 
 **Shifts** move pixels and mix none (order 0), so counts stay Poisson counts. What comes in at an edge is
 the image mirrored there: zeros would be vacuum that was never seen, and repeating the last pixel would
@@ -47,7 +47,7 @@ def read_shifts(shifts: Shifts, folder: Path) -> np.ndarray:
     return pairs[:, ::-1] if shifts.order == "xy" else pairs
 
 
-def align(
+def shifted(
     regular: Shifts, shifts: np.ndarray, haadf: Stack, maps: Sequence[Stack], notes: list[str]
 ) -> tuple[Stack, list[Stack]]:
     """Return the stacks with every image shifted; `shifts` (tilt, 2) as `read_shifts` returned them."""

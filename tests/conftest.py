@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,10 @@ settings.load_profile("fusedtomo")
 
 # small problems gain nothing by threads, which wait for each other where several processes share two cores (Makefile)
 numba.set_num_threads(1)
+
+# hundreds of interpreters are started by tests, and each would compile the package anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # a shell's background jobs ignore Ctrl-C, and nohup's a lost terminal: so would every command that a test signals
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

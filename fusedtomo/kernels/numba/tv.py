@@ -158,6 +158,14 @@ def _ascend_plane(
             z[x], v[x], u[x] = _projected(part(w, x), room, a, b, c, anisotropic)
 
 
+@njit
+def _copy(source: Floats, target: Floats) -> None:
+    """target[:] = source of a plane, which numba compiles for seconds: it formats a message about shapes."""
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
+            target[y, x] = source[y, x]
+
+
 @njit(parallel=True, cache=True, nogil=True)
 def _ascend(
     noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border: Floats, anisotropic: bool, local: Local
@@ -170,9 +178,9 @@ def _ascend(
             planes = border[channel, first // _BAND]  # as they were before the jobs: p_z before, p at the band's start
             planes[0] = np.float32(0.0)
             if first > 0:
-                planes[0] = dual[channel, 0, first - 1]
+                _copy(dual[channel, 0, first - 1], planes[0])
             for k in range(3):
-                planes[k + 1] = dual[channel, k, first]
+                _copy(dual[channel, k, first], planes[k + 1])
     for job in prange(n_channels * n_bands):
         channel, first, last = _band(job, nz)
         w = weight[channel]
@@ -189,7 +197,7 @@ def _ascend(
                     b = border[channel, last // _BAND]
                     _primal(v[z + 1], i[z + 1], w, p[0, z], b[1], b[2], b[3], ahead)
                 else:
-                    ahead[:] = here
+                    _copy(here, ahead)
                 after = i[min(z + 1, nz - 1)]
                 _ascend_plane(here, ahead, i[z], after, step, anisotropic, part(own, z), p[0, z], p[1, z], p[2, z])
                 here, ahead = ahead, here

@@ -1,7 +1,7 @@
 """Spectra, shell correlation and edges against volumes whose answer is known.
 
-The shell correlation is held against one that shares no line with it. No library takes its place: those that correlate
-volumes bring torch or a whole package for cryo-microscopy, and `frc` has images alone (November 2026).
+The shell correlation is held against one that shares no line with it, and against torch-fourier-shell-correlation where
+that is installed: it brings torch, some gigabytes, which the other tests do without.
 """
 
 import numpy as np
@@ -48,6 +48,22 @@ def in_region(shape, region, tilts_deg):
         return measured == (region == "measured")
     along = {"x": x, "y": y, "z": z}.get(region)
     return np.ones(shape, bool) if along is None else abs(along) >= np.sqrt(0.75) * np.sqrt(z**2 + y**2 + x**2)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 64), (48, 64, 40)])
+def test_correlation_is_that_of_a_library(rng, shape):
+    """Its shells (version 0.6) are triangles two of ours wide: curves differ by noise, and meet a threshold together."""
+    library = pytest.importorskip("torch_fourier_shell_correlation")
+    torch = pytest.importorskip("torch")
+    signal = gaussian_filter(rng.standard_normal(shape), 1.5)
+    first, second = (signal / signal.std() + 0.5 * rng.standard_normal(shape) for _ in range(2))
+    ours = shell_correlation(first, second, VOXEL_NM)
+    theirs = library.fourier_shell_correlation(*(torch.tensor(v - v.mean()) for v in (first, second))).numpy()
+    theirs = theirs[1 : len(ours.value) + 1]
+    assert np.abs(ours.value - theirs).mean() < 0.01
+    np.testing.assert_allclose(ours.value, theirs, atol=0.04)
+    found, wanted = (Shells(ours.frequency, of, ours.count).falls_below(0.5) for of in (ours.value, theirs))
+    assert found == pytest.approx(wanted, rel=0.01)
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -1,15 +1,18 @@
 """Compiles every CPU kernel once, on a tiny problem, so that the numba cache is warm before workers start."""
 
+import numpy as np
+
 from fusedtomo.reconstruct import reconstruct
 from fusedtomo.settings import Acquisition, Modality, SolverSettings, TiltRange, Weights
 from fusedtomo.simulate import simulate
-from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
+from fusedtomo.volume import ChemicalVolume
 
 
 def run_everything_once() -> None:
-    """Simulate and reconstruct a 16^3 phantom with `fused-weighted`, which begins as `fused`: all kernels of both."""
-    spec = PhantomSpec(name="conio_nanotube", size=16, seed=0)
+    """Simulate and reconstruct a bar of CoO with `fused-weighted`, which begins as `fused`: all kernels of both."""
+    bar = np.zeros((2, 16, 16, 16), np.float32)
+    bar[:, 4:12, 4:12] = 0.5
     noise = {"snr": 3.0, "tilts": TiltRange(count=2)}
     acquisition = Acquisition(haadf=Modality(**noise), chemical=Modality(**noise))
-    dataset = simulate(make_phantom(spec, phantom_rng(spec)), acquisition)
+    dataset = simulate(ChemicalVolume(bar, ("Co", "O"), 1.0), acquisition)
     reconstruct(dataset, "fused-weighted", Weights(), SolverSettings(max_iterations=2))

@@ -87,8 +87,10 @@ ROOMS = {
     "command": ANY,
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
-# importing the package never initialises MPI or CUDA, and does without what is optional
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "skimage", "tifffile", "xraydb", "zarr"}
+# importing the package never initialises MPI or CUDA, does without what is optional, and waits for nothing slow
+ONLY_IN_FUNCTIONS = {
+    *("astra", "cupy", "mpi4py", "mrcfile", "plotly", "pyvista", "rsciio", "skimage", "tifffile", "xraydb", "zarr"),
+}
 
 
 @dataclass(frozen=True)

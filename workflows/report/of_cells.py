@@ -145,7 +145,7 @@ def of_the_cell(findings: Findings, cell: Subject) -> Iterable[Condition]:
     return [condition] if findings.best(condition) else []
 
 
-PRODUCTS.register(Product("landscape", landscape, landscapes_asked))
-PRODUCTS.register(Product("slices", slices, slices_asked, of_every_method))
-PRODUCTS.register(Product("stoichiometry", concentrations, slices_asked, of_every_method))
-PRODUCTS.register(Product("cost", cost, slices_asked, of_the_cell))
+PRODUCTS.register(Product("landscape", landscape, landscapes_asked, live=True))
+PRODUCTS.register(Product("slices", slices, slices_asked, of_every_method, live=True, plain=False))
+PRODUCTS.register(Product("stoichiometry", concentrations, slices_asked, of_every_method, live=True))
+PRODUCTS.register(Product("cost", cost, slices_asked, of_the_cell, live=True))

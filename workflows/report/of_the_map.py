@@ -72,5 +72,5 @@ def _table(findings: Findings, names: list[str]) -> pd.DataFrame:
     return findings.map[names].to_dataframe(dim_order=order).reset_index().rename(columns={METHOD: "method"})
 
 
-PRODUCTS.register(Product("sampling_map", sampling_map))
-PRODUCTS.register(Product("atlas", atlas))
+PRODUCTS.register(Product("sampling_map", sampling_map, live=True))
+PRODUCTS.register(Product("atlas", atlas, live=True))

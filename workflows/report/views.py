@@ -36,4 +36,4 @@ def views(findings: Findings, cell: Subject) -> Drawn | None:
     )
 
 
-PRODUCTS.register(Product("views", views, slices_asked, of_every_method, usual=False))
+PRODUCTS.register(Product("views", views, slices_asked, of_every_method, usual=False, plain=False))

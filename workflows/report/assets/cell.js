@@ -99,7 +99,7 @@ function drawLandscape() {
     if (rest.length) data.push(dots(second ? rest : [], "failed or partial", { symbol: "x", size: 8, color: colors.faint }));
     if (least !== null) data.push(dots([least], "lowest", { symbol: "star", size: 16, color: "#d55e00", line: { color: "#fff", width: 1 } }));
     const said = `Landscape of ${methodNamed(method).label} over ${varied.map((one) => one.label).join(" and ")}: ${ok.length} trials, lowest ${page.minimised} ${fixed(low)}`;
-    return { data, said, layout: { height: 320, showlegend: true, xaxis: axisOver(over(first, 0), first.scale, first.label), yaxis: second ? axisOver(over(second, 1), second.scale, second.label) : { title: { text: plain(page.minimised) } } } };
+    return { data, said, layout: { height: 320, showlegend: true, margin: { l: 62, r: second ? 86 : 14, t: 46, b: 46, autoexpand: false }, xaxis: axisOver(over(first, 0), first.scale, first.label), yaxis: second ? axisOver(over(second, 1), second.scale, second.label) : { title: { text: plain(page.minimised) } } } };
   });
 }
 

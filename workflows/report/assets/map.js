@@ -149,10 +149,10 @@ function heatFigure(quantity, said) {
       layout: {
         width: Math.min(width, beside + room * columns.length + 78),
         height: height + 62,
-        margin: { l: beside, r: 78, t: 8, b: 54 },
+        margin: { l: beside, r: 78, t: 8, b: 54, autoexpand: false },
         coloraxis: { colorscale: "Viridis", cmin: range[0], cmax: range[1], colorbar: { thickness: 12, outlinewidth: 0, ...ticks } },
-        xaxis: { tickvals: columns.map((_, n) => n), ticktext: columns.map(plain), title: { text: plain(axes()[across].label) }, showgrid: false, fixedrange: true, range: [-0.5, columns.length - 0.5], automargin: false },
-        yaxis: { tickvals: rows.map((row) => row.y), ticktext: rows.map((row) => plain(row.label)), title: { text: plain(axes()[upwards].label), standoff: 6 }, showgrid: false, fixedrange: true, range: [lowest - 0.5, shown[0].rows.length - 0.5], automargin: false },
+        xaxis: { tickvals: columns.map((_, n) => n), ticktext: columns.map(plain), title: { text: plain(axes()[across].label) }, showgrid: false, fixedrange: true, range: [-0.5, columns.length - 0.5] },
+        yaxis: { tickvals: rows.map((row) => row.y), ticktext: rows.map((row) => plain(row.label)), title: { text: plain(axes()[upwards].label), standoff: 6 }, showgrid: false, fixedrange: true, range: [lowest - 0.5, shown[0].rows.length - 0.5] },
       },
       frame: { left: beside, top: 8, room, lowest, rows: shown[0].rows.length },
     };
@@ -199,7 +199,7 @@ function lineFigure(quantity, said) {
       layout: {
         height: 380,
         xaxis: { title: { text: plain(axis.label) }, type: numeric ? (log ? "log" : "linear") : "category", ...(numeric ? { tickvals: numbers, ticktext: axis.texts } : {}) },
-        yaxis: { title: { text: plain(quantity.label) }, type: quantity.scale },
+        yaxis: axisOver(Object.values(quantity.values).flat(), quantity.scale, quantity.label),
         width: Math.min(width, 640),
       },
     };

@@ -20,7 +20,7 @@ function fill(select, pairs, chosen = select.value) {
 function short(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace("e+", "e");
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
   return String(Number(value.toPrecision(3)));
 }
 
@@ -40,12 +40,13 @@ const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false };
 const drawn = new Map(); // the element of every figure, and what builds it
 
 function baseLayout(colors) {
-  const axis = { gridcolor: colors.line, linecolor: colors.line, zeroline: false, automargin: true };
+  const axis = { gridcolor: colors.line, linecolor: colors.line, zeroline: false };
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colors.ink, family: "system-ui, sans-serif", size: 12 },
-    margin: { l: 10, r: 10, t: 10, b: 10 },
+    // margins that Plotly finds by itself may swing for ever between two, with a warning
+    margin: { l: 62, r: 14, t: 46, b: 46, autoexpand: false },
     hoverlabel: { bgcolor: colors.card, bordercolor: colors.faint, font: { color: colors.ink }, align: "left" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     xaxis: axis,

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "terms": {"base", "operators", "terms"},
     "solvers": {"base", "operators", "terms", "solvers"},
     "edges": {"base", "operators", "terms", "edges"},  # read, write, simulate, score: no solver
+    "plot": {"base", "operators", "terms", "solvers", "edges", "plot"},
     "reconstruct": {"base", "operators", "terms", "solvers", "edges", "reconstruct"},
 }
 LAYERS = {
@@ -33,6 +34,7 @@ LAYERS = {
         "fusedtomo.errors",
         "fusedtomo.extras",
         "fusedtomo.files",
+        "fusedtomo.front",
         "fusedtomo.incoming",
         "fusedtomo.kernels",
         "fusedtomo.launched",
@@ -40,8 +42,10 @@ LAYERS = {
         "fusedtomo.outcomes",
         "fusedtomo.parallel",
         "fusedtomo.placement",
+        "fusedtomo.plot.elements",  # colours, which a volume's thumbnail has as well
         "fusedtomo.registry",
         "fusedtomo.settings",
+        "fusedtomo.thumbnail",
         "fusedtomo.tilts",
         "fusedtomo.toml",
         "fusedtomo.volume",
@@ -53,19 +57,22 @@ LAYERS = {
         "fusedtomo.alignment",
         "fusedtomo.bodies",
         "fusedtomo.exporting",
+        "fusedtomo.from_arrays",
         "fusedtomo.hdf5",
         "fusedtomo.heaps",
         "fusedtomo.importing",
         "fusedtomo.io",
+        "fusedtomo.labelled",
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
     ),
+    "plot": ("fusedtomo.plot",),
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }
-FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
+FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry", "fusedtomo.front"}
 # Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` and `saying` are single files.
 ROOMS = {
     "saying": set(),

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fusedtomo.errors import InputError
+from fusedtomo.plot.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
+from fusedtomo.plot.heat_map import COLORS, color_limits, title_lines
 from workflows.campaign import CampaignConfig, Condition, Dimension
 from workflows.campaign.measures import symbol_of
 from workflows.figures.cells import SYMBOLS, subject_of
-from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
-from workflows.figures.heat_map import COLORS, color_limits, title_lines
 from workflows.record.journal import TrialResult, best, by_condition
 
 # fewer points say nothing about a surface: they are drawn alone

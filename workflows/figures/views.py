@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
+from fusedtomo.plot.elements import RGB, element_color, mixed
+from fusedtomo.plot.heat_map import title_lines
+from fusedtomo.plot.slices import round_length
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
-from workflows.figures.elements import RGB, element_color, mixed
-from workflows.figures.heat_map import title_lines
 from workflows.figures.rendering import CannotRender, Scene, render
-from workflows.figures.slices import round_length
 
 PLANES = {"yz": 3, "xz": 2, "xy": 1}  # across and upwards; the axis of (element, z, y, x) that is cut
 _MOST_VOXELS = 128  # along an edge: finer isosurfaces than pixels cost minutes and show nothing

@@ -3,8 +3,8 @@
 from html import escape
 from itertools import product
 
+from fusedtomo.plot.heat_map import MARKS
 from workflows.campaign import Value
-from workflows.figures.heat_map import MARKS
 from workflows.maps.sampling_map import lowest
 from workflows.report.findings import VOLUMES, Findings
 from workflows.report.live import Live, asset, volumes_template

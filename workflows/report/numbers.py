@@ -14,11 +14,11 @@ import numpy as np
 import xarray as xr
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.elements import color_text
 from workflows.campaign import AXES, CampaignConfig, Condition, Value
 from workflows.campaign.axes import text
 from workflows.campaign.measures import MEASURES, label_of
 from workflows.figures.cells import varied_parameters
-from workflows.figures.elements import element_color
 from workflows.maps.sampling_map import METHOD, marks
 from workflows.record.journal import TrialResult
 from workflows.report.findings import Findings
@@ -62,11 +62,6 @@ def campaign_numbers(findings: Findings) -> Json:
 def rounded(values: Iterable[float]) -> list[float | None]:
     """Numbers with five digits, None for what is not finite: JSON has neither NaN nor infinity."""
     return [float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None for value in values]
-
-
-def color_text(symbol: str) -> str:
-    """The colour of an element as a page writes it."""
-    return "#" + "".join(f"{round(255 * part):02x}" for part in element_color(symbol))
 
 
 def _axis(name: str, values: Sequence[Value]) -> Json:

@@ -9,11 +9,12 @@ import numpy as np
 
 from fusedtomo.errors import InputError
 from fusedtomo.files import replacing
+from fusedtomo.plot.elements import color_text
 from fusedtomo.score import score
 from fusedtomo.volume import ChemicalVolume
 from workflows.report.html import page, table
 from workflows.report.live import Live, asset, volumes_template
-from workflows.report.numbers import Json, color_text, rounded
+from workflows.report.numbers import Json, rounded
 from workflows.report.packed import packed
 
 TRUTH = "truth"

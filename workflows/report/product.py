@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fusedtomo.files import replacing
+from fusedtomo.plot.drawing import for_a_page, save_figure
 from workflows.campaign import Condition
 from workflows.campaign.products import PRODUCTS
-from workflows.figures.drawing import for_a_page, save_figure
 from workflows.report.findings import Findings
 
 Subject = Condition | None  # a cell, or the whole campaign

@@ -111,7 +111,7 @@ class _Drawing:
         return self._labelled(row.label, (self._cell(self.tally.cell(cell), limits) for cell in row.cells))
 
     def _row_below(self, row: Row, limits: Limits) -> Text:
-        """A row below the map; where cells are too narrow for numbers, its lowest and highest follow it, if they fit."""
+        """A row below the map; its lowest and highest follow it where cells are too narrow for numbers."""
         drawn = self._row(row, limits)
         errors = [error for cell in row.cells if (error := self.tally.cell(cell).error) is not None]
         if self.cell_width > _CELL_WIDTHS[-1] or not errors:

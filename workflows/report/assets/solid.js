@@ -96,7 +96,7 @@ function boxOf([z, y, x]) {
   return { points, normals: new Float32Array(24), triangles, lines: true, opacity: 1 };
 }
 
-/** Where all canvases are seen from: z, the beam at 0 degrees, points up (as in figures/rendering.py). */
+/** Where all canvases are seen from: z, the beam at 0 degrees, points up (as in workflows/figures/rendering.py). */
 class Camera {
   constructor() {
     Object.assign(this, { around: Math.atan2(-1.6, -1), above: Math.atan2(0.9, Math.hypot(1, 1.6)), zoom: 1 });

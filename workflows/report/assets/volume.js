@@ -59,7 +59,7 @@ function paintElement(canvas, volume, element, plane, index, limit) {
   paint(canvas, rows, columns, (n) => shades[slice[n]]);
 }
 
-/** All elements: hue is the mean of their colours in linear light, brightness that of the brightest (figures/elements.py). */
+/** All elements: hue is the mean of their colours in linear light, brightness that of the brightest (fusedtomo/plot/elements.py). */
 function paintMixture(canvas, volume, plane, index, limits) {
   const slices = volume.elements.map((element) => sliceOf(volume, element, plane, index));
   const linear = volume.elements.map((element) => rgbOf(page.elements[element]).map(toLinear));

@@ -99,7 +99,7 @@ function drawLandscape() {
     if (rest.length) data.push(dots(second ? rest : [], "failed or partial", { symbol: "x", size: 8, color: colors.faint }));
     if (least !== null) data.push(dots([least], "lowest", { symbol: "star", size: 16, color: "#d55e00", line: { color: "#fff", width: 1 } }));
     const said = `Landscape of ${methodNamed(method).label} over ${varied.map((one) => one.label).join(" and ")}: ${ok.length} trials, lowest ${page.minimised} ${fixed(low)}`;
-    return { data, said, layout: { height: 320, showlegend: true, margin: { l: 62, r: second ? 86 : 14, t: 46, b: 46, autoexpand: false }, xaxis: axisOver(over(first, 0), first.scale, first.label), yaxis: second ? axisOver(over(second, 1), second.scale, second.label) : { title: { text: plain(page.minimised) } } } };
+    return { data, said, layout: { height: 330, showlegend: true, margin: { l: 62, r: second ? 86 : 14, t: 54, b: 46, autoexpand: false }, xaxis: axisOver(over(first, 0), first.scale, first.label), yaxis: second ? axisOver(over(second, 1), second.scale, second.label) : { title: { text: plain(page.minimised) } } } };
   });
 }
 
@@ -127,7 +127,7 @@ function variedParameters(numbers) {
 /** An empty figure that says why. */
 function nothing(words, colors) {
   const note = { text: words, showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { color: colors.faint, size: 14 } };
-  return { said: words, data: [], layout: { height: 320, annotations: [note], xaxis: { visible: false }, yaxis: { visible: false } } };
+  return { said: words, data: [], layout: { height: 330, annotations: [note], xaxis: { visible: false }, yaxis: { visible: false } } };
 }
 
 /** The error of every trial of every method, and the lowest so far. */
@@ -145,7 +145,7 @@ function drawSearch() {
       ] : [];
     });
     if (!data.length) return nothing("no trial has a result", colors);
-    return { data, said: `${page.minimised} of every trial, and the lowest so far`, layout: { height: 320, xaxis: { title: { text: "trial" } }, yaxis: { title: { text: plain(page.minimised) } } } };
+    return { data, said: `${page.minimised} of every trial, and the lowest so far`, layout: { height: 330, xaxis: { title: { text: "trial" } }, yaxis: { title: { text: plain(page.minimised) } } } };
   });
 }
 
@@ -160,7 +160,7 @@ function drawCost() {
     type: "scatter", mode: "lines", name: words[name] ?? name, y: values, hovertemplate: "iteration %{x}: %{y:.4g}",
     line: { dash: name === "total" ? "solid" : dashes[(number + 1) % 4], ...(name === "total" ? { color: colors.ink, width: 2.5 } : {}) },
   }));
-  draw($("cost"), (colors) => ({ data: lines(colors), said: `Terms of the cost of ${methodNamed(method).label}: ${Object.keys(terms).join(", ")}`, layout: { height: 320, xaxis: { title: { text: "iteration" } }, yaxis: axisOver(Object.values(terms).flat(), "log", "term of the cost") } }));
+  draw($("cost"), (colors) => ({ data: lines(colors), said: `Terms of the cost of ${methodNamed(method).label}: ${Object.keys(terms).join(", ")}`, layout: { height: 330, xaxis: { title: { text: "iteration" } }, yaxis: axisOver(Object.values(terms).flat(), "log", "term of the cost") } }));
 }
 
 function drawConcentrations() {
@@ -179,7 +179,7 @@ function drawConcentrations() {
     }));
     const expected = of(shown[0]).expected;
     const line = { type: "line", x0: expected, x1: expected, y0: 0, y1: 1, yref: "paper", line: { color: colors.ink, dash: "dash", width: 1 } };
-    return { data, said: `Histograms of the concentration of ${element}, where the truth has ${fixed(expected)}: ${shown.map((one) => `${one.label} ${fixed(of(one).mean)}`).join(", ")}`, layout: { height: 320, shapes: [line], xaxis: { title: { text: `concentration of ${element} (dashed: truth)` } }, yaxis: { title: { text: "% of the voxels" } } } };
+    return { data, said: `Histograms of the concentration of ${element}, where the truth has ${fixed(expected)}: ${shown.map((one) => `${one.label} ${fixed(of(one).mean)}`).join(", ")}`, layout: { height: 330, shapes: [line], xaxis: { title: { text: `concentration of ${element} (dashed: truth)` } }, yaxis: { title: { text: "% of the voxels" } } } };
   });
 }
 

@@ -46,9 +46,9 @@ function baseLayout(colors) {
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colors.ink, family: "system-ui, sans-serif", size: 12 },
     // margins that Plotly finds by itself may swing for ever between two, with a warning
-    margin: { l: 62, r: 14, t: 46, b: 46, autoexpand: false },
+    margin: { l: 62, r: 14, t: 54, b: 46, autoexpand: false },
     hoverlabel: { bgcolor: colors.card, bordercolor: colors.faint, font: { color: colors.ink }, align: "left" },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, font: { size: 11 } },
     xaxis: axis,
     yaxis: axis,
   };

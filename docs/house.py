@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "terms": {"base", "operators", "terms"},
     "solvers": {"base", "operators", "terms", "solvers"},
     "edges": {"base", "operators", "terms", "edges"},  # read, write, simulate, score: no solver
+    "plot": {"base", "operators", "terms", "solvers", "edges", "plot"},
     "reconstruct": {"base", "operators", "terms", "solvers", "edges", "reconstruct"},
 }
 LAYERS = {
@@ -33,6 +34,7 @@ LAYERS = {
         "fusedtomo.errors",
         "fusedtomo.extras",
         "fusedtomo.files",
+        "fusedtomo.front",
         "fusedtomo.incoming",
         "fusedtomo.kernels",
         "fusedtomo.launched",
@@ -40,8 +42,10 @@ LAYERS = {
         "fusedtomo.outcomes",
         "fusedtomo.parallel",
         "fusedtomo.placement",
+        "fusedtomo.plot.elements",  # colours, which a volume's thumbnail has as well
         "fusedtomo.registry",
         "fusedtomo.settings",
+        "fusedtomo.thumbnail",
         "fusedtomo.tilts",
         "fusedtomo.toml",
         "fusedtomo.volume",
@@ -53,19 +57,22 @@ LAYERS = {
         "fusedtomo.alignment",
         "fusedtomo.bodies",
         "fusedtomo.exporting",
+        "fusedtomo.from_arrays",
         "fusedtomo.hdf5",
         "fusedtomo.heaps",
         "fusedtomo.importing",
         "fusedtomo.io",
+        "fusedtomo.labelled",
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
     ),
+    "plot": ("fusedtomo.plot",),
     "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
 }
-FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
+FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry", "fusedtomo.front"}
 # Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` and `saying` are single files.
 ROOMS = {
     "saying": set(),
@@ -87,8 +94,10 @@ ROOMS = {
     "command": ANY,
 }
 ONLY_IN_WORKFLOWS = {"parsl", "skopt"}
-# importing the package never initialises MPI or CUDA, and does without what is optional
-ONLY_IN_FUNCTIONS = {"astra", "cupy", "mpi4py", "mrcfile", "pyvista", "rsciio", "skimage", "tifffile", "xraydb", "zarr"}
+# importing the package never initialises MPI or CUDA, does without what is optional, and waits for nothing slow
+ONLY_IN_FUNCTIONS = {
+    *("astra", "cupy", "mpi4py", "mrcfile", "plotly", "pyvista", "rsciio", "skimage", "tifffile", "xraydb", "zarr"),
+}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,17 @@ class Reconstruction:
     settings: SolverSettings
     seconds: float
 
+    def __repr__(self) -> str:
+        least = f", NRMSE {self.history['nrmse'][-1]:.3f}" if "nrmse" in self.history else ""
+        done = f"{self.iterations} iterations in {self.seconds:.3g} s, stopped by {self.stopped}"
+        return f"Reconstruction({self.method}: {done}{least}; {self.volume!r})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a thumbnail of slices."""
+        from fusedtomo.thumbnail import html_of
+
+        return html_of(repr(self), self.volume.data, self.volume.elements)
+
     @property
     def iterations(self) -> int:
         """Outer iterations done."""

@@ -82,6 +82,12 @@ class TiltSeries:
         if self.gain is not None and not (np.isfinite(self.gain) and self.gain > 0):
             raise InputError(f"tilt series '{self.name}' has gain {self.gain}; give counts per unit above 0")
 
+    def __repr__(self) -> str:
+        y, x = self.counts.shape[1:]
+        span = f"{min(self.scheme.angles_deg):g}° to {max(self.scheme.angles_deg):g}°"
+        known = "" if self.snr is None else f", SNR {self.snr:.4g}"
+        return f"TiltSeries({self.name}: {len(self.scheme)} tilts from {span}, {y} × {x} pixels (y, x){known})"
+
 
 @dataclass(frozen=True, eq=False)
 class FusedDataset:
@@ -126,6 +132,11 @@ class FusedDataset:
             )
         if not self.pixel_nm > 0:
             raise InputError(f"pixel_nm is {self.pixel_nm}; give the pixel's edge in nanometres, above 0")
+
+    def __repr__(self) -> str:
+        y, x = self.haadf.counts.shape[1:]
+        tilts = f"{len(self.haadf.scheme)} HAADF tilts, {len(self.chemical_scheme)} chemical tilts"
+        return f"FusedDataset({', '.join(self.elements)}; {tilts}; {y} × {x} pixels (y, x) of {self.pixel_nm:.4g} nm)"
 
     @property
     def elements(self) -> tuple[str, ...]:

@@ -36,6 +36,16 @@ class ChemicalVolume:
         if not self.voxel_nm > 0:
             raise InputError(f"voxel_nm is {self.voxel_nm}; give the voxel's edge in nanometres, above 0")
 
+    def __repr__(self) -> str:
+        size = " × ".join(map(str, self.shape))
+        return f"ChemicalVolume({', '.join(self.elements)}; {size} voxels (z, y, x) of {self.voxel_nm:.4g} nm)"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a thumbnail of slices."""
+        from fusedtomo.thumbnail import html_of
+
+        return html_of(repr(self), self.data, self.elements)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(z, y, x)."""

@@ -188,8 +188,8 @@ def _cell_json(cell: Cell | None) -> dict[str, Any] | None:
 
 
 def _draw(found: Advice, unit: str, path: Path) -> None:
+    from fusedtomo.plot.drawing import save_figure, to_figure
     from workflows.figures.advice import advice_info, draw_advice
-    from workflows.figures.drawing import save_figure, to_figure
 
     for written in save_figure(to_figure(draw_advice, advice_info(found, unit)), path):
         say.print(f"{written}", markup=False)

@@ -53,8 +53,8 @@ def _tell(text: str) -> None:
 def _beside(before: FusedDataset, after: FusedDataset, found: Aligned, out: Path) -> list[Path]:
     """The figure, and the moves as numbers."""
     from fusedtomo.files import replacing
+    from fusedtomo.plot.drawing import save_figure, to_figure
     from workflows.figures.alignment import AlignmentInfo, draw_alignment
-    from workflows.figures.drawing import save_figure, to_figure
 
     moves = found.moves
     told = {"axis_deg": moves.axis_deg, "angles_deg": moves.angles_deg, "shifts_yx_px": moves.shifts_px.tolist()}

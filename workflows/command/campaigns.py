@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,13 @@ from workflows.saying import KERNELS, doing
 
 if TYPE_CHECKING:
     from workflows.campaign.config import CampaignConfig
+
+
+class CellsShown(StrEnum):
+    """Of which cells a report holds more than their trials."""
+
+    some = auto()
+    all = auto()
 
 
 @app.command(epilog=example("fusedtomo check quickstart"))
@@ -234,16 +242,27 @@ def merge(
     unite(say, runs, out)
 
 
-@app.command(epilog=example("fusedtomo report runs/quickstart"))
-def report(run: Run) -> None:
-    """Write atlas.h5, the figures and report.html of a run again, from its journal."""
+@app.command(epilog=example("fusedtomo report runs/quickstart", "fusedtomo report runs/quickstart --cells all"))
+def report(
+    run: Run,
+    cells: Annotated[
+        CellsShown, typer.Option(help="landscapes and reconstructions in report.html: some, or those of all cells")
+    ] = CellsShown.some,
+) -> None:
+    """Write atlas.h5, the figures and report.html of a run again, from its journal.
+
+    report.html is one file to explore in a browser. It holds the trials of all cells, and of some, best first, what
+    takes room: fitted landscapes and reconstructions, as far as these are kept.
+    """
     from workflows.control.provenance import provenance
     from workflows.record.runfolder import RunFolder
     from workflows.report.products import write_products
+    from workflows.report.single_cells import EVERY, USUAL
 
     folder = RunFolder.read(run)
     with doing(say, "writing the report") as progress:
-        written = write_products(folder, provenance(folder.config), progress.update)
+        chosen = EVERY if cells is CellsShown.all else USUAL
+        written = write_products(folder, provenance(folder.config), progress.update, chosen)
     say.print(f"report: {written}", markup=False)
 
 

@@ -22,6 +22,7 @@ _FILES = (
     "reconstruct",
     "score",
     "export",
+    "view",
     "resolution",
     "campaigns",
     "reproduce",

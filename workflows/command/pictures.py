@@ -15,9 +15,9 @@ def write_pictures(
     say: Console, out: Path, truth: ChemicalVolume | None, results: Mapping[str, Reconstruction], comm: Comm
 ) -> None:
     """Write both as PNG beside `out`; the curves are those of the last result."""
-    from workflows.figures.drawing import save_figure, to_figure
-    from workflows.figures.history import draw_history, history_info
-    from workflows.figures.slices import draw_slices
+    from fusedtomo.plot.drawing import save_figure, to_figure
+    from fusedtomo.plot.history import draw_history, history_info
+    from fusedtomo.plot.slices import draw_slices
 
     volumes = {} if truth is None else {"Truth": truth}
     volumes |= {METHODS[method].label: result.volume for method, result in results.items()}
@@ -32,7 +32,7 @@ def write_pictures(
 
 
 def _slices(volumes: Mapping[str, ChemicalVolume], has_truth: bool, comm: Comm):
-    from workflows.figures.slices import slices_info
+    from fusedtomo.plot.slices import slices_info
 
     depth, width, nx_local = next(iter(volumes.values())).shape
     plane = "zy" if 2 * depth > width else "yx"  # across a slab there is little to see

@@ -100,7 +100,7 @@ def _write(out: Path, info) -> None:
     import pandas as pd
 
     from fusedtomo.files import replacing
-    from workflows.figures.drawing import save_figure, to_figure
+    from fusedtomo.plot.drawing import save_figure, to_figure
     from workflows.figures.resolution import draw_resolution, table
 
     written = save_figure(to_figure(draw_resolution, info), out)

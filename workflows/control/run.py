@@ -18,7 +18,7 @@ from workflows.machines import Machine, deadline
 from workflows.record.journal import Journal, TrialResult
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import add_session
-from workflows.record.state import RUNNING, Heartbeat
+from workflows.record.state import RUNNING, STOPPED, Heartbeat
 from workflows.report.again import trials_again
 from workflows.report.findings import Findings
 from workflows.report.products import Say, volumes_to_make, write_products
@@ -99,7 +99,7 @@ def _run(
             with doing(console, "writing the report") as said:
                 written = finish(folder, provenance(config, machine), said.update)
         except Stopped:  # no error, to those who read the state
-            heart.update(phase="stopped")
+            heart.update(phase=STOPPED)
             return None
         heart.update(phase="finished")
         return written
@@ -156,6 +156,8 @@ class _Controller:
             steering = Steering(config, trials, self.journal, submit, n_workers, watch, submit.broken, waiting)
             with self.stop.calling(steering.stop):
                 steering.run()
+            if steering.stopping:
+                watch.stopped()
         if steering.stopping:
             raise Stopped
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from fusedtomo.methods import METHODS
-from workflows.figures.drawing import SINGLE_COLUMN_IN, axes_of
+from fusedtomo.plot.drawing import SINGLE_COLUMN_IN, axes_of
 from workflows.maps.advice import Advice, Cell
 
 

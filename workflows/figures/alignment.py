@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusedtomo.alignment import Moves, neighbour_correlation
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
 from fusedtomo.tilts import TiltSeries
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,11 @@ import xarray as xr
 from matplotlib.colors import to_hex, to_rgb
 
 from fusedtomo.methods import METHODS, Method
+from fusedtomo.plot.heat_map import Scale
 from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.campaign.axes import Axis, text
 from workflows.figures.cells import subject_of
 from workflows.figures.curves import Curve, CurvesInfo
-from workflows.figures.heat_map import Scale
 from workflows.maps.sampling_map import METHOD
 
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from fusedtomo.bodies import Bodies
 from fusedtomo.methods import METHODS
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
-from workflows.figures.heat_map import title_lines
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
+from fusedtomo.plot.heat_map import title_lines
 
 _HEIGHT_IN = 2.1
 _TRUTH = "truth"

@@ -7,12 +7,12 @@ import numpy as np
 import xarray as xr
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.heat_map import GAP, CellsInfo, HeatMaps, Limits, Scale, color_limits
 from workflows.campaign import CampaignConfig, Condition
 from workflows.campaign.axes import text
 from workflows.campaign.config import sizes_of
 from workflows.campaign.layout import Block, Layout, Panel, Row, layout_of
 from workflows.campaign.setup import SeriesConfig, Setup
-from workflows.figures.heat_map import GAP, CellsInfo, HeatMaps, Limits, Scale, color_limits
 from workflows.maps.sampling_map import METHOD, axes_of, marks
 
 Texts = tuple[tuple[str, ...], ...]  # of every row and column

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
+from fusedtomo.plot.heat_map import title_lines
 from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.campaign.axes import text
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
-from workflows.figures.heat_map import title_lines
 
 QUANTITIES = {"": "concentration", "fraction_": "atomic fraction"}  # by what stands before a column of the table
 _MOST_MULTIPLES = 3  # of each quantity: six columns of panels fill two columns of a journal

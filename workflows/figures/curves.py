@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import LINE_COLORS, SINGLE_COLUMN_IN
+from fusedtomo.plot.heat_map import MARKS, Scale, title_lines
 from workflows.campaign import AXES, CampaignConfig
 from workflows.campaign.axes import text
 from workflows.campaign.measures import label_of
 from workflows.figures.cells import SYMBOLS, subject_of, varied_parameters
-from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN
-from workflows.figures.heat_map import MARKS, Scale, title_lines
 from workflows.maps.sampling_map import METHOD, marks
 
 _WIDE_RANGE = 2.0  # curves further apart than this factor would each be flat on a linear scale

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fusedtomo.errors import InputError
+from fusedtomo.plot.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
+from fusedtomo.plot.heat_map import COLORS, color_limits, title_lines
 from workflows.campaign import CampaignConfig, Condition, Dimension
 from workflows.campaign.measures import symbol_of
 from workflows.figures.cells import SYMBOLS, subject_of
-from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN, axes_of
-from workflows.figures.heat_map import COLORS, color_limits, title_lines
 from workflows.record.journal import TrialResult, best, by_condition
 
 # fewer points say nothing about a surface: they are drawn alone
@@ -78,10 +78,13 @@ class LandscapeInfo:
         return f"Landscape of {self.title} over {over}: {found}."
 
 
-def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition: Condition) -> LandscapeInfo:
+def landscape_info(
+    config: CampaignConfig, trials: list[TrialResult], condition: Condition, restarts: int = 2
+) -> LandscapeInfo:
     """Fit the landscape of a condition to its trials.
 
-    Of more than two searched parameters the two that matter most are drawn.
+    Of more than two searched parameters the two that matter most are drawn. The fit's length scales are sought from
+    one start, and from so many more.
 
     Raises:
         InputError: nothing is searched for this condition's method.
@@ -94,7 +97,8 @@ def landscape_info(config: CampaignConfig, trials: list[TrialResult], condition:
     scored = [trial for trial in own if trial.whole and math.isfinite(trial.error(minimised))]
     errors = np.array([trial.error(minimised) for trial in scored], float)
     winner = best(scored, minimised)
-    fitted = _Fitted(space, _points(scored, space), errors, None if winner is None else _points([winner], space)[0])
+    best_point = None if winner is None else _points([winner], space)[0]
+    fitted = _Fitted(space, _points(scored, space), errors, best_point, restarts)
     return LandscapeInfo(
         title=condition.words,
         subject=subject_of(config),
@@ -118,13 +122,21 @@ class _Fitted:
         space: the searched parameters.
         points: (trial, parameter) where trials were made; `errors` (trial,) what they gave.
         best: (parameter,) the point of the lowest error, at which parameters that are not drawn are held; or None.
+        restarts: of the search for its length scales.
     """
 
-    def __init__(self, space: dict[str, Dimension], points: np.ndarray, errors: np.ndarray, best: np.ndarray | None):
+    def __init__(
+        self,
+        space: dict[str, Dimension],
+        points: np.ndarray,
+        errors: np.ndarray,
+        best: np.ndarray | None,
+        restarts: int,
+    ):
         self.space, self.points, self.best = space, points, best
         self.mean: np.ndarray | None = None
         self.deviation: np.ndarray | None = None
-        process = _fit(_unit(points, space), errors) if len(points) >= FEWEST_FOR_SURFACE else None
+        process = _fit(_unit(points, space), errors, restarts) if len(points) >= FEWEST_FOR_SURFACE else None
         self.chosen = _most_important(process, len(space))
         self.drawn = [list(space)[index] for index in self.chosen]
         self.grid = tuple(_grid(space[name], _GRID[len(self.chosen)]) for name in self.drawn)
@@ -175,7 +187,7 @@ def _grid(dimension: Dimension, count: int) -> np.ndarray:
     return spaced(dimension.low, dimension.high, count)
 
 
-def _fit(points: np.ndarray, errors: np.ndarray) -> Any:
+def _fit(points: np.ndarray, errors: np.ndarray, restarts: int) -> Any:
     """A Gaussian process as the search uses it: Matern 5/2, one length scale a parameter, white noise."""
     # scikit-learn takes a second to import, and comes with scikit-optimize
     from sklearn.exceptions import ConvergenceWarning
@@ -184,7 +196,7 @@ def _fit(points: np.ndarray, errors: np.ndarray) -> Any:
 
     lengths = np.full(points.shape[1], 0.5)
     kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(lengths, (0.05, 10.0), nu=2.5) + WhiteKernel(1e-3, (1e-6, 1.0))
-    process = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=2, random_state=0)
+    process = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=restarts, random_state=0)
     with warnings.catch_warnings():
         # a length scale at its bound is a parameter that does not matter: drawn as such, nothing to warn of
         warnings.simplefilter("ignore", ConvergenceWarning)

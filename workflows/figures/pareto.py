@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from fusedtomo.plot.drawing import LINE_COLORS, SINGLE_COLUMN_IN
+from fusedtomo.plot.heat_map import COLORS, color_limits, title_lines
 from workflows.campaign.measures import MEASURES
-from workflows.figures.drawing import LINE_COLORS, SINGLE_COLUMN_IN
-from workflows.figures.heat_map import COLORS, color_limits, title_lines
 from workflows.maps.pareto import front, knee
 from workflows.record.journal import TrialResult
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from workflows.figures.elements import RGB
+from fusedtomo.plot.elements import RGB
 
 INSTALL = "pip install 'fusedtomo[views]'"
 LIBRARIES = "on Debian: apt install libegl1, or libosmesa6"

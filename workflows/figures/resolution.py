@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
 from fusedtomo.resolution import FIXED, REGIONS, Region, Resolution, half_bit
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
 
 _ROW_IN = 1.75
 _WORDS = {"all": "all directions", "measured": "measured", "missing": "missing wedge"}

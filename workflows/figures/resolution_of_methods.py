@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
+from fusedtomo.plot.heat_map import title_lines
 from fusedtomo.resolution import AXES, FIXED, Region, Resolution, Shells, half_bit
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
-from workflows.figures.heat_map import title_lines
 from workflows.figures.resolution import regions_of
 
 _CURVES_IN, _LINE_IN, _AROUND_IN = 1.35, 0.12, 1.5

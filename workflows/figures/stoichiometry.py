@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
+from fusedtomo.plot.heat_map import title_lines
 from fusedtomo.stoichiometry import BINS, Distribution, Stoichiometry
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
-from workflows.figures.heat_map import title_lines
 
 _HISTOGRAM_IN = 0.8
 _LINE_IN = 0.1  # of each method, above the histograms and in the last row

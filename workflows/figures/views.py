@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN
+from fusedtomo.plot.elements import RGB, element_color, mixed
+from fusedtomo.plot.heat_map import title_lines
+from fusedtomo.plot.slices import round_length
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.drawing import DOUBLE_COLUMN_IN
-from workflows.figures.elements import RGB, element_color, mixed
-from workflows.figures.heat_map import title_lines
 from workflows.figures.rendering import CannotRender, Scene, render
-from workflows.figures.slices import round_length
 
 PLANES = {"yz": 3, "xz": 2, "xy": 1}  # across and upwards; the axis of (element, z, y, x) that is cut
 _MOST_VOXELS = 128  # along an edge: finer isosurfaces than pixels cost minutes and show nothing
@@ -103,8 +103,8 @@ def views_info(volumes: Mapping[str, ChemicalVolume], title: str = "") -> ViewsI
         volumes: by label, the truth first; all of one grid and elements.
         title: what they are of.
     """
-    coarse = [_coarse(volume) for volume in volumes.values()]
-    data, elements = np.stack([one.data for one in coarse]), coarse[0].elements
+    small = [coarse(volume, _MOST_VOXELS) for volume in volumes.values()]
+    data, elements = np.stack([one.data for one in small]), small[0].elements
     colors = tuple(map(element_color, elements))
     levels, overlap = _levels(data)
     scene = Scene(data, levels, colors)
@@ -112,16 +112,16 @@ def views_info(volumes: Mapping[str, ChemicalVolume], title: str = "") -> ViewsI
     whole = list(volumes.values())
     places = {plane: _fullest(whole[0].data, axis) for plane, axis in PLANES.items()}
     cuts = {plane: _cuts([one.data for one in whole], axis, places[plane], colors) for plane, axis in PLANES.items()}
-    image_nm = scene.height_voxels * coarse[0].voxel_nm
+    image_nm = scene.height_voxels * small[0].voxel_nm
     labels = tuple(volumes)
     return ViewsInfo(
         title, labels, elements, colors, levels, overlap, images, reason, image_nm, cuts, places, whole[0].voxel_nm
     )
 
 
-def _coarse(volume: ChemicalVolume) -> ChemicalVolume:
-    """The volume, averaged until no edge has more voxels than isosurfaces need; what does not divide is cut off."""
-    factor = -(-max(volume.shape) // _MOST_VOXELS)
+def coarse(volume: ChemicalVolume, most_voxels: int) -> ChemicalVolume:
+    """The volume, averaged until no edge has more voxels than are needed; what does not divide is cut off."""
+    factor = -(-max(volume.shape) // most_voxels)
     z, y, x = (n - n % factor for n in volume.shape)
     return ChemicalVolume(volume.data[:, :z, :y, :x], volume.elements, volume.voxel_nm).binned(factor)
 

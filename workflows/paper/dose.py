@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from fusedtomo.plot.drawing import to_figure
 from workflows.campaign.axes import text
 from workflows.figures.along import over_last_axis
 from workflows.figures.curves import draw_curves
-from workflows.figures.drawing import to_figure
 from workflows.maps.sampling_map import METHOD
 from workflows.paper.claims import Claim, Find, Found, Runs
 from workflows.paper.figure import PAPER, PaperFigure

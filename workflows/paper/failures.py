@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fusedtomo.methods import METHODS, Method
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, to_figure
 from workflows.campaign import AXES
 from workflows.campaign.axes import Axis, text
 from workflows.campaign.measures import MEASURES
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, to_figure
 from workflows.maps.sampling_map import METHOD
 from workflows.paper.claims import Claim, Find, Found, Runs
 from workflows.paper.figure import PAPER, PaperFigure

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from workflows.campaign.axes import text
 from workflows.figures.along import over_last_axis
 from workflows.figures.curves import draw_curves
-from workflows.figures.drawing import to_figure
 from workflows.maps.sampling_map import METHOD
 from workflows.paper.claims import Claim, Find, Found, Runs, error_at, errors
 from workflows.paper.figure import PAPER, PaperFigure

@@ -20,6 +20,7 @@ from fusedtomo.files import replacing
 
 STATE = "state.json"
 RUNNING = "running"  # the phase in which trials are evaluated
+STOPPED = "stopped"  # the last word of a controller that left trials to do
 STALE_S = 20.0  # a shared file system may show a file this late
 _EVERY_S = 2.0
 _LAST_S = 10.0  # for a write under way, at the end

@@ -2,10 +2,10 @@
 
 from fusedtomo.bodies import bodies
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.bodies import BodiesInfo, draw_bodies
 from workflows.figures.cells import subject_of
-from workflows.figures.drawing import to_figure
 from workflows.report.findings import Findings
 from workflows.report.of_cells import kept, of_every_method, slices_asked
 from workflows.report.product import Drawn, Product, Subject

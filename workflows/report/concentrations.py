@@ -6,12 +6,12 @@ from itertools import product
 import pandas as pd
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from fusedtomo.stoichiometry import Distribution, stoichiometry
 from workflows.campaign import Condition, Value
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
 from workflows.figures.concentrations import ConcentrationsInfo, concentrations_info, draw_concentrations
-from workflows.figures.drawing import to_figure
 from workflows.report.findings import Findings
 from workflows.report.of_cells import conditions_of, with_results
 from workflows.report.product import Drawn, Product, Subject

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
+from fusedtomo.plot.history import draw_history, history_info
+from fusedtomo.plot.slices import draw_slices, slices_info
 from fusedtomo.solvers.convergence import WINDOW, convergence, moved
 from fusedtomo.stoichiometry import stoichiometry
 from workflows.campaign import Condition
 from workflows.campaign.measures import MEASURES
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
-from workflows.figures.drawing import to_figure
-from workflows.figures.history import draw_history, history_info
 from workflows.figures.landscape import draw_landscape, landscape_info
-from workflows.figures.slices import draw_slices, slices_info
 from workflows.figures.stoichiometry import StoichiometryInfo, draw_stoichiometry
 from workflows.record.journal import TrialResult
 from workflows.report.findings import Findings
@@ -145,7 +145,7 @@ def of_the_cell(findings: Findings, cell: Subject) -> Iterable[Condition]:
     return [condition] if findings.best(condition) else []
 
 
-PRODUCTS.register(Product("landscape", landscape, landscapes_asked))
-PRODUCTS.register(Product("slices", slices, slices_asked, of_every_method))
-PRODUCTS.register(Product("stoichiometry", concentrations, slices_asked, of_every_method))
-PRODUCTS.register(Product("cost", cost, slices_asked, of_the_cell))
+PRODUCTS.register(Product("landscape", landscape, landscapes_asked, live=True))
+PRODUCTS.register(Product("slices", slices, slices_asked, of_every_method, live=True, plain=False))
+PRODUCTS.register(Product("stoichiometry", concentrations, slices_asked, of_every_method, live=True))
+PRODUCTS.register(Product("cost", cost, slices_asked, of_the_cell, live=True))

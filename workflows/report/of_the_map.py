@@ -3,12 +3,12 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fusedtomo.plot.drawing import to_figure
+from fusedtomo.plot.heat_map import draw_heat_maps
 from workflows.campaign import AXES
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import atlas_info, sampling_map_info
 from workflows.figures.curves import curves_info, draw_curves, weights_info
-from workflows.figures.drawing import to_figure
-from workflows.figures.heat_map import draw_heat_maps
 from workflows.maps.sampling_map import METHOD, axes_of
 from workflows.report.findings import Findings
 from workflows.report.product import Drawn, Product, Subject
@@ -72,5 +72,5 @@ def _table(findings: Findings, names: list[str]) -> pd.DataFrame:
     return findings.map[names].to_dataframe(dim_order=order).reset_index().rename(columns={METHOD: "method"})
 
 
-PRODUCTS.register(Product("sampling_map", sampling_map))
-PRODUCTS.register(Product("atlas", atlas))
+PRODUCTS.register(Product("sampling_map", sampling_map, live=True))
+PRODUCTS.register(Product("atlas", atlas, live=True))

@@ -16,9 +16,11 @@ from workflows.campaign.measures import MEASURES, label_of
 from workflows.maps.sampling_map import METHOD, improvement, lowest
 from workflows.record.journal import CAP, TrialResult, by_condition, on_bound
 from workflows.record.tally import PAPER_GPU_HOURS, PAPER_SIZE, Tally, hours_text, reason_of
+from workflows.report.explore import explorer, files_list
 from workflows.report.findings import Findings
 from workflows.report.html import figure, page, pairs, table
 from workflows.report.product import Exhibit
+from workflows.report.single_cells import USUAL, Chosen
 from workflows.search.certificate import MARKED, STATED
 
 _MOST_REASONS = 20
@@ -31,6 +33,7 @@ def write_report(
     exhibits: Sequence[Exhibit],
     facts: Mapping[str, object],
     left_out: Sequence[str] = (),
+    chosen: Chosen = USUAL,
 ) -> None:
     """Write the report; an older file stays whole until the new one is complete.
 
@@ -40,18 +43,22 @@ def write_report(
         exhibits: figures with their texts, in the order shown.
         facts: where it comes from, by name: campaign, code version, machine, ...
         left_out: conditions whose reconstructions are needed for a figure and missing.
+        chosen: which cells the page holds more of than their trials.
     """
     config, trials = findings.config, findings.trials
+    printed = [one for one in exhibits if one.live]
     sections = {
         "Headline numbers": _numbers(headline(findings)) + _cost_note(config, trials) + _missing_note(left_out),
         **{exhibit.title: figure(exhibit) for exhibit in exhibits},
         "Best trial of every condition": _best_table(findings),
         "Failures": _failures_table(trials),
+        **({"Files of the figures": files_list(printed)} if printed else {}),
         "Provenance": pairs(facts),
-        "Config": f"<pre>{escape(config.model_dump_json(indent=2, exclude_none=True))}</pre>",
+        "Config": f'<pre tabindex="0">{escape(config.model_dump_json(indent=2, exclude_none=True))}</pre>',
     }
     with replacing(path) as temporary:
-        temporary.write_text(page(f"Sampling map and atlas: {config.name}", sections), encoding="utf-8")
+        live, hidden = explorer(findings, chosen), [one.title for one in printed]
+        temporary.write_text(page(f"Sampling map and atlas: {config.name}", sections, live, hidden), encoding="utf-8")
 
 
 def headline(findings: Findings) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The product "pareto": what does a choice of weights without the truth cost (Supplement 13a)?"""
 
+from fusedtomo.plot.drawing import to_figure
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
-from workflows.figures.drawing import to_figure
 from workflows.figures.pareto import draw_pareto, pareto_info
 from workflows.record.journal import by_condition
 from workflows.report.findings import Findings

@@ -4,16 +4,16 @@ Add one by `PRODUCTS.register(Product(...))` (docs/adding.md).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from fusedtomo.files import replacing
+from fusedtomo.plot.drawing import for_a_page, save_figure
 from workflows.campaign import Condition
 from workflows.campaign.products import PRODUCTS
-from workflows.figures.drawing import for_a_page, save_figure
 from workflows.report.findings import Findings
 
 Subject = Condition | None  # a cell, or the whole campaign
@@ -56,6 +56,8 @@ class Product:
         subjects: of which there is one each; by default the whole campaign.
         volumes: conditions whose best reconstructions it needs; workers make them after the search.
         usual: whether every report has it; the others are asked for by `report.also`.
+        live: whether the interactive page shows as much of it: its picture is then for print and without scripts.
+        plain: whether it is a plot, which may turn dark with the page; pictures of volumes keep their colours.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Product:
     subjects: Callable[[Findings], Iterable[Subject]] = _whole
     volumes: Callable[[Findings, Subject], Iterable[Condition]] = _no_volumes
     usual: bool = True
+    live: bool = False
+    plain: bool = True
 
 
 def products_of(findings: Findings) -> list[Product]:
@@ -72,13 +76,15 @@ def products_of(findings: Findings) -> list[Product]:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A product as it stands in the report: its texts, its picture and the files beside it."""
+    """A product as it stands in the report: texts, picture, files beside it, and how the page treats the picture."""
 
     title: str
     caption: str
     alt_text: str
     png: bytes
     files: tuple[Path, ...]
+    live: bool = False
+    plain: bool = True
 
 
 def made(product: Product, findings: Findings, subject: Subject) -> Exhibit | None:
@@ -86,7 +92,8 @@ def made(product: Product, findings: Findings, subject: Subject) -> Exhibit | No
     drawn = product.draw(findings, subject)
     if drawn is None:
         return None
-    return written(drawn, findings.path / (product.name if subject is None else f"{product.name}-{subject.key}"))
+    stem = findings.path / (product.name if subject is None else f"{product.name}-{subject.key}")
+    return replace(written(drawn, stem), live=product.live, plain=product.plain)
 
 
 def written(drawn: Drawn, stem: Path) -> Exhibit:

@@ -12,18 +12,22 @@ from workflows.record.sessions import codes
 from workflows.report.findings import Findings
 from workflows.report.page import write_report
 from workflows.report.product import Product, Subject, made, products_of
+from workflows.report.single_cells import USUAL, Chosen
 
 ATLAS = "atlas.h5"
 Say = Callable[[str], None]
 
 
-def write_products(folder: RunFolder, facts: Mapping[str, str], say: Say = lambda _: None) -> Path:
+def write_products(
+    folder: RunFolder, facts: Mapping[str, str], say: Say = lambda _: None, chosen: Chosen = USUAL
+) -> Path:
     """Write every product into the run folder; return the path of the report.
 
     Args:
         folder: the run.
         facts: provenance.
         say: told what is being made, for a progress line.
+        chosen: which cells the report holds more of than their trials.
     """
     findings = Findings(folder)
     atlas = _atlas(findings, facts)
@@ -33,7 +37,8 @@ def write_products(folder: RunFolder, facts: Mapping[str, str], say: Say = lambd
         if exhibit := made(product, findings, subject):
             exhibits.append(exhibit)
     report = folder.path / "report.html"
-    write_report(report, findings, exhibits, atlas.attrs, _left_out(findings))
+    say("writing report.html")
+    write_report(report, findings, exhibits, atlas.attrs, _left_out(findings), chosen)
     return report
 
 

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from fusedtomo.resolution import Resolution, resolution
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import Condition
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
-from workflows.figures.drawing import to_figure
 from workflows.figures.resolution_of_methods import MethodsInfo, draw_resolution_of_methods
 from workflows.report.findings import Findings
 from workflows.report.of_cells import kept, of_every_method, slices_asked, with_results

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from fusedtomo.resolution import agreement_nm
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import AXES, CampaignConfig, Value
 from workflows.figures.along import over_last_axis
 from workflows.figures.curves import draw_curves
-from workflows.figures.drawing import to_figure
 from workflows.maps.sampling_map import METHOD
 from workflows.report.findings import Findings
 from workflows.report.of_cells import conditions_of

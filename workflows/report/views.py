@@ -3,9 +3,9 @@
 import pandas as pd
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import to_figure
 from workflows.campaign.products import PRODUCTS
 from workflows.figures.cells import subject_of
-from workflows.figures.drawing import to_figure
 from workflows.figures.views import draw_views, views_info
 from workflows.report.findings import Findings
 from workflows.report.of_cells import kept, of_every_method, slices_asked
@@ -36,4 +36,4 @@ def views(findings: Findings, cell: Subject) -> Drawn | None:
     )
 
 
-PRODUCTS.register(Product("views", views, slices_asked, of_every_method, usual=False))
+PRODUCTS.register(Product("views", views, slices_asked, of_every_method, usual=False, plain=False))

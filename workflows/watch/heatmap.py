@@ -33,7 +33,8 @@ def heat_map(tally: Tally, width: int, most_rows: int | None = None) -> Renderab
     Args:
         tally: what is shown.
         width: of the terminal in characters.
-        most_rows: lines for the rows of maps; where there are more of them, two share a line, without numbers.
+        most_rows: lines for the rows of maps; where there are more of them, two share a line, without numbers. The
+            methods below keep theirs.
     """
     return _Drawing(tally, layout_of(tally.config), width, most_rows).drawn()
 
@@ -71,7 +72,7 @@ class _Drawing:
         blocks = [block for panel in layout.panels for block in panel.blocks]
         words += [row.label for block in blocks for row in block.rows]
         self.label_width = max(_LABEL_WIDTH, *map(len, words))
-        self.cell_width = _CELL_WIDTHS[-1] if self.dense else self._fitting(width)
+        self.width, self.cell_width = width, self._fitting(width)
         self.limits = {id(block): self._limits_of(one for one in blocks if _alike(one, block)) for block in blocks}
 
     def drawn(self) -> RenderableType:
@@ -87,7 +88,7 @@ class _Drawing:
     def _panel(self, panel: Panel) -> list[Text]:
         title = [Text(panel.title, style="bold")] if panel.title else []
         above = [line for block in panel.blocks if block.is_map for line in self._block(block)]
-        below = [self._row(b.rows[0], self.limits[id(b)]) for b in panel.blocks if not b.is_map]
+        below = [self._row_below(b.rows[0], self.limits[id(b)]) for b in panel.blocks if not b.is_map]
         return [*title, self._heading(panel), *above, *([Text()] if above and below else []), *below, self._axis()]
 
     def _heading(self, panel: Panel) -> Text:
@@ -108,6 +109,15 @@ class _Drawing:
 
     def _row(self, row: Row, limits: Limits) -> Text:
         return self._labelled(row.label, (self._cell(self.tally.cell(cell), limits) for cell in row.cells))
+
+    def _row_below(self, row: Row, limits: Limits) -> Text:
+        """A row below the map; its lowest and highest follow it where cells are too narrow for numbers."""
+        drawn = self._row(row, limits)
+        errors = [error for cell in row.cells if (error := self.tally.cell(cell).error) is not None]
+        if self.cell_width > _CELL_WIDTHS[-1] or not errors:
+            return drawn
+        span = f" {min(errors):.2f} to {max(errors):.2f}"
+        return drawn.append(span, style="dim") if len(drawn) + len(span) <= self.width else drawn
 
     def _two_rows(self, pair: tuple[Row, ...], limits: Limits) -> Text:
         """Two rows, one above the other, or one alone: the upper half of a character has a colour of its own."""

@@ -6,6 +6,7 @@ second; nothing is ever computed from the whole journal again.
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Self
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.live import Live
 
 from workflows.campaign import CampaignConfig
 from workflows.record.journal import TrialResult
-from workflows.record.state import Heartbeat, Progress, State
+from workflows.record.state import STOPPED, Heartbeat, Progress, State
 from workflows.record.tally import Tally
 from workflows.watch.panel import line, panel
 
@@ -85,7 +86,7 @@ class Dashboard:
         self.tally = Tally(config, trials)
         self._heart, self._clock = heart, clock
         self._screen = Screen(console or Console(stderr=True), clock)
-        self._trial_s, self._told_at = 0.0, float("-inf")
+        self._trial_s, self._told_at, self._stopped = 0.0, float("-inf"), False
 
     def record(self, trial: TrialResult) -> None:
         """Take in one trial that ended. O(1): nothing is drawn before the next tick."""
@@ -99,6 +100,10 @@ class Dashboard:
             self._heart.update(progress=progress, left_s=self._left_s(progress))
         if self._screen.due:
             self._screen.show(self.tally, self._heart.state(self._clock()))
+
+    def stopped(self) -> None:
+        """Take in that nothing runs any more, though trials are left: the last drawing says so."""
+        self._stopped = True
 
     def _left_s(self, progress: Progress) -> float | None:
         """Seconds to the end at the pace of this session; None before its first trial.
@@ -114,6 +119,10 @@ class Dashboard:
         self._screen.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        self._screen.show(self.tally, self._heart.state(self._clock()))  # the last one, however short ago it was
+    def __exit__(self, error: object, *_exception: object) -> None:
+        state = self._heart.state(self._clock())
+        if self._stopped or error is not None:
+            progress = replace(state.progress, running=0)
+            state = state.model_copy(update={"phase": STOPPED, "over": True, "progress": progress})
+        self._screen.show(self.tally, state)  # the last one, however short ago it was
         self._screen.__exit__()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fusedtomo.plot.drawing import to_figure
 from tests.workflows.values import over, trial
 from workflows.figures.advice import advice_info, draw_advice
-from workflows.figures.drawing import to_figure
 from workflows.maps.advice import advise, cells_of
 from workflows.maps.sampling_map import sampling_map
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fusedtomo.bodies import Bodies
+from fusedtomo.plot.drawing import to_figure
 from workflows.figures.bodies import BodiesInfo, draw_bodies
-from workflows.figures.drawing import to_figure
 
 
 def of(diameters, profile):

@@ -9,10 +9,10 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
+from fusedtomo.plot.heat_map import BELOW_COLORS, COLORS, MARKS, color_limits, draw_heat_maps
 from tests.workflows.values import SPACE, campaign, cheap, everything, over, trial
 from workflows.figures.cells import atlas_info, sampling_map_info, subject_of
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
-from workflows.figures.heat_map import BELOW_COLORS, COLORS, MARKS, color_limits, draw_heat_maps
 from workflows.maps.sampling_map import sampling_map
 from workflows.record.journal import CAP
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, to_figure
 from tests.workflows.values import campaign, over
 from workflows.figures.concentrations import concentrations_info, draw_concentrations
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, to_figure
 
 
 def table_of(config, methods=("poisson", "fused"), elements=("Co", "O")):

@@ -8,9 +8,9 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.text import Text
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import SINGLE_COLUMN_IN, to_figure
 from tests.workflows.values import cheap, over, trial
 from workflows.figures.curves import curves_info, draw_curves, weights_info
-from workflows.figures.drawing import SINGLE_COLUMN_IN, to_figure
 from workflows.maps.sampling_map import sampling_map
 from workflows.record.journal import CAP
 

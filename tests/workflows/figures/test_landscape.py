@@ -5,8 +5,8 @@ import pytest
 from matplotlib.text import Text
 
 from fusedtomo.errors import InputError
+from fusedtomo.plot.drawing import to_figure
 from tests.workflows.values import SPACE, campaign, cheap, trial
-from workflows.figures.drawing import to_figure
 from workflows.figures.landscape import draw_landscape, landscape_info
 
 CELL = campaign().cell("fused", (5, 3))

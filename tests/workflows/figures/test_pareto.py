@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fusedtomo.plot.drawing import SINGLE_COLUMN_IN, to_figure
 from tests.workflows.values import cheap, trial
-from workflows.figures.drawing import SINGLE_COLUMN_IN, to_figure
 from workflows.figures.pareto import draw_pareto, pareto_info
 
 KEY = "fused-h5-c3"

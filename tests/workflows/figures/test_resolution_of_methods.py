@@ -6,8 +6,8 @@ from matplotlib.colors import to_hex
 from scipy.ndimage import gaussian_filter
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, to_figure
 from fusedtomo.resolution import resolution
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, to_figure
 from workflows.figures.resolution_of_methods import MethodsInfo, draw_resolution_of_methods, wedge_loss
 
 VOXEL_NM = 2.0

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusedtomo.methods import METHODS
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
 from fusedtomo.stoichiometry import BINS, stoichiometry
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
 from workflows.figures.stoichiometry import StoichiometryInfo, draw_stoichiometry
 
 ELEMENTS = ("Co", "O", "Au")

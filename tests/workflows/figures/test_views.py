@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, to_figure
+from fusedtomo.plot.elements import element_color
 from fusedtomo.volume import ChemicalVolume
 from workflows.figures import views
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, to_figure
-from workflows.figures.elements import element_color
 from workflows.figures.rendering import CannotRender, Scene
 from workflows.figures.views import draw_views, views_info
 

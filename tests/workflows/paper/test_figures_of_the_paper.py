@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fusedtomo.plot.drawing import to_figure
 from tests.workflows.paper.stub import Stub, said
 from tests.workflows.values import campaign, over, trial
 from workflows.figures.along import over_last_axis
-from workflows.figures.drawing import to_figure
 from workflows.paper import algorithm, atlases, dose, failures, sizes, snr, terms
 from workflows.paper.claims import Found
 

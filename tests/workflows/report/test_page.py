@@ -30,7 +30,7 @@ TRIALS = [
 class Checker(HTMLParser):
     """Fails on tags that do not balance; gathers text, images and everything that points elsewhere."""
 
-    VOID = ("meta", "img", "br")
+    VOID = ("meta", "img", "br", "input")
 
     def __init__(self):
         super().__init__()
@@ -50,8 +50,9 @@ class Checker(HTMLParser):
 
 
 def read(path):
+    """A page without what its scripts are given (tests/workflows/report/test_explore.py)."""
     checker = Checker()
-    checker.feed(path.read_text(encoding="utf-8"))
+    checker.feed(re.sub(r"<script.*?</script>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL))
     checker.close()
     assert checker.open == []
     return checker, " ".join(checker.text)

@@ -48,18 +48,27 @@ def test_two_rows_share_a_line_where_there_is_no_room():
     tally = Tally(campaign(haadf=(5, 20, 40)), [*TRIALS, trial("fused-h40-c27", 0, 1.0)])
     assert "0.342" in shown(heat_map(tally, 80, 3))
     lines = shown(heat_map(tally, 80, 2)).splitlines()
-    assert lines[1].split() == ["40,", "20", "▀▀▀▀▀▀"]
-    assert lines[2].split() == ["5", "▀▀▀▀▀▀"]
+    assert lines[1].split() == ["40,", "20", 18 * "▀"]
+    assert lines[2].split() == ["5", 18 * "▀"]
     assert lines[0].endswith("dark 0.342 to bright 1.000")
-    assert lines[6].split() == ["chemical", "tilts", "3", "to", "27"]
+    assert lines[5].split() == ["Poisson", "1.600", "·", "·"]  # those below the map keep their numbers
+    assert lines[6].split() == ["chemical", "tilts", "3", "9", "27"]
     halves = [[piece for piece in line if "▀" in piece[0]] for line in styled(heat_map(tally, 80, 2))]
     upper, lower = (line for line in halves if line)
     (text, both), *_ = upper
-    assert (text, both.color.name, both.bgcolor.name) == ("▀▀", "grey23", "grey23")
+    assert (text, both.color.name, both.bgcolor.name) == (6 * "▀", "grey23", "grey23")
     assert upper[-1][1].color.name == BRIGHT  # the worst, on top of one that waits
     assert upper[-1][1].bgcolor.name == "grey23"
     assert [style.color.name for _, style in lower] == [DARK, "red", "grey23"]
     assert all(style.bgcolor is None for _, style in lower)
+
+
+def test_rows_below_a_narrow_map_have_their_numbers_beside_them():
+    trials = [trial("poisson-c3", 0, 1.6), trial("poisson-c27", 0, 1.25)]
+    wide = campaign(chemical=(3, 5, 7, 9, 12, 15, 18, 21, 24, 27))
+    lines = lines_of(wide, trials, width=50)
+    assert lines[5] == "Poisson · · · · · · · · 1.25 to 1.60"
+    assert lines_of(wide, trials, width=44)[5] == "Poisson · · · · · · · ·"
 
 
 def test_rows_below_have_colours_of_their_own():

@@ -1,12 +1,13 @@
 """The dashboard of a running campaign: on a terminal, without one, and how often it speaks."""
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from rich.console import Console
 
-from tests.workflows.values import TRIALS, campaign, everything, trial
+from tests.workflows.values import TRIALS, campaign, everything, over, trial
 from workflows.record.state import Heartbeat, Progress
 from workflows.watch.live import Dashboard
 
@@ -121,3 +122,39 @@ def test_the_last_state_is_drawn_when_the_run_breaks_off(tmp_path):
     with pytest.raises(KeyboardInterrupt), board:
         raise KeyboardInterrupt
     assert "trials 1/33" in console.file.getvalue()
+    assert "stopped at" in lines(console)[-1]
+
+
+def test_the_last_frame_of_a_stopped_run_says_so(tmp_path):
+    console = plain_console()
+    with dashboard(console, tmp_path, clock=Clock()) as board:
+        board.tick(BUSY)
+        board.record(TRIALS[0])
+        board.stopped()
+    assert "stopped at" in lines(console)[-1]
+    assert "the same command resumes it" in lines(console)[-1]
+    assert "running" not in lines(console)[-1]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        over({"chemical_dose": [1.0, 10.0]}),
+        over({"haadf_tilts": [5, 20], "chemical_tilts": [3, 9], "unmapped": ["none", "O"]}),
+    ],
+)
+def test_campaigns_of_one_and_three_axes_are_drawn_live(tmp_path, config):
+    console = plain_console(
+        force_terminal=True, color_system="truecolor", height=60, legacy_windows=False, _environ={"TERM": "xterm"}
+    )
+    heart = Heartbeat(tmp_path, "laptop")
+    heart.update(phase="running")
+    with Dashboard(config, heart, console) as board:
+        board.record(replace(everything(config)[0], nrmse=0.123))
+        board.tick(BUSY)
+        board.stopped()
+    last = console.file.getvalue().rpartition("tiny")[2]
+    assert "stopped at" in last
+    assert "running" not in last
+    assert "0.123" in last
+    assert "lowest NRMSE of every cell" in last

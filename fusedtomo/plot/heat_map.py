@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, ink
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, ink
 
 COLORS = "viridis"  # perceptually uniform; as in the paper, brighter is worse
 BELOW_COLORS = "cividis"  # of the rows below the map, which have a scale of their own

@@ -14,9 +14,9 @@ from matplotlib.patches import Rectangle
 from fusedtomo.arrays import kernels
 from fusedtomo.errors import InputError
 from fusedtomo.parallel import SERIAL, Comm
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
+from fusedtomo.plot.elements import RGB, element_color, mixed
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
-from workflows.figures.elements import RGB, element_color, mixed
 
 _SCALE_BAR_SHARE = 0.3
 _SHALLOW = 0.3  # height of an image over its width

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fusedtomo.errors import InputError
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
+from fusedtomo.plot.elements import element_color, mixed
+from fusedtomo.plot.slices import draw_slices, slices_info
 from fusedtomo.volume import ChemicalVolume
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
-from workflows.figures.elements import element_color, mixed
-from workflows.figures.slices import draw_slices, slices_info
 
 
 def volume(data, elements=("Co", "Au"), voxel_nm=2.0):

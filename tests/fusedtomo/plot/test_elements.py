@@ -7,9 +7,9 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from fusedtomo.elements import ATOMIC_NUMBERS
+from fusedtomo.plot.elements import ELEMENT_COLORS, element_color, mixed
 from phantoms.registry import list_phantoms
 from tests.workflows.figures.vision import SIMULATED, ciede2000, difference, lab
-from workflows.figures.elements import ELEMENT_COLORS, element_color, mixed
 
 # shipped specimens, the superlattice with its carbon, and the mixture that once turned white: (elements, compounds)
 SPECIMENS = {

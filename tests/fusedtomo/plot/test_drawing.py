@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from workflows.figures.drawing import (
+from fusedtomo.plot.drawing import (
     DOUBLE_COLUMN_IN,
     LINE_COLORS,
     SINGLE_COLUMN_IN,

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
 from fusedtomo.solvers.convergence import SOLVE
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN
 
 # a term keeps its name of the file, but a reader sees the word of the text
 _WORDS = {"haadf": "HAADF", "tv": "total variation", "total": "sum"}

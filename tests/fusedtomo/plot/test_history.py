@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from workflows.figures.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
-from workflows.figures.history import draw_history, history_info
+from fusedtomo.plot.drawing import DOUBLE_COLUMN_IN, SINGLE_COLUMN_IN, to_figure
+from fusedtomo.plot.history import draw_history, history_info
 
 FULL = {
     "haadf": [30000.0, 300.0, 40.0],

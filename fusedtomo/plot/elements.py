@@ -41,6 +41,11 @@ def element_color(symbol: str) -> RGB:
     return _from_oklch((0.66, 0.9, 0.78)[number % 3], 0.12, number * _GOLDEN_ANGLE_DEG % 360)
 
 
+def color_text(symbol: str) -> str:
+    """The same as HTML writes it, such as "#ffe11a"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in element_color(symbol))
+
+
 def mixed(images: np.ndarray, colors: Sequence[RGB]) -> np.ndarray:
     """The composite (..., down, across, rgb) float32 of images (..., element, down, across), both 0..1.
 

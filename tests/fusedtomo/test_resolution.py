@@ -52,7 +52,7 @@ def in_region(shape, region, tilts_deg):
 
 @pytest.mark.parametrize("shape", [(64, 64, 64), (48, 64, 40)])
 def test_correlation_is_that_of_a_library(rng, shape):
-    """Its shells (version 0.6) are triangles two of ours wide: curves differ by noise, and meet a threshold together."""
+    """Its shells (version 0.6) are triangles two of ours wide: curves differ by noise, and fall together."""
     library = pytest.importorskip("torch_fourier_shell_correlation")
     torch = pytest.importorskip("torch")
     signal = gaussian_filter(rng.standard_normal(shape), 1.5)

@@ -22,7 +22,10 @@ def reconstruct(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="data set of `simulate` or `import`")],
     out: Out = Path("reconstruction.h5"),
     method: Annotated[
-        str, typer.Option(help="fused(-without-tv), poisson(-tv), sirt, fista-tv or gradient-descent")
+        str,
+        typer.Option(
+            help="fused(-without-tv, -weighted), poisson(-tv), sirt, fista-tv, gradient-descent, haadf-sirt or haadf-tv"
+        ),
     ] = "fused",
     haadf: Annotated[float | None, typer.Option(help="weight of the HAADF term")] = None,
     chemical: Annotated[float | None, typer.Option(help="weight of the chemical term")] = None,
@@ -44,7 +47,9 @@ def reconstruct(
     device: Annotated[str, typer.Option(help="cpu or gpu")] = "cpu",
     half: Annotated[bool, typer.Option("--half", help="keep TV's dual field in half precision (GPU)")] = False,
     picture: Annotated[bool, typer.Option(help="also write slices and cost curves as PNG beside the file")] = True,
-    compare: Annotated[bool, typer.Option("--compare", help="show Poisson alone beside it in the slices")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="show Poisson alone (of HAADF: SIRT) beside it in the slices")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Reconstruct the concentration of every element from a data set; on several ranks where mpiexec started them."""

@@ -93,19 +93,22 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
     _write(say, request, inputs, result, comm)
     _tell_suspicions(say, inputs.dataset, result, comm)
     if request.picture:
-        others = {"poisson": solve("poisson")} if request.compare and request.method != "poisson" else {}
+        plain = "poisson" if METHODS[request.method].uses("chemical") else "haadf-sirt"
+        others = {plain: solve(plain)} if request.compare and request.method != plain else {}
         write_pictures(say, request.out, inputs.truth, {**others, request.method: result}, comm)
 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
+    if not METHODS[request.method].uses("chemical"):
+        truth = None  # of elements, which it does not find
     if truth is not None:
         _check_voxels(request.data, dataset, truth)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
     mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
-    initial = None if request.initial is None else _initial(request.initial, dataset, comm)
+    initial = None if request.initial is None else _initial(request, request.initial, dataset, comm)
     return _Inputs(dataset, truth, weights, solver, mask, initial)
 
 
@@ -114,7 +117,12 @@ def _check_memory(request: ReconstructionRequest, inputs: _Inputs, comm: Comm) -
     dataset, free_gb = inputs.dataset, available_gb()
     width, length = dataset.haadf.counts.shape[1:]
     shape = inputs.solver.depth or width, width, length
-    sizes = len(dataset.elements), shape, len(dataset.haadf.scheme), len(dataset.chemical_scheme)
+    sizes = (
+        len(METHODS[request.method].channels(dataset.elements)),
+        shape,
+        len(dataset.haadf.scheme),
+        len(dataset.chemical_scheme),
+    )
     needed = solver_gb(*sizes, weighted=METHODS[request.method].solves > 1)
     ranks = comm.size * math.ceil(needed / free_gb)
     depth = "lower --depth" if inputs.solver.depth else "bin the data"
@@ -147,8 +155,7 @@ def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset
 
 def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights) -> None:
     """Those that the method has; those given in vain are named."""
-    terms = [name for name in Weights.model_fields if METHODS[request.method].uses(name)]
-    has = terms if len(terms) > 1 else []  # of a single term the weight is arbitrary
+    has = [name for name in Weights.model_fields if name in METHODS[request.method].searched]
     if vain := [f"--{name}" for name in request.weights if name not in has]:
         say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
     if has:
@@ -168,11 +175,11 @@ def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, datase
     return {name: lookup.weights[name] for name in WEIGHTS}
 
 
-def _initial(path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
-    volume = read_volume(path, comm.columns)
-    if volume.elements != dataset.elements:
+def _initial(request: ReconstructionRequest, path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
+    volume, wanted = read_volume(path, comm.columns), METHODS[request.method].channels(dataset.elements)
+    if volume.elements != wanted:
         raise InputError(
-            f"{path}: holds {', '.join(volume.elements)} but the data set {', '.join(dataset.elements)}; "
+            f"{path}: holds {', '.join(volume.elements)} but {request.method} of this data set {', '.join(wanted)}; "
             f"start from a volume of the same elements in the same order"
         )
     return volume.data

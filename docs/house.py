@@ -60,10 +60,12 @@ LAYERS = {
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
+        "fusedtomo.slabs",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
+        "fusedtomo.thinning",
     ),
-    "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
+    "reconstruct": ("fusedtomo.held_out", "fusedtomo.methods", "fusedtomo.reconstruct", "fusedtomo.weighing"),
 }
 FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry"}
 # Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` and `saying` are single files.

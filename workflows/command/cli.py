@@ -19,6 +19,7 @@ _FILES = (
     "inspect",
     "measured",
     "align",
+    "weights",
     "reconstruct",
     "score",
     "export",

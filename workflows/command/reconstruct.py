@@ -14,6 +14,7 @@ from workflows.command.app import Out, Overwrite, app, example, say
 @app.command(
     epilog=example(
         "fusedtomo reconstruct data.h5 --out fused.h5",
+        "fusedtomo reconstruct data.h5 --weights weights.json --out fused.h5",
         "fusedtomo reconstruct data.h5 --atlas runs/quickstart/atlas.h5 --out fused.h5",
         "mpiexec -n 4 fusedtomo reconstruct data.h5 --out fused.h5",
     )
@@ -31,6 +32,7 @@ def reconstruct(
     chemical: Annotated[float | None, typer.Option(help="weight of the chemical term")] = None,
     tv: Annotated[float | None, typer.Option(help="weight of total variation")] = None,
     atlas: Annotated[Path | None, typer.Option(help="take the weights from this atlas, by tilt counts and SNR")] = None,
+    found: Annotated[Path | None, typer.Option("--weights", help="take the weights that `weights` found")] = None,
     gamma: Annotated[float | None, typer.Option(help="HAADF exponent; default: the data set's, else 1.7")] = None,
     eps: Annotated[float | None, typer.Option(help="counts inside the logarithm; default: the background")] = None,
     iterations: Annotated[int, typer.Option(help="cap on outer iterations")] = 200,
@@ -74,6 +76,7 @@ def reconstruct(
         method=method,
         weights={name: value for name, value in weights.items() if value is not None},
         atlas=atlas,
+        found=found,
         settings=settings,
         mask=mask,
         initial=initial,

@@ -27,6 +27,7 @@ from fusedtomo.suspicions import gathered, haadf_model, suspicions
 from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
+from fusedtomo.weighing import read_weighed
 from workflows.command.pictures import write_pictures
 from workflows.command.progress import told
 from workflows.command.score import print_score
@@ -42,6 +43,7 @@ class ReconstructionRequest:
     method: str = "fused"
     weights: Mapping[str, float] = field(default_factory=dict)  # those that are given; they win over the atlas
     atlas: Path | None = None
+    found: Path | None = None  # weights of `fusedtomo weights`
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of SolverSettings
     mask: str = "none"  # none, cylinder, or the path of a volume
     initial: Path | None = None
@@ -79,6 +81,8 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
     with agreed(comm):
         if comm.rank == 0:
             check_target(request.out, request.overwrite)
+            if request.atlas and request.found:
+                raise InputError("--atlas and --weights both give the weights; give one of them")
         inputs = _read(say, request, comm)
         if request.device == "cpu":
             _check_memory(request, inputs, comm)
@@ -146,8 +150,9 @@ def _check_signal(path: Path, dataset: FusedDataset, comm: Comm) -> None:
 
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
-    """Weights from the atlas, where one is given, and from the options, which win."""
-    content = {} if request.atlas is None else _from_atlas(say, request, request.atlas, dataset)
+    """Weights from a file or an atlas, where one is given, and from the options, which win."""
+    content = {} if request.atlas is None else from_atlas(say, request.method, request.atlas, dataset)
+    content |= {} if request.found is None else _from_file(request.method, request.found)
     weights = validated(Weights, {**content, **request.weights}, "weights")
     _tell_weights(say, request, weights)
     return weights
@@ -159,17 +164,29 @@ def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights
     if vain := [f"--{name}" for name in request.weights if name not in has]:
         say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
     if has:
+        source = request.found or request.atlas
         shown = ", ".join(f"{name} {getattr(weights, name):.3g}" for name in has)
-        say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
+        say.print(f"weights: {shown}{f' (from {source})' if source else ''}", markup=False)
 
 
-def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, dataset: FusedDataset) -> dict[str, float]:
+def _from_file(method: str, path: Path) -> dict[str, float]:
+    found = read_weighed(path)
+    if found.method != method:
+        raise InputError(
+            f"{path}: holds weights of {found.method}, not of {method}; find those by "
+            f"`fusedtomo weights --method {method}`"
+        )
+    return found.weights.model_dump()
+
+
+def from_atlas(say: Console, method: str, path: Path, dataset: FusedDataset) -> dict[str, float]:
+    """The weights that an atlas has for a method under the conditions of a data set; a warning is said."""
     from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
 
     known = [series.snr for series in dataset.chemical if series.snr]
     snr = sum(known) / len(known) if known else None
     atlas = read_atlas(path)
-    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, request.method)
+    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, method)
     if lookup.warning:
         say.print(f"[yellow]warning:[/yellow] {escape(lookup.warning)}")
     return {name: lookup.weights[name] for name in WEIGHTS}

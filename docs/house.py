@@ -81,6 +81,7 @@ ROOMS = {
     "machines": {"shipped", "trial"},
     "figures": {"campaign", "record", "maps"},
     "report": {"campaign", "record", "search", "maps", "figures", "trial"},
+    "process": {"figures", "report"},
     "workers": {"saying", "campaign", "record", "search", "trial", "machines"},
     "control": {"saying", "campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
     "batch": {"campaign", "record", "trial", "machines", "workers", "watch"},

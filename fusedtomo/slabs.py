@@ -12,6 +12,9 @@ from fusedtomo.losses import mean_counts, noise_variance
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset, TiltSeries
 
+_MOST_VALUES = 2**20  # of a volume of all elements that is solved often
+_LEAST_COLUMNS = 12
+
 
 def cut(dataset: FusedDataset, columns: np.ndarray | slice) -> FusedDataset:
     """The data of some columns."""
@@ -40,3 +43,11 @@ def in_units_of(
 def _noise(haadf: TiltSeries) -> float:
     """The variance that the HAADF term is weighed by."""
     return noise_variance(haadf.counts - np.float32(haadf.background))
+
+
+def middle_columns(dataset: FusedDataset, settings: SolverSettings | None = None) -> tuple[int, int]:
+    """The middle columns of x, from and to: as many as are solved quickly, for what takes many reconstructions."""
+    width, length = dataset.haadf.counts.shape[1:]
+    depth = (settings.depth if settings else None) or width
+    n = min(length, max(_LEAST_COLUMNS, _MOST_VALUES // (len(dataset.elements) * depth * width)))
+    return (length - n) // 2, (length - n) // 2 + n

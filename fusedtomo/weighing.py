@@ -24,7 +24,7 @@ from fusedtomo.incoming import read_json
 from fusedtomo.methods import METHODS
 from fusedtomo.reconstruct import solve
 from fusedtomo.settings import Settings, SolverSettings, Weights
-from fusedtomo.slabs import cut, in_units_of
+from fusedtomo.slabs import cut, in_units_of, middle_columns
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.thinning import Fold, thinned
 from fusedtomo.tilts import FusedDataset
@@ -33,8 +33,6 @@ from fusedtomo.toml import validated
 STEPS = {"haadf": 10**0.5, "tv": 2.0}
 _REACH = 12  # steps from the prior: six decades of the HAADF weight
 _FINALISTS = 3
-_MOST_VALUES = 2**20  # of a volume of all elements that is solved often; what is larger is cut to its middle columns
-_LEAST_COLUMNS = 12
 
 Place = tuple[int, ...]  # steps from the prior, by searched weight
 
@@ -123,7 +121,7 @@ def weigh(
     least = 1 + 2 * len(names) + _FINALISTS * (folds - 1)
     if solves < least:
         raise InputError(f"{solves} solves are too few for {folds} folds; give {least} or more, or fewer folds")
-    columns = _columns(dataset, settings)
+    columns = middle_columns(dataset, settings)
     slab = cut(dataset, slice(*columns))
     trials = _Trials(
         dataset,
@@ -149,14 +147,6 @@ def weigh(
         ended=ended,
         tried=trials.table(),
     )
-
-
-def _columns(dataset: FusedDataset, settings: SolverSettings | None) -> tuple[int, int]:
-    """The middle columns, as many as are solved quickly."""
-    width, length = dataset.haadf.counts.shape[1:]
-    depth = (settings.depth if settings else None) or width
-    n = min(length, max(_LEAST_COLUMNS, _MOST_VALUES // (len(dataset.elements) * depth * width)))
-    return (length - n) // 2, (length - n) // 2 + n
 
 
 @dataclass(eq=False)

@@ -63,16 +63,23 @@ class Problem:
         """A_c."""
         return Projector(self.dataset.chemical_scheme.angles_deg, *self.shape[1:3])
 
-    def chemical_poisson(self) -> ChemicalPoisson:
-        """The Poisson term; eps is the expected background, at least a tenth of the mean, unless settings give one."""
-        eps = np.maximum(self.background, _LEAST_EPS * self.mean_counts)
+    @cached_property
+    def eps(self) -> np.ndarray:
+        """Counts that the Poisson term expects besides the specimen's, (element,), unless settings give them.
+
+        The expected background, and at least a tenth of the mean.
+        """
         if self.settings.eps is not None:
-            eps = np.full_like(self.background, self.settings.eps)
+            return np.full_like(self.background, self.settings.eps)
+        return np.maximum(self.background, _LEAST_EPS * self.mean_counts)
+
+    def chemical_poisson(self) -> ChemicalPoisson:
+        """The Poisson term."""
         return ChemicalPoisson(
             self.chemical_projector,
             self.dataset.chemical_counts,
             self.gain,
-            eps,
+            self.eps,
             element_weights=self._by_element(self.settings.chemical_by_element),
             place=self.place,
         )

@@ -18,6 +18,7 @@ _FILES = (
     "simulate",
     "inspect",
     "measured",
+    "process",
     "align",
     "weights",
     "reconstruct",

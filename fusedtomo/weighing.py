@@ -1,8 +1,9 @@
 """Which weights does the data itself ask for, where no truth is known?
 
 Counts are thinned into folds (fusedtomo/thinning.py). Weights are tried on a lattice, half decades of the HAADF weight
-and factors of 2 of total variation, from the prior downhill: what is fitted to the first fold must predict the counts
-that were held out. The best weights, and those that the rule below would take, are tried on the other folds as well.
+and factors of 2 of total variation: what is fitted to the first fold must predict the counts that were held out. Whole
+decades of the HAADF weight come first, because where HAADF contradicts the maps there is more than one valley; then it
+goes downhill. The best weights, and those that the rule below would take, are tried on the other folds as well.
 
 **The rule.** Among weights whose held-out deviance is within one standard error of the least, those nearest to the
 prior (an atlas, or the defaults) are taken; of two as near, those that predict the held-out HAADF tilts better.
@@ -31,6 +32,7 @@ from fusedtomo.tilts import FusedDataset
 from fusedtomo.toml import validated
 
 STEPS = {"haadf": 10**0.5, "tv": 2.0}
+_SCANNED = {"haadf": (2, -2, -4)}  # steps from the prior that are tried first
 _REACH = 12  # steps from the prior: six decades of the HAADF weight
 _FINALISTS = 3
 
@@ -118,7 +120,8 @@ def weigh(
     names = [name for name in STEPS if name in METHODS[method].searched]
     if not names:
         raise InputError(f"{method} has no weight to find; take fused, or poisson-tv")
-    least = 1 + 2 * len(names) + _FINALISTS * (folds - 1)
+    scanned = _scanned(names)
+    least = len(scanned) + 2 * len(names) + _FINALISTS * (folds - 1)
     if solves < least:
         raise InputError(f"{solves} solves are too few for {folds} folds; give {least} or more, or fewer folds")
     columns = middle_columns(dataset, settings)
@@ -133,7 +136,7 @@ def weigh(
         settings or SolverSettings(),
         say,
     )
-    ended = _descend(trials, solves - _FINALISTS * (folds - 1))
+    ended = _descend(trials, scanned, solves - _FINALISTS * (folds - 1))
     chosen = _settle(trials, solves)
     return Weighed(
         method=method,
@@ -229,10 +232,16 @@ def _distance(place: Place) -> float:
     return float(sum(step**2 for step in place))
 
 
-def _descend(trials: _Trials, budget: int) -> bool:
-    """Downhill on the first fold from the prior, one step at a time; whether no neighbour was lower at the end."""
-    here: Place = (0,) * len(trials.names)
-    trials.at(here)
+def _scanned(names: list[str]) -> list[Place]:
+    """The prior, and places far from it."""
+    prior = (0,) * len(names)
+    far = [(axis, step) for axis, name in enumerate(names) for step in _SCANNED.get(name, ())]
+    return [prior, *(tuple(step * (k == axis) for k in range(len(names))) for axis, step in far)]
+
+
+def _descend(trials: _Trials, scanned: list[Place], budget: int) -> bool:
+    """Downhill on the first fold from the lowest of some places; whether no neighbour was lower at the end."""
+    here = min(scanned, key=trials.at)
     directions = [direction for axis in range(len(here)) for direction in _steps(axis, len(here))]
     while True:
         for direction in directions:

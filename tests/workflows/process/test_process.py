@@ -30,7 +30,7 @@ haadf_background = {haadf}
 chemical_background = {maps}
 chemical_gain = 9.0
 elements = {{ Co = "Co", Cu = "Cu" }}
-process = {{ iterations = {iterations}, folds = 2, solves = 8{more} }}
+process = {{ iterations = {iterations}, folds = 2, solves = 11{more} }}
 """
 ORDER = [
     "import",

@@ -66,11 +66,13 @@ LAYERS = {
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
+        "fusedtomo.slabs",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
+        "fusedtomo.thinning",
     ),
     "plot": ("fusedtomo.plot",),
-    "reconstruct": ("fusedtomo.methods", "fusedtomo.reconstruct"),
+    "reconstruct": ("fusedtomo.held_out", "fusedtomo.methods", "fusedtomo.reconstruct", "fusedtomo.weighing"),
 }
 FOR_PHANTOMS = {"fusedtomo.volume", "fusedtomo.errors", "fusedtomo.registry", "fusedtomo.front"}
 # Rooms of workflows/ from the bottom to the top, and what each may import; `shipped` and `saying` are single files.
@@ -86,6 +88,7 @@ ROOMS = {
     "machines": {"shipped", "trial"},
     "figures": {"campaign", "record", "maps"},
     "report": {"campaign", "record", "search", "maps", "figures", "trial"},
+    "process": {"figures", "report"},
     "workers": {"saying", "campaign", "record", "search", "trial", "machines"},
     "control": {"saying", "campaign", "record", "search", "trial", "machines", "workers", "report", "watch"},
     "batch": {"campaign", "record", "trial", "machines", "workers", "watch"},

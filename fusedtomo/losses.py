@@ -111,10 +111,12 @@ class ChemicalPoisson:
         self.projector.adjoint(self._residual, out, add=True)
 
 
-class ChemicalLeastSquares:
-    """``sum_i v_i ||g_i A x_i + background_i - b_i||^2 / (2 mean b_i)``: the Poisson term's limit at high counts.
+class LinearLeastSquares:
+    """``sum_i v_i ||g_i A x_i + background_i - b_i||^2 / (2 sigma_i^2)``.
 
-    Arguments as for ChemicalPoisson, `background` in counts.
+    With sigma_i^2 the mean of b_i, the default, it is the Poisson term's limit at high counts.
+
+    Arguments as for ChemicalPoisson, `background` in counts; variance: sigma^2 of a pixel, (element,).
     """
 
     def __init__(
@@ -125,13 +127,14 @@ class ChemicalLeastSquares:
         background: np.ndarray,
         *,
         element_weights: np.ndarray | None = None,
+        variance: np.ndarray | None = None,
         place: Placement = HERE,
     ):
         self.projector, self.place = projector, place
         self.gain, background = np.asarray(gain, np.float32), np.asarray(background, np.float32)
-        self.mean_counts = mean_counts(place.put(counts), place)
         weights = 1.0 if element_weights is None else np.asarray(element_weights)
-        self._precision = (weights / self.mean_counts).astype(np.float32)
+        variance = mean_counts(place.put(counts), place) if variance is None else np.asarray(variance)
+        self._precision = (weights / variance).astype(np.float32)
         self._signal = place.put(counts - background[:, None, None, None])
         self._residual = place.xp.empty_like(self._signal)
         self._reading, self._bound = _Reading(place), None
@@ -156,7 +159,7 @@ class ChemicalLeastSquares:
         return 0.5 * sum(float(p) * square for p, square in zip(self._precision, squares, strict=True))
 
     def gradient(self, projected: Array, volume: Array, weight: float, out: Array, *, add: bool = False) -> None:
-        """weight v g A' (g A x + background - b) / mean b."""
+        """weight v g A' (g A x + background - b) / sigma^2."""
         for scale, misfit in zip(
             np.float32(weight) * self.gain * self._precision, self._misfit(projected), strict=True
         ):
@@ -164,7 +167,7 @@ class ChemicalLeastSquares:
         self.projector.adjoint(self._residual, out, add=add)
 
     def add_curvature(self, projected: Array, volume: Array, weight: float, out: Array) -> None:
-        """out += weight v g^2 A'A 1 / mean b."""
+        """out += weight v g^2 A'A 1 / sigma^2."""
         if self._bound is None:  # the same wherever the volume is
             self._bound = self.projector.adjoint(row_sums(self.projector, volume))
         for scale, target in zip(np.float32(weight) * self.gain**2 * self._precision, out, strict=True):

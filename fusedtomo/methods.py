@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from fusedtomo.elements import HAADF
 from fusedtomo.registry import Registry
 from fusedtomo.solvers.fused import fista_tv, fused, fused_without_tv, poisson, poisson_tv
 from fusedtomo.solvers.gradient_descent import gradient_descent
+from fusedtomo.solvers.haadf_tv import haadf_tv
 from fusedtomo.solvers.reweighted import SOLVES, fused_weighted
-from fusedtomo.solvers.sirt import sirt
+from fusedtomo.solvers.sirt import haadf_sirt, sirt
 from fusedtomo.solvers.solution import Solution
 
 Term = Literal["haadf", "chemical", "tv"]
@@ -27,7 +29,8 @@ class Method:
         label: what people read, in every table and figure.
         solve: (problem, *, initial, callback) -> Solution.
         terms: what its cost function holds of Eq. 1. A method without the term "haadf" does not see the HAADF series,
-            so whatever alters that series alone does not alter its result.
+            so whatever alters that series alone does not alter its result. One without the term "chemical" sees HAADF
+            alone: it finds brightness and no elements, and no error against a specimen can be told.
         searched: parameters that change its result, in the order of a search.
         color, marker: in every figure (Okabe and Ito 2008, and a dark red and an indigo of Paul Tol's: colour-blind
             readers tell them apart).
@@ -47,6 +50,10 @@ class Method:
         """Whether it has a term; None stands for what every method sees."""
         return term is None or term in self.terms
 
+    def channels(self, elements: tuple[str, ...]) -> tuple[str, ...]:
+        """What its volume holds of a data set with maps of these elements."""
+        return elements if self.uses("chemical") else (HAADF,)
+
 
 METHODS: Registry[Method] = Registry("method")
 
@@ -63,6 +70,8 @@ for _method in (
     Method("poisson-tv", "Poisson + TV", poisson_tv, _TWO_TERMS, ("chemical", "tv", "eps"), "#E69F00", "s"),
     Method("poisson", "Poisson", poisson, frozenset({"chemical"}), (), "#7F7F7F", "^"),
     Method("sirt", "SIRT", sirt, frozenset({"chemical"}), (), "#CC79A7", "v"),
+    Method("haadf-sirt", "HAADF, SIRT", haadf_sirt, frozenset({"haadf"}), (), "#999933", "H"),
+    Method("haadf-tv", "HAADF + TV", haadf_tv, frozenset({"haadf", "tv"}), ("tv",), "#AA4499", "d"),
     Method("fista-tv", "FISTA + TV", fista_tv, _TWO_TERMS, ("chemical", "tv"), "#009E73", "D"),
 ):
     METHODS.register(_method)

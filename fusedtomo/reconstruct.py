@@ -8,7 +8,7 @@ import numpy as np
 
 from fusedtomo.arrays import Array, array_module, to_host
 from fusedtomo.errors import InputError
-from fusedtomo.methods import METHODS
+from fusedtomo.methods import METHODS, Method
 from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 from fusedtomo.score import score
@@ -24,7 +24,7 @@ class Reconstruction:
     """A reconstructed volume and how it came about.
 
     Attributes:
-        volume: concentrations of every element, of an iterate at most 0.1 % above the least cost.
+        volume: concentrations of every element, or HAADF brightness, of an iterate at most 0.1 % above the least cost.
         history: every cost term, and NRMSE ("nrmse") where the truth was given, one value an iterate.
         stopped: "tolerance", "max_iterations", "diverging" (the cost rose above the start's) or "not finite".
         method, weights, settings: what was asked for.
@@ -86,9 +86,9 @@ def reconstruct(
         InputError: the method is unknown, or `initial` has another shape than the volume.
     """
     weights, settings, began = weights or Weights(), settings or SolverSettings(), time.perf_counter()
-    observe = _observer(dataset, truth, place, callback)
+    observe = _observer(dataset, METHODS[method], truth, place, callback)
     solution = solve(dataset, method, weights, settings, initial=initial, mask=mask, place=place, callback=observe)
-    volume = ChemicalVolume(to_host(solution.volume), dataset.elements, dataset.pixel_nm)
+    volume = ChemicalVolume(to_host(solution.volume), METHODS[method].channels(dataset.elements), dataset.pixel_nm)
     seconds = time.perf_counter() - began
     return Reconstruction(volume, solution.history, solution.stopped, method, weights, settings, seconds)
 
@@ -107,7 +107,7 @@ def solve(
     """As `reconstruct`, but the solution stays where it was computed: a GPU's volume is not brought to the host."""
     chosen = METHODS[method]
     problem = Problem(dataset, weights, settings, place, mask)
-    _check_start(initial, problem.shape)
+    _check_start(initial, (len(chosen.channels(dataset.elements)), *problem.shape[1:]))
     _check_mask(mask, problem.shape[1:], place.comm)
     start = None if initial is None else place.put(initial)
     return chosen.solve(problem, initial=start, callback=callback)
@@ -134,14 +134,14 @@ def _check_mask(mask: np.ndarray | None, shape: tuple[int, ...], comm: Comm) -> 
 
 
 def _observer(
-    dataset: FusedDataset, truth: ChemicalVolume | None, place: Placement, callback: Callback | None
+    dataset: FusedDataset, method: Method, truth: ChemicalVolume | None, place: Placement, callback: Callback | None
 ) -> Callback:
     there = None if truth is None else replace(truth, data=place.put(truth.data))
 
     def observe(iteration: int, data: Array) -> Mapping[str, float]:
         extra = dict(callback(iteration, data) or {}) if callback else {}
         if there is not None:
-            estimate = ChemicalVolume(data, dataset.elements, dataset.pixel_nm)
+            estimate = ChemicalVolume(data, method.channels(dataset.elements), dataset.pixel_nm)
             extra["nrmse"] = score(estimate, there, comm=place.comm).nrmse
         return extra
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from fusedtomo.elements import HAADF
 from fusedtomo.errors import InputError, nearest
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
@@ -13,8 +14,6 @@ from fusedtomo.parallel import SERIAL, Comm
 from fusedtomo.settings import Acquisition, Modality
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from fusedtomo.volume import ChemicalVolume
-
-HAADF = "HAADF"
 
 
 def simulate(phantom: ChemicalVolume, acquisition: Acquisition, *, comm: Comm = SERIAL) -> FusedDataset:

@@ -14,7 +14,7 @@ from scipy.ndimage import convolve1d, gaussian_filter
 from scipy.optimize import nnls
 from scipy.stats import chi2, spearmanr
 
-from fusedtomo.elements import atomic_number
+from fusedtomo.elements import HAADF, atomic_number
 from fusedtomo.losses import noise_variance
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
@@ -70,8 +70,9 @@ def suspicions(dataset: FusedDataset, model: np.ndarray | None = None) -> list[S
 
 
 def haadf_model(volume: ChemicalVolume, angles_deg: tuple[float, ...], gamma: float) -> np.ndarray:
-    """HAADF projections (tilt, y, x) of a volume, in units of the heaviest element; see `ZContrast`."""
-    density = ZContrast(volume.atomic_numbers, gamma).density(volume.data)
+    """HAADF projections (tilt, y, x) of a volume, of elements in units of the heaviest one; see `ZContrast`."""
+    alone = volume.elements == (HAADF,)
+    density = volume.data[0] if alone else ZContrast(volume.atomic_numbers, gamma).density(volume.data)
     model: np.ndarray = Projector(angles_deg, *volume.shape[:2]).forward(density)
     return model
 

@@ -15,7 +15,7 @@ class ChemicalVolume:
     Attributes:
         data: (element, z, y, x) float32, C order, >= 0. x is the tilt axis, z the beam at 0 degrees.
             1 is a voxel filled with the pure element; CoO holds 0.5 Co and 0.5 O (paper, Methods).
-        elements: element symbols, one for each entry of the first axis.
+        elements: element symbols, one for each entry of the first axis; "HAADF" alone for brightness of any unit.
         voxel_nm: edge of a voxel in nanometres.
     """
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusedtomo.operators.projector import Projector
+from fusedtomo.operators.simultaneous import SimultaneousCorrection
 
-_LEAST_SUM = 1e-3  # of a ray or voxel: what fewer meet is outside
 ITERATIONS = 15  # of SIRT: its projections are smooth enough not to repeat the errors of one image
 
 
@@ -25,14 +25,12 @@ def reprojected(
 ) -> np.ndarray:
     """Projections (tilt, y, x) at some angles of what SIRT makes of images (tilt, y, x), x along the tilt axis."""
     width = images.shape[1]
-    projector = Projector(angles_deg, width, width)
-    images = np.ascontiguousarray(images, np.float32)
-    per_row = 1 / np.maximum(projector.forward(np.ones((width, *images.shape[1:]), np.float32)), _LEAST_SUM)
-    per_voxel = 1 / np.maximum(projector.adjoint(np.ones_like(images)), _LEAST_SUM)
-    volume = np.zeros_like(per_voxel)
+    measured = np.ascontiguousarray(images, np.float32)
+    correction = SimultaneousCorrection(Projector(angles_deg, width, width), measured)
+    volume = np.zeros((width, *images.shape[1:]), np.float32)
     for _ in range(iterations):
-        volume += per_voxel * projector.adjoint(per_row * (images - projector.forward(volume)))
-        np.maximum(volume, 0, out=volume)
+        correction.explain(volume)
+        correction.correct(volume)
     found: np.ndarray = Projector(at_deg, width, width).forward(volume)
     return found
 

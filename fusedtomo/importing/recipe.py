@@ -50,6 +50,25 @@ class Shifts(Settings):
     order: Literal["xy", "yx"] = Field("xy", description="which of a pair's numbers moves along x (columns)")
 
 
+class Processing(Settings):
+    """What `fusedtomo process` does with the data set; nothing has to be said."""
+
+    align: bool = Field(False, description="find shifts and tilt axis on HAADF first (fusedtomo align)")
+    methods: tuple[str, ...] = Field(
+        ("fused", "poisson", "poisson-tv"), min_length=1, description="what is reconstructed; the first is the result"
+    )
+    depth: int | None = Field(None, ge=1, le=8192, description="voxels along the beam; default: as many as across")
+    gamma: float | None = Field(None, ge=1.0, le=2.0, description="HAADF exponent; default: 1.7")
+    iterations: int = Field(100, ge=1, le=1_000_000, description="cap on outer iterations of every reconstruction")
+    tolerance: float = Field(1e-3, ge=0, description="stop when the volume moves by less than this fraction")
+    folds: int = Field(5, ge=2, le=20, description="parts of counts and tilts of which each is held out once")
+    solves: int = Field(25, ge=1, le=1000, description="reconstructions of a part that finding weights may take")
+    seed: int = Field(0, ge=0, description="of the thinning of counts")
+    exports: tuple[str, ...] = Field(
+        ("tomviz",), description="formats that the result is written in (fusedtomo export)"
+    )
+
+
 class ImportRecipe(Settings):
     """Where a measured HAADF and chemical tilt series are kept, and how they become a data set."""
 
@@ -90,6 +109,8 @@ class ImportRecipe(Settings):
         description="counts per unit of concentration and voxel, for all or by element; auto: from thickness",
     )
     thickness_nm: float | None = Field(None, gt=0, description="specimen thickness at 0 degrees, for automatic gains")
+
+    process: Processing = Field(Processing(), description="what `fusedtomo process` does with the data set")
 
     @model_validator(mode="after")
     def _angles_are_somewhere(self) -> Self:

@@ -22,7 +22,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fusedtomo.elements import ATOMIC_NUMBERS
+from fusedtomo.elements import ATOMIC_NUMBERS, check_channels
 from fusedtomo.errors import InputError
 from fusedtomo.hdf5 import CHECKED, Columns, member, naming, put_array, read_array, read_number
 from fusedtomo.heaps import check_heaps
@@ -104,7 +104,7 @@ def get_volume(file: h5py.File, group: str, columns: Columns = None) -> Chemical
     voxel_nm = read_number(file, group, "voxel_nm")
     with naming(f"/{group}"):
         volume = ChemicalVolume(data, get_elements(file, group), voxel_nm)
-        _ = volume.atomic_numbers  # raises for a name that is no element
+        check_channels(volume.elements)
     return volume
 
 
@@ -140,7 +140,7 @@ def _put(file: h5py.File, name: str, volume: ChemicalVolume, shape: tuple[int, .
     """Write a group from the chunks of a volume and what its ranks have in common."""
     if 0 in shape:
         raise InputError(f"volume has shape {shape}; every axis needs at least one entry")
-    _ = volume.atomic_numbers  # raises for a name that is no element
+    check_channels(volume.elements)
     group = file.create_group(name)
     group.attrs["voxel_nm"] = float(volume.voxel_nm)
     data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape), **CHECKED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from fusedtomo.elements import ATOMIC_NUMBERS
+from fusedtomo.elements import ATOMIC_NUMBERS, HAADF
 
 RGB = tuple[float, float, float]
 
@@ -34,6 +34,8 @@ _GOLDEN_ANGLE_DEG = 137.50776405003785
 
 def element_color(symbol: str) -> RGB:
     """The RGB colour, 0..1, of an element; one without a chosen colour gets its own by atomic number."""
+    if symbol == HAADF:
+        return 1.0, 1.0, 1.0
     if symbol in ELEMENT_COLORS:
         return to_rgb(ELEMENT_COLORS[symbol])
     number = ATOMIC_NUMBERS.get(symbol) or zlib.crc32(symbol.encode())

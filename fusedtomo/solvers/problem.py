@@ -8,7 +8,7 @@ import numpy as np
 from fusedtomo.arrays import Array
 from fusedtomo.elements import atomic_number
 from fusedtomo.errors import InputError, nearest
-from fusedtomo.losses import ChemicalLeastSquares, ChemicalPoisson, HaadfLeastSquares, mean_counts, noise_variance
+from fusedtomo.losses import ChemicalPoisson, HaadfLeastSquares, LinearLeastSquares, mean_counts, noise_variance
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.placement import HERE, Placement
@@ -63,23 +63,31 @@ class Problem:
         """A_c."""
         return Projector(self.dataset.chemical_scheme.angles_deg, *self.shape[1:3])
 
-    def chemical_poisson(self) -> ChemicalPoisson:
-        """The Poisson term; eps is the expected background, at least a tenth of the mean, unless settings give one."""
-        eps = np.maximum(self.background, _LEAST_EPS * self.mean_counts)
+    @cached_property
+    def eps(self) -> np.ndarray:
+        """Counts that the Poisson term expects besides the specimen's, (element,), unless settings give them.
+
+        The expected background, and at least a tenth of the mean.
+        """
         if self.settings.eps is not None:
-            eps = np.full_like(self.background, self.settings.eps)
+            return np.full_like(self.background, self.settings.eps)
+        eps: np.ndarray = np.maximum(self.background, _LEAST_EPS * self.mean_counts)
+        return eps
+
+    def chemical_poisson(self) -> ChemicalPoisson:
+        """The Poisson term."""
         return ChemicalPoisson(
             self.chemical_projector,
             self.dataset.chemical_counts,
             self.gain,
-            eps,
+            self.eps,
             element_weights=self._by_element(self.settings.chemical_by_element),
             place=self.place,
         )
 
-    def chemical_least_squares(self) -> ChemicalLeastSquares:
+    def chemical_least_squares(self) -> LinearLeastSquares:
         """The least-squares term."""
-        return ChemicalLeastSquares(
+        return LinearLeastSquares(
             self.chemical_projector,
             self.dataset.chemical_counts,
             self.gain,
@@ -88,17 +96,40 @@ class Problem:
             place=self.place,
         )
 
-    def chemical(self) -> ChemicalPoisson | ChemicalLeastSquares:
+    def chemical(self) -> ChemicalPoisson | LinearLeastSquares:
         """The chemical term that the settings ask for."""
         least_squares = self.settings.chemical_term == "least-squares"
         return self.chemical_least_squares() if least_squares else self.chemical_poisson()
 
+    @cached_property
+    def haadf_projector(self) -> Projector:
+        """A_h."""
+        return Projector(self.dataset.haadf.scheme.angles_deg, *self.shape[1:3])
+
+    @property
+    def haadf_signal(self) -> np.ndarray:
+        """The HAADF series without its background, (tilt, y, x) float32."""
+        signal: np.ndarray = self.dataset.haadf.counts - np.float32(self.dataset.haadf.background)
+        return signal
+
+    @cached_property
+    def haadf_variance(self) -> float:
+        """Of the noise of a HAADF pixel, estimated from the images."""
+        return noise_variance(self.place.put(self.haadf_signal), self.place)
+
     def haadf(self) -> HaadfLeastSquares:
-        """The HAADF term; its noise variance is estimated from the images."""
-        projector = Projector(self.dataset.haadf.scheme.angles_deg, *self.shape[1:3])
-        signal = self.dataset.haadf.counts - np.float32(self.dataset.haadf.background)
-        variance = noise_variance(self.place.put(signal), self.place)
-        return HaadfLeastSquares(projector, self.contrast(), signal, variance, place=self.place)
+        """The HAADF term."""
+        return HaadfLeastSquares(
+            self.haadf_projector, self.contrast(), self.haadf_signal, self.haadf_variance, place=self.place
+        )
+
+    def haadf_alone(self) -> LinearLeastSquares:
+        """The term of a volume of brightness, (1, z, y, x), which no chemistry enters."""
+        one, none = np.ones(1), np.zeros(1)
+        variance = np.array([self.haadf_variance])
+        return LinearLeastSquares(
+            self.haadf_projector, self.haadf_signal[None], one, none, variance=variance, place=self.place
+        )
 
     def contrast(self) -> ZContrast:
         """How bright the elements are in HAADF images."""
@@ -119,8 +150,16 @@ class Problem:
 
     def total_variation_of(self, weights: np.ndarray, local: Array | None = None) -> TotalVariation:
         """TV of these weights, (element,), times those by element."""
+        return self._total_variation(weights * self._by_element(self.settings.tv_by_element), local)
+
+    def total_variation_alone(self) -> TotalVariation:
+        """TV of brightness, (1, z, y, x), in units of the noise of `haadf_alone`: ``sqrt(n_tilts) / sigma``."""
+        noise = np.sqrt(len(self.dataset.haadf.scheme) / self.haadf_variance)
+        return self._total_variation(np.array([self.weights.tv * noise]), None)
+
+    def _total_variation(self, weights: np.ndarray, local: Array | None) -> TotalVariation:
         return TotalVariation(
-            weights * self._by_element(self.settings.tv_by_element),
+            weights,
             local=local,
             iterations=self.settings.tv_iterations,
             anisotropic=self.settings.tv == "anisotropic",

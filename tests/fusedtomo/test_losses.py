@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fusedtomo.losses import ChemicalLeastSquares, ChemicalPoisson, HaadfLeastSquares, mean_counts, noise_variance
+from fusedtomo.losses import ChemicalPoisson, HaadfLeastSquares, LinearLeastSquares, mean_counts, noise_variance
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from tests.devices import on
@@ -80,7 +80,7 @@ def _references(matrix, counts, signal, gamma):
 def _losses(place, projector, counts, signal, gamma):
     losses = {
         "poisson": ChemicalPoisson(projector, counts, GAIN, EPS, place=place),
-        "least squares": ChemicalLeastSquares(projector, counts, GAIN, EPS, place=place),
+        "least squares": LinearLeastSquares(projector, counts, GAIN, EPS, place=place),
         "haadf": HaadfLeastSquares(projector, ZContrast(ATOMIC_NUMBERS, gamma), signal, SIGMA2, place=place),
     }
     return {name: on(place, loss) for name, loss in losses.items()}
@@ -145,7 +145,7 @@ def test_projections_go_into_the_array_that_the_caller_gives(pair, volume):
     np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize("kind", [ChemicalPoisson, ChemicalLeastSquares])
+@pytest.mark.parametrize("kind", [ChemicalPoisson, LinearLeastSquares])
 def test_elements_have_weights_of_their_own(kind, place, projector, counts, volume):
     def make(part, **weights):
         return on(place, kind(projector, counts[part], GAIN[part], EPS[part], place=place, **weights))
@@ -215,7 +215,7 @@ def test_curvature_majorises_gauss_newton_in_every_direction(
 
 
 def test_linear_loss_lies_below_its_quadratic_bound_everywhere(place, projector, counts, volume, rng):
-    loss = on(place, ChemicalLeastSquares(projector, counts, GAIN, EPS, place=place))
+    loss = on(place, LinearLeastSquares(projector, counts, GAIN, EPS, place=place))
     at, gradient, diagonal = loss.value(loss.project(volume)), _gradient(loss, volume), _curvature(loss, volume)
     for length in (0.01, 0.1, 1.0, 10.0):
         move = (length * rng.normal(size=volume.shape)).astype(np.float32)

@@ -27,7 +27,8 @@ TERMS = {
     "fista-tv": {"chemical", "tv"},
     "sirt": {"chemical"},
 }
-EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
+HAADF_ALONE = {"haadf-sirt", "haadf-tv"}  # tests/fusedtomo/solvers/test_haadf_alone.py
+EVERY_METHOD = pytest.mark.parametrize("method", sorted(set(METHODS) - HAADF_ALONE))
 PAPER_WEIGHTS = Weights(haadf=0.1, chemical=1.0, tv=1.0)
 SHORT_STEPS = Weights(haadf=0.1, chemical=0.1, tv=0.01)  # Algorithm 1 converges: its weights are steps
 
@@ -43,7 +44,7 @@ def _full(**extra):
 
 
 def test_every_method_is_tested():
-    assert set(TERMS) == set(METHODS)
+    assert set(TERMS) | HAADF_ALONE == set(METHODS)
 
 
 @EVERY_METHOD

@@ -189,6 +189,11 @@ class CampaignConfig(Settings):
     def _methods_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"{twice[0]} is named twice; name each method once")
+        if blind := [name for name in names if not METHODS[name].uses("chemical")]:
+            raise ValueError(
+                f"{blind[0]} finds no elements, so that it has no error against the specimen; leave it out, or use it "
+                f"by `fusedtomo reconstruct --method {blind[0]}`"
+            )
         return tuple(METHODS[name].name for name in names)
 
     @field_validator("axes", "repeats", mode="before")

@@ -14,6 +14,7 @@ from workflows.command.app import Out, Overwrite, app, example, say
 @app.command(
     epilog=example(
         "fusedtomo reconstruct data.h5 --out fused.h5",
+        "fusedtomo reconstruct data.h5 --weights weights.json --out fused.h5",
         "fusedtomo reconstruct data.h5 --atlas runs/quickstart/atlas.h5 --out fused.h5",
         "mpiexec -n 4 fusedtomo reconstruct data.h5 --out fused.h5",
     )
@@ -22,12 +23,16 @@ def reconstruct(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="data set of `simulate` or `import`")],
     out: Out = Path("reconstruction.h5"),
     method: Annotated[
-        str, typer.Option(help="fused(-without-tv), poisson(-tv), sirt, fista-tv or gradient-descent")
+        str,
+        typer.Option(
+            help="fused(-without-tv, -weighted), poisson(-tv), sirt, fista-tv, gradient-descent, haadf-sirt or haadf-tv"
+        ),
     ] = "fused",
     haadf: Annotated[float | None, typer.Option(help="weight of the HAADF term")] = None,
     chemical: Annotated[float | None, typer.Option(help="weight of the chemical term")] = None,
     tv: Annotated[float | None, typer.Option(help="weight of total variation")] = None,
     atlas: Annotated[Path | None, typer.Option(help="take the weights from this atlas, by tilt counts and SNR")] = None,
+    found: Annotated[Path | None, typer.Option("--weights", help="take the weights that `weights` found")] = None,
     gamma: Annotated[float | None, typer.Option(help="HAADF exponent; default: the data set's, else 1.7")] = None,
     eps: Annotated[float | None, typer.Option(help="counts inside the logarithm; default: the background")] = None,
     iterations: Annotated[int, typer.Option(help="cap on outer iterations")] = 200,
@@ -44,7 +49,9 @@ def reconstruct(
     device: Annotated[str, typer.Option(help="cpu or gpu")] = "cpu",
     half: Annotated[bool, typer.Option("--half", help="keep TV's dual field in half precision (GPU)")] = False,
     picture: Annotated[bool, typer.Option(help="also write slices and cost curves as PNG beside the file")] = True,
-    compare: Annotated[bool, typer.Option("--compare", help="show Poisson alone beside it in the slices")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="show Poisson alone (of HAADF: SIRT) beside it in the slices")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Reconstruct the concentration of every element from a data set; on several ranks where mpiexec started them."""
@@ -69,6 +76,7 @@ def reconstruct(
         method=method,
         weights={name: value for name, value in weights.items() if value is not None},
         atlas=atlas,
+        found=found,
         settings=settings,
         mask=mask,
         initial=initial,

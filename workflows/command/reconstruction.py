@@ -27,6 +27,7 @@ from fusedtomo.suspicions import gathered, haadf_model, suspicions
 from fusedtomo.tilts import FusedDataset, check_signal
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
+from fusedtomo.weighing import read_weighed
 from workflows.command.pictures import write_pictures
 from workflows.command.progress import told
 from workflows.command.score import print_score
@@ -42,6 +43,7 @@ class ReconstructionRequest:
     method: str = "fused"
     weights: Mapping[str, float] = field(default_factory=dict)  # those that are given; they win over the atlas
     atlas: Path | None = None
+    found: Path | None = None  # weights of `fusedtomo weights`
     settings: Mapping[str, Any] = field(default_factory=dict)  # fields of SolverSettings
     mask: str = "none"  # none, cylinder, or the path of a volume
     initial: Path | None = None
@@ -79,6 +81,8 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
     with agreed(comm):
         if comm.rank == 0:
             check_target(request.out, request.overwrite)
+            if request.atlas and request.found:
+                raise InputError("--atlas and --weights both give the weights; give one of them")
         inputs = _read(say, request, comm)
         if request.device == "cpu":
             _check_memory(request, inputs, comm)
@@ -93,19 +97,22 @@ def reconstruct_file(say: Console, request: ReconstructionRequest, comm: Comm = 
     _write(say, request, inputs, result, comm)
     _tell_suspicions(say, inputs.dataset, result, comm)
     if request.picture:
-        others = {"poisson": solve("poisson")} if request.compare and request.method != "poisson" else {}
+        plain = "poisson" if METHODS[request.method].uses("chemical") else "haadf-sirt"
+        others = {plain: solve(plain)} if request.compare and request.method != plain else {}
         write_pictures(say, request.out, inputs.truth, {**others, request.method: result}, comm)
 
 
 def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
     dataset, truth = read_dataset(request.data, comm.columns), read_truth(request.data, comm.columns)
+    if not METHODS[request.method].uses("chemical"):
+        truth = None  # of elements, which it does not find
     if truth is not None:
         _check_voxels(request.data, dataset, truth)
     weights = _weights(say, request, dataset)
     solver = request.solver_settings()
     path = request.mask_file
     mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
-    initial = None if request.initial is None else _initial(request.initial, dataset, comm)
+    initial = None if request.initial is None else _initial(request, request.initial, dataset, comm)
     return _Inputs(dataset, truth, weights, solver, mask, initial)
 
 
@@ -114,7 +121,12 @@ def _check_memory(request: ReconstructionRequest, inputs: _Inputs, comm: Comm) -
     dataset, free_gb = inputs.dataset, available_gb()
     width, length = dataset.haadf.counts.shape[1:]
     shape = inputs.solver.depth or width, width, length
-    sizes = len(dataset.elements), shape, len(dataset.haadf.scheme), len(dataset.chemical_scheme)
+    sizes = (
+        len(METHODS[request.method].channels(dataset.elements)),
+        shape,
+        len(dataset.haadf.scheme),
+        len(dataset.chemical_scheme),
+    )
     needed = solver_gb(*sizes, weighted=METHODS[request.method].solves > 1)
     ranks = comm.size * math.ceil(needed / free_gb)
     depth = "lower --depth" if inputs.solver.depth else "bin the data"
@@ -138,8 +150,9 @@ def _check_signal(path: Path, dataset: FusedDataset, comm: Comm) -> None:
 
 
 def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
-    """Weights from the atlas, where one is given, and from the options, which win."""
-    content = {} if request.atlas is None else _from_atlas(say, request, request.atlas, dataset)
+    """Weights from a file or an atlas, where one is given, and from the options, which win."""
+    content = {} if request.atlas is None else from_atlas(say, request.method, request.atlas, dataset)
+    content |= {} if request.found is None else _from_file(request.method, request.found)
     weights = validated(Weights, {**content, **request.weights}, "weights")
     _tell_weights(say, request, weights)
     return weights
@@ -147,32 +160,43 @@ def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset
 
 def _tell_weights(say: Console, request: ReconstructionRequest, weights: Weights) -> None:
     """Those that the method has; those given in vain are named."""
-    terms = [name for name in Weights.model_fields if METHODS[request.method].uses(name)]
-    has = terms if len(terms) > 1 else []  # of a single term the weight is arbitrary
+    has = [name for name in Weights.model_fields if name in METHODS[request.method].searched]
     if vain := [f"--{name}" for name in request.weights if name not in has]:
         say.print(f"[yellow]warning:[/yellow] {', '.join(vain)}: not used, {request.method} has no such weight")
     if has:
+        source = request.found or request.atlas
         shown = ", ".join(f"{name} {getattr(weights, name):.3g}" for name in has)
-        say.print(f"weights: {shown}{f' (from {request.atlas})' if request.atlas else ''}", markup=False)
+        say.print(f"weights: {shown}{f' (from {source})' if source else ''}", markup=False)
 
 
-def _from_atlas(say: Console, request: ReconstructionRequest, path: Path, dataset: FusedDataset) -> dict[str, float]:
+def _from_file(method: str, path: Path) -> dict[str, float]:
+    found = read_weighed(path)
+    if found.method != method:
+        raise InputError(
+            f"{path}: holds weights of {found.method}, not of {method}; find those by "
+            f"`fusedtomo weights --method {method}`"
+        )
+    return found.weights.model_dump()
+
+
+def from_atlas(say: Console, method: str, path: Path, dataset: FusedDataset) -> dict[str, float]:
+    """The weights that an atlas has for a method under the conditions of a data set; a warning is said."""
     from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
 
     known = [series.snr for series in dataset.chemical if series.snr]
     snr = sum(known) / len(known) if known else None
     atlas = read_atlas(path)
-    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, request.method)
+    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, method)
     if lookup.warning:
         say.print(f"[yellow]warning:[/yellow] {escape(lookup.warning)}")
     return {name: lookup.weights[name] for name in WEIGHTS}
 
 
-def _initial(path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
-    volume = read_volume(path, comm.columns)
-    if volume.elements != dataset.elements:
+def _initial(request: ReconstructionRequest, path: Path, dataset: FusedDataset, comm: Comm) -> np.ndarray:
+    volume, wanted = read_volume(path, comm.columns), METHODS[request.method].channels(dataset.elements)
+    if volume.elements != wanted:
         raise InputError(
-            f"{path}: holds {', '.join(volume.elements)} but the data set {', '.join(dataset.elements)}; "
+            f"{path}: holds {', '.join(volume.elements)} but {request.method} of this data set {', '.join(wanted)}; "
             f"start from a volume of the same elements in the same order"
         )
     return volume.data

@@ -11,6 +11,7 @@ from fusedtomo.arrays import Array
 from fusedtomo.placement import HERE, Placement
 from fusedtomo.settings import Acquisition, SolverSettings, Weights
 from fusedtomo.simulate import simulate
+from fusedtomo.slabs import cut
 from fusedtomo.solvers.initial import initial_volume
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.tilts import FusedDataset
@@ -18,7 +19,7 @@ from fusedtomo.volume import ChemicalVolume
 from phantoms.spec import PhantomSpec
 from workflows.campaign import CampaignConfig, Condition
 from workflows.campaign.specimen import VolumeSpec, made
-from workflows.trial.slabs import Columns, cut
+from workflows.trial.slabs import Columns
 
 T = TypeVar("T")
 _DATA, _STARTS = 4, 2  # data sets and initial volumes kept: a worker turns to another condition after every trial

@@ -38,6 +38,7 @@ from fusedtomo.placement import HERE, Device, Placement, placed
 from fusedtomo.reconstruct import solve
 from fusedtomo.score import score
 from fusedtomo.settings import Settings, SolverSettings, Weights
+from fusedtomo.slabs import cut, in_units_of
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.solution import Solution
 from fusedtomo.solvers.terms import terms_at
@@ -50,7 +51,7 @@ from workflows.record.journal import TrialResult
 from workflows.trial.bench import bench_of
 from workflows.trial.memory import check_memory
 from workflows.trial.outcome import unfinished
-from workflows.trial.slabs import Columns, columns_of, cut, in_units_of
+from workflows.trial.slabs import Columns, columns_of
 
 _log = logging.getLogger("workflows")
 

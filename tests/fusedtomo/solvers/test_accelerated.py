@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from fusedtomo.losses import ChemicalLeastSquares, ChemicalPoisson, HaadfLeastSquares
+from fusedtomo.losses import ChemicalPoisson, HaadfLeastSquares, LinearLeastSquares
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.zcontrast import ZContrast
 from fusedtomo.proximal import TotalVariation
@@ -97,7 +97,7 @@ def _primal_dual(gradient, lipschitz, tv_weight, x, iterations, local=1.0):
 
 
 LOSSES = pytest.mark.parametrize(
-    ("loss_type", "reference"), [(ChemicalPoisson, _poisson), (ChemicalLeastSquares, _least_squares)]
+    ("loss_type", "reference"), [(ChemicalPoisson, _poisson), (LinearLeastSquares, _least_squares)]
 )
 
 

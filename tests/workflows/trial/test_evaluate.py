@@ -18,6 +18,7 @@ from fusedtomo.outcomes import outcome_of
 from fusedtomo.reconstruct import reconstruct
 from fusedtomo.score import score
 from fusedtomo.settings import Weights
+from fusedtomo.slabs import cut, in_units_of
 from fusedtomo.solvers.problem import Problem
 from fusedtomo.solvers.terms import terms_at
 from tests.workflows.tiny import baseline, config, fused, write_toml
@@ -26,7 +27,6 @@ from workflows.record.journal import TrialResult
 from workflows.trial import evaluate as module
 from workflows.trial.bench import bench_of, truth_of
 from workflows.trial.evaluate import evaluate
-from workflows.trial.slabs import cut, in_units_of
 
 FUSED = fused(4, 3)
 POINT = {"haadf": 0.05, "tv": 0.7}

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.slabs import cut, in_units_of
 from fusedtomo.solvers.problem import Problem
 from tests.workflows.tiny import config, fused
 from workflows.campaign.fidelity import Fidelity
 from workflows.trial.bench import bench_of
-from workflows.trial.slabs import columns_of, cut, in_units_of
+from workflows.trial.slabs import columns_of
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from benchmarks import slabs
 FILE = Path(__file__).with_name("landscapes.json")
 SIZE = 24
 HAADF, TV = np.geomspace(*slabs.SPACE["haadf"], 9), np.geomspace(*slabs.SPACE["tv"], 7)
-TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15]), "conio_nanotube": ([9, 47], [5, 15])}
+TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15])} | dict.fromkeys(
+    ("conio_nanotube", "co3o4_mn3o4_core_shell", "au_fe3o4_superlattice", "cu_sic_catalyst"), ([9, 47], [5, 15])
+)
 SLAB = slabs.Way(1 / 2)
 _SMOOTH = 0.008  # deviation of log NRMSE that the spline leaves out
 SCATTER, SLAB_SCATTER = 0.003, 0.008  # of trials about the landscape

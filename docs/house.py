@@ -66,6 +66,7 @@ LAYERS = {
         "fusedtomo.resolution",
         "fusedtomo.score",
         "fusedtomo.simulate",
+        "fusedtomo.snr",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
     ),

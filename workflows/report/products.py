@@ -7,6 +7,7 @@ import xarray as xr
 
 from workflows.campaign import Condition, Trial
 from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.maps.carried import with_trials
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import codes
 from workflows.report.findings import Findings
@@ -49,7 +50,8 @@ def write_atlas_alone(folder: RunFolder, facts: Mapping[str, str], _say: Say) ->
 
 
 def _atlas(findings: Findings, facts: Mapping[str, str]) -> xr.Dataset:
-    atlas = build_atlas(findings.map, {**facts, "sessions": codes(findings.path) or "not recorded"})
+    carrying = with_trials(findings.map, findings.config, findings.trials)
+    atlas = build_atlas(carrying, {**facts, "sessions": codes(findings.path) or "not recorded"})
     write_atlas(atlas, findings.path / ATLAS)
     return atlas
 

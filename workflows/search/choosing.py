@@ -1,4 +1,4 @@
-"""Which trials are worth most now? Those that teach most of all cells, those that are left, those that may gain most."""
+"""Which trials are worth most now? Those that teach most of all cells, that are left, that may gain most."""
 
 from dataclasses import replace
 

@@ -113,6 +113,11 @@ class Landscape:
         return 1 - self.least[key] / error
 
 
+def recorded() -> frozenset[str]:
+    """The specimens that there are landscapes of."""
+    return frozenset(json.loads(FILE.read_text()))
+
+
 def _recorded(phantom: str) -> dict[tuple[int, int], Splines]:
     cells = json.loads(FILE.read_text())[phantom]
     return {_tilts(key): (_spline(cell["whole"]), _spline(cell["slab"])) for key, cell in cells.items()}
@@ -131,7 +136,7 @@ def _ends(known: list[int], value: int) -> list[tuple[float, int]]:
 
 
 if __name__ == "__main__":
-    recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
+    found = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name in sys.argv[1:]:
-        recorded[name] = record(name)
-        FILE.write_text(json.dumps(recorded) + "\n")
+        found[name] = record(name)
+        FILE.write_text(json.dumps(found) + "\n")

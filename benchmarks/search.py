@@ -79,7 +79,14 @@ class Found:
 
 def search(case: Case, seed: int) -> Found:
     """Search a map to its end."""
-    config, land, seconds = case.config(seed), case.landscape(seed), 0.0
+    return _found(*searched(case, seed))
+
+
+def searched(
+    case: Case, seed: int, config: CampaignConfig | None = None
+) -> tuple[CampaignConfig, Landscape, list[TrialResult], float]:
+    """The campaign, what its trials find, the trials, and processor seconds of proposals."""
+    config, land, seconds = config or case.config(seed), case.landscape(seed), 0.0
     orders = orders_of(config, [])
     for order in orders:
         while not order.finished:
@@ -88,7 +95,7 @@ def search(case: Case, seed: int) -> Found:
             seconds += time.process_time() - began
             trial = order.proposed(proposal)
             order.record(order.completed(trial, _result(config, land, trial)))
-    return _found(config, land, [result for order in orders for result in order.results.values()], seconds)
+    return config, land, [result for order in orders for result in order.results.values()], seconds
 
 
 def _result(config: CampaignConfig, land: Landscape, trial: Trial) -> TrialResult:

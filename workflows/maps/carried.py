@@ -7,10 +7,8 @@ import xarray as xr
 
 from workflows.campaign import CampaignConfig
 from workflows.campaign.config import SEARCHABLE
-from workflows.campaign.experience import TRIAL, Experience
+from workflows.campaign.experience import CONFIGURATION, TRIAL, Experience
 from workflows.record.journal import TrialResult
-
-CONFIGURATION = "configuration"  # attribute of an atlas: its campaign
 
 
 def with_trials(sampling: xr.Dataset, config: CampaignConfig, trials: Iterable[TrialResult]) -> xr.Dataset:

@@ -15,8 +15,8 @@ from fusedtomo.solvers.problem import TYPICAL_GAMMA
 from fusedtomo.tilts import FusedDataset, TiltSeries
 from fusedtomo.toml import validated
 from workflows.campaign import CampaignConfig
+from workflows.campaign.experience import CONFIGURATION
 from workflows.campaign.setup import Setup
-from workflows.maps.carried import CONFIGURATION
 
 _RANGE_DEG = 5.0  # by which the ends of two tilt ranges may differ
 _GAMMA = 0.05  # and two exponents

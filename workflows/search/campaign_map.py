@@ -26,6 +26,7 @@ from workflows.search.space_filling import sobol_points
 
 _ROUNDS = 4  # of a round's trials there are this share of the cells
 _MOST = 48  # trials of a round
+_WITH_PRIOR = 3  # so many times fewer space-filling trials where an earlier campaign tells where to look
 
 
 def propose_for_the_map(asked: Asked) -> Proposal:
@@ -84,6 +85,8 @@ def plan_of(group: Group, state: Mapping[str, Any]) -> tuple[Planned, dict[str, 
 def first_of(group: Group) -> int:
     """Space-filling trials before the model is asked."""
     least = 4 + 4 * len(group.space) + 2 * group.cells.at.shape[1]
+    if group.earlier_trials:
+        least //= _WITH_PRIOR
     return int(max(1, min(least, (group.total - len(group.conditions)) * 2 // 3)))
 
 
@@ -113,6 +116,7 @@ STRATEGIES.register(
         needs_model=needs_model,
         cheap=True,
         whole=whole_trials,
+        starts_from_prior=True,
         certifies=True,
     )
 )

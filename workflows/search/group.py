@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from workflows.campaign import Condition, Dimension
-from workflows.search.places import coordinates, places_of
-from workflows.search.propose import Asked, Known
+from workflows.search.places import coordinates, places_of, unit
+from workflows.search.propose import Asked, Known, Point
 from workflows.search.surface import Places
 
 
@@ -24,6 +24,8 @@ class Group:
         known: their trials so far, those under way included.
         total: trials in all.
         seed: of the campaign.
+        earlier: cells of an earlier campaign, from which the search starts.
+        earlier_trials: its trials: number of the cell, point and error.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Group:
     known: Sequence[Known]
     total: int
     seed: int
+    earlier: Sequence[Condition] = ()
+    earlier_trials: Sequence[tuple[int, Point, float]] = ()
 
     @staticmethod
     def of(asked: Asked, method: str) -> "Group":
@@ -41,7 +45,7 @@ class Group:
         known = [one for one in asked.campaign if one.condition.method == method]
         share = float(np.mean([asked.cheap.get(one, 1.0) for one in own]))
         total = sum(asked.budgets[one] for one in own)
-        return Group(method, own, asked.conditions[own[0]], share, known, total, asked.seed)
+        return Group(method, own, asked.conditions[own[0]], share, known, total, asked.seed, *_earlier(asked, method))
 
     @property
     def done(self) -> int:
@@ -64,6 +68,19 @@ class Group:
         n = len(self.conditions)
         at, none = coordinates(self.conditions), np.zeros((n, len(self.space)))
         return Places(np.arange(n), at, none, np.zeros(n, bool))
+
+    @cached_property
+    def earlier_places(self) -> Places:
+        """Of the earlier campaign's trials: their cells have numbers below 0."""
+        cells = np.array([cell for cell, _, _ in self.earlier_trials], int)
+        at = coordinates(self.conditions, self.earlier)[cells]
+        points = np.array([unit(self.space, point) for _, point, _ in self.earlier_trials], float)
+        return Places(-1 - cells, at, points.reshape(len(cells), len(self.space)), np.zeros(len(cells), bool))
+
+    @cached_property
+    def earlier_errors(self) -> np.ndarray:
+        """(trial,) their log errors."""
+        return np.log([error for *_, error in self.earlier_trials])
 
     @cached_property
     def whole(self) -> dict[int, np.ndarray]:
@@ -98,6 +115,16 @@ class Group:
         """Full trials of a cell at some points."""
         n = len(points)
         return Places(np.full(n, cell), np.repeat(self.cells.at[[cell]], n, axis=0), points, np.zeros(n, bool))
+
+
+def _earlier(asked: Asked, method: str) -> tuple[list[Condition], list[tuple[int, Point, float]]]:
+    """Cells and trials of a method in the campaign that the search starts from."""
+    prior = asked.search.prior
+    if prior is None:
+        return [], []
+    cells = [Condition(cell.method, tuple(cell.at.items())) for cell in prior.cells]
+    trials = [(t.cell, t.point, t.error) for t in prior.trials if cells[t.cell].method == method]
+    return cells, trials
 
 
 def groups_of(asked: Asked) -> list[Group]:

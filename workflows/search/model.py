@@ -16,6 +16,7 @@ _NEAR, _TEMPERATURE = 40, 0.05  # candidates of a cell, and how far above its le
 _SETTLED = 0.01  # so far above its least may be expected what counts as a cell's full trial, in log error
 _FAILED = 0.03  # so near to a failed trial, none is proposed in its cell again; of the ranges
 _GROWN = 1.3  # parameters are fitted again when there are so many times the trials
+_WITH_PRIOR = 2.0  # the same where an earlier campaign's trials are there from the start
 _MOST_TRIALS = 1500  # in the model: those that are far from the best of their cells are left out beyond
 LEAST_TOLD = 3  # trials with a result, for a model
 
@@ -38,12 +39,14 @@ class Model:
     def of(group: Group, before: Mapping[str, Any] | None) -> "Model":
         """With parameters as they were fitted before, or anew where there is much more to fit them to."""
         n_told = sum(one.error is not None for one in group.known)
-        prior = Parameters.prior(group.cells.at.shape[1], len(group.space))
+        shape = group.cells.at.shape[1], len(group.space)
+        prior = Parameters.prior(*shape, earlier=bool(group.earlier_trials))
         # an axis that was added has a length of its own, and another version other parts
         fits = before is not None and len(before["values"]) == len(prior.values)
-        start = Parameters(np.array(before["values"], float), prior.n_axes) if before and fits else prior
-        if before is None or not fits or n_told >= _GROWN * before["trials"]:
-            start = fitted(*_told(group), start) if n_told >= LEAST_TOLD else start
+        start = prior.moved(np.array(before["values"], float)) if before and fits else prior
+        grown = _WITH_PRIOR if group.earlier_trials else _GROWN
+        if before is None or not fits or n_told >= grown * before["trials"]:
+            start = fitted(*_told(group), start) if n_told + len(group.earlier_trials) >= LEAST_TOLD else start
             before = {"trials": n_told}
         return Model(group, _surface(group, start), {"trials": before["trials"], "values": start.values.tolist()})
 
@@ -111,7 +114,15 @@ class Model:
 
 
 def _told(group: Group) -> tuple[Places, np.ndarray]:
-    """The trials with a result: places and log errors; of very many, those near the best of their cells."""
+    """The trials with a result, those of an earlier campaign first: places and log errors."""
+    places, errors = _own(group)
+    if not group.earlier_trials:
+        return places, errors
+    return group.earlier_places.joined(places), np.concatenate([group.earlier_errors, errors])
+
+
+def _own(group: Group) -> tuple[Places, np.ndarray]:
+    """Those of the campaign itself; of very many, those near the best of their cells."""
     there = np.array([one.error is not None for one in group.known], bool)
     errors = np.log([one.error for one in group.known if one.error is not None])
     places = group.places[there]

@@ -24,7 +24,7 @@ FILE = Path(__file__).with_name("landscapes.json")
 SIZE = 24
 HAADF, TV = np.geomspace(*slabs.SPACE["haadf"], 9), np.geomspace(*slabs.SPACE["tv"], 7)
 TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15])} | dict.fromkeys(
-    ("conio_nanotube", "co3o4_mn3o4_core_shell", "au_fe3o4_superlattice", "cu_sic_catalyst"), ([9, 47], [5, 15])
+    ("conio_nanotube", "co3o4_mn3o4_core_shell"), ([9, 47], [5, 15])
 )
 SLAB = slabs.Way(1 / 2)
 _SMOOTH = 0.008  # deviation of log NRMSE that the spline leaves out
@@ -111,11 +111,6 @@ class Landscape:
     def regret(self, key: str, error: float) -> float:
         """The share by which an error is above the least; below 0 where a trial came out luckily."""
         return 1 - self.least[key] / error
-
-
-def recorded() -> frozenset[str]:
-    """The specimens that there are landscapes of."""
-    return frozenset(json.loads(FILE.read_text()))
 
 
 def _recorded(phantom: str) -> dict[tuple[int, int], Splines]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import figures, landscapes, machine, slabs
+from benchmarks import figures, landscapes, machine, slabs, tpe
 from benchmarks.landscapes import Landscape
 from benchmarks.results import Results, table, verdict
 from workflows.campaign import CampaignConfig, Trial
@@ -163,7 +163,21 @@ def run(*, full: bool = False) -> Results:
             [100 * r, 100 * b] for one in found for r, b in zip(one.regrets.tolist(), one.bounds.tolist(), strict=True)
         ]
         print(rows[-1], flush=True)
+    rows += _of_tpe() if tpe.installed() else []
     return Results("search", host, rows, [*_notes(), str(others), *bars(rows)], curves=points, figure=_figure(rows))
+
+
+def _of_tpe(seeds: int = 3) -> list[dict]:
+    """Optuna's TPE with the trials of Sobol and GP-Hedge, on the recorded cells."""
+    rows = []
+    for phantom in (NANOCUBES, NANOTUBE):
+        for n in (10, 20, 50):
+            case, began = Case(f"tpe {n}", phantom, landscapes.TILTS[phantom], "sobol", n), time.process_time()
+            regrets = [tpe.regrets(case.landscape(seed), n, seed) for seed in range(seeds)]
+            seconds = (time.process_time() - began) / seeds
+            rows.append(row(case, [Found(one, np.full(one.shape, np.nan), n, seconds) for one in regrets]))
+            print(rows[-1], flush=True)
+    return rows
 
 
 def _notes() -> list[str]:

@@ -28,6 +28,7 @@ from workflows.campaign.strategies import STRATEGIES
 Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
 SEARCHABLE: tuple[Searchable, ...] = get_args(Searchable)
 MOST_AXES = 3
+_LEAST_LAG, _MOST_LAG = 2, 16  # between which a quarter of the cells is the default
 _WEIGHTS = tuple(Weights.model_fields)
 _EARLIER = {"grid": "axes", "baselines": "methods"}  # names of earlier versions, still read
 
@@ -70,7 +71,12 @@ class Search(Settings):
     baseline_evaluations: int = Field(8, ge=1, le=1000, description="the same of methods without the HAADF term")
     initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
     pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
-    lag: int = Field(16, ge=1, le=4096, description="the same of a campaign whose strategy sees all conditions")
+    lag: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="the same of a campaign whose strategy sees all conditions; default: by its cells",
+    )
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
@@ -306,6 +312,15 @@ class CampaignConfig(Settings):
             return 1
         budget = search.evaluations if METHODS[condition.method].uses("haadf") else search.baseline_evaluations
         return STRATEGIES[search.strategy].trials(budget, len(space))
+
+    @property
+    def lag(self) -> int:
+        """Trials of the whole campaign under way at once, where the strategy sees all conditions.
+
+        A proposal does not know the results of the last `lag` trials: on a small map that is much of what there is.
+        """
+        cells = sum(bool(self.space(one)) for one in self.conditions())
+        return self.search.lag or min(_MOST_LAG, max(_LEAST_LAG, cells // 4))
 
     def cheap(self, condition: Condition) -> float:
         """The fidelity of a cheap trial; 1 where there are none."""

@@ -26,6 +26,7 @@ from workflows.search.space_filling import sobol_points
 
 _ROUNDS = 4  # of a round's trials there are this share of the cells
 _MOST = 48  # trials of a round
+_CHECKED = 4  # of so many space-filling trials one repeats the slab before it in full
 _WITH_PRIOR = 3  # so many times fewer space-filling trials where an earlier campaign tells where to look
 
 
@@ -100,12 +101,25 @@ def _space_filling(group: Group, count: int) -> Planned:
     at, n = group.cells.at, len(group.space)
     filling = sobol_points(n + at.shape[1], group.seed, first_of(group))
     chosen: Planned = []
-    for place in filling[group.done : group.done + count]:
+    for number in range(group.done, group.done + count):
+        if group.cheap and number % _CHECKED == _CHECKED - 1:
+            chosen.append(_in_full(group, chosen))
+            continue
+        place = filling[number]
         near = np.square(at - place[n:]).sum(axis=1) if at.shape[1] else np.zeros(len(at))
         seen = np.bincount([*group.places.cell, *(cell for cell, *_ in chosen)], minlength=len(at))
         cell = int(np.lexsort((near, seen))[0])
         chosen.append((cell, group.cheap, place[:n]))
     return chosen
+
+
+def _in_full(group: Group, chosen: Planned) -> tuple[int, bool, np.ndarray]:
+    """The trial before, computed in full: far from any optimum too, slabs are held against the whole."""
+    if chosen:
+        cell, _, place = chosen[-1]
+    else:
+        cell, place = int(group.places.cell[-1]), group.places.point[-1]
+    return cell, False, place
 
 
 STRATEGIES.register(

@@ -56,11 +56,12 @@ def standing(
         seed: of the draws.
     """
     bounds, expected = np.ones(len(cells)), np.full(len(cells), np.nan)
+    doubt = max(1.0, surface.surprise(~surface.places.slab & (surface.places.cell >= 0)))
     for cell, (_, found) in incumbents.items():
         rng = np.random.default_rng([seed, cell, len(surface.places)])
         at = _in_cell(cells, cell, _candidates(points, means[cell], rng))
         regrets = _regrets(surface, at, found, rng)
-        bounds[cell], expected[cell] = _bound(regrets), float(regrets.mean())
+        bounds[cell], expected[cell] = _bound(doubt * regrets), float(regrets.mean())
     return Standing(bounds, expected)
 
 

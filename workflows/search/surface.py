@@ -46,6 +46,7 @@ _ALL = _PARTS | _OF_EARLIER
 _NOISE, _SLAB_NOISE = 0.006, 0.015  # of trials about the surface: solvers stop where they stop
 _LOOSE = 0.4  # how far a fit may go from what is expected: a deviation of the natural logarithm
 _UNLIKE = 1.0  # the same for what is different in an earlier campaign, which may be of any other specimen
+_MISLED = 0.7  # and for the bowl of slabs, which may be that of others
 _ALONG_CELLS, _ALONG_POINTS = (0.8, 0.5), (0.35, 0.4)  # lengths over the unit range, and how far they may go
 _CONSTANT = 1.0  # deviation of the mean level of all cells, in log error
 _FITTED = 320  # points that parameters are fitted to, at most
@@ -129,7 +130,8 @@ class Parameters:
 
 def _prior(parts: tuple[str, ...], n_axes: int, n_parameters: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of every parameter's logarithm."""
-    rows = [(_ALL[name][2], _UNLIKE if name in _OF_EARLIER else _LOOSE) for name in parts]
+    free = dict.fromkeys(_OF_EARLIER, _UNLIKE) | {"slab bowl": _MISLED}
+    rows = [(_ALL[name][2], free.get(name, _LOOSE)) for name in parts]
     rows += [(_NOISE, _LOOSE), (_SLAB_NOISE, _LOOSE), *[_ALONG_CELLS] * n_axes, *[_ALONG_POINTS] * n_parameters]
     means, spreads = np.array(rows).T
     return np.log(means), spreads
@@ -236,6 +238,18 @@ class Surface:
         from scipy.linalg import cho_solve
 
         return np.asarray(cho_solve((self._lower, True), self._errors, check_finite=False))
+
+    def surprise(self, which: np.ndarray) -> float:
+        """How far trials lie from what all others make of them: root mean square, in deviations; 1 where all is well.
+
+        Args:
+            which: (n,) bool, of which trials.
+        """
+        from scipy.linalg import cho_solve
+
+        inverse = np.diag(cho_solve((self._lower, True), np.eye(len(which)), check_finite=False))
+        left_out = self._weights / np.sqrt(inverse)  # residual of each without itself, over its deviation
+        return float(np.sqrt(np.mean(left_out[which] ** 2))) if which.any() else 1.0
 
     def mean(self, places: Places) -> np.ndarray:
         """(n,) log errors expected."""

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "steering",
     "slabs",
     "search",
+    "priors",
     "gpu",
 )  # each has run()
 

@@ -23,7 +23,9 @@ from benchmarks import slabs
 FILE = Path(__file__).with_name("landscapes.json")
 SIZE = 24
 HAADF, TV = np.geomspace(*slabs.SPACE["haadf"], 9), np.geomspace(*slabs.SPACE["tv"], 7)
-TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15]), "conio_nanotube": ([9, 47], [5, 15])}
+TILTS = {"cuo_coo_nanocubes": ([9, 21, 47], [5, 9, 15])} | dict.fromkeys(
+    ("conio_nanotube", "co3o4_mn3o4_core_shell"), ([9, 47], [5, 15])
+)
 SLAB = slabs.Way(1 / 2)
 _SMOOTH = 0.008  # deviation of log NRMSE that the spline leaves out
 SCATTER, SLAB_SCATTER = 0.003, 0.008  # of trials about the landscape
@@ -129,7 +131,7 @@ def _ends(known: list[int], value: int) -> list[tuple[float, int]]:
 
 
 if __name__ == "__main__":
-    recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
+    found = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name in sys.argv[1:]:
-        recorded[name] = record(name)
-        FILE.write_text(json.dumps(recorded) + "\n")
+        found[name] = record(name)
+        FILE.write_text(json.dumps(found) + "\n")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import figures, landscapes, machine, slabs
+from benchmarks import figures, landscapes, machine, slabs, tpe
 from benchmarks.landscapes import Landscape
 from benchmarks.results import Results, table, verdict
 from workflows.campaign import CampaignConfig, Trial
@@ -79,7 +79,14 @@ class Found:
 
 def search(case: Case, seed: int) -> Found:
     """Search a map to its end."""
-    config, land, seconds = case.config(seed), case.landscape(seed), 0.0
+    return _found(*searched(case, seed))
+
+
+def searched(
+    case: Case, seed: int, config: CampaignConfig | None = None
+) -> tuple[CampaignConfig, Landscape, list[TrialResult], float]:
+    """The campaign, what its trials find, the trials, and processor seconds of proposals."""
+    config, land, seconds = config or case.config(seed), case.landscape(seed), 0.0
     orders = orders_of(config, [])
     for order in orders:
         while not order.finished:
@@ -88,7 +95,7 @@ def search(case: Case, seed: int) -> Found:
             seconds += time.process_time() - began
             trial = order.proposed(proposal)
             order.record(order.completed(trial, _result(config, land, trial)))
-    return _found(config, land, [result for order in orders for result in order.results.values()], seconds)
+    return config, land, [result for order in orders for result in order.results.values()], seconds
 
 
 def _result(config: CampaignConfig, land: Landscape, trial: Trial) -> TrialResult:
@@ -156,7 +163,21 @@ def run(*, full: bool = False) -> Results:
             [100 * r, 100 * b] for one in found for r, b in zip(one.regrets.tolist(), one.bounds.tolist(), strict=True)
         ]
         print(rows[-1], flush=True)
+    rows += _of_tpe() if tpe.installed() else []
     return Results("search", host, rows, [*_notes(), str(others), *bars(rows)], curves=points, figure=_figure(rows))
+
+
+def _of_tpe(seeds: int = 3) -> list[dict]:
+    """Optuna's TPE with the trials of Sobol and GP-Hedge, on the recorded cells."""
+    rows = []
+    for phantom in (NANOCUBES, NANOTUBE):
+        for n in (10, 20, 50):
+            case, began = Case(f"tpe {n}", phantom, landscapes.TILTS[phantom], "sobol", n), time.process_time()
+            regrets = [tpe.regrets(case.landscape(seed), n, seed) for seed in range(seeds)]
+            seconds = (time.process_time() - began) / seeds
+            rows.append(row(case, [Found(one, np.full(one.shape, np.nan), n, seconds) for one in regrets]))
+            print(rows[-1], flush=True)
+    return rows
 
 
 def _notes() -> list[str]:

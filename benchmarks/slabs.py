@@ -33,6 +33,7 @@ SNR = {
     "cuo_coo_nanocubes": {"Co": 1.92, "Cu": 2.89, "O": 2.69, "Au": 1.96},  # the paper's, Methods
     "conio_nanotube": 2.5,
 }
+OTHER_SNR = 2.5  # of specimens for which the paper states none
 QUICK = (  # specimen, size, tilts
     ("cuo_coo_nanocubes", 32, ([9, 47], [9])),
     ("conio_nanotube", 32, ([9, 47], [9])),
@@ -68,7 +69,7 @@ def campaign(phantom: str, size: int, tilts: tuple[Sequence[int], Sequence[int]]
             "name": "slabs",
             "seed": 1,
             "phantom": {"name": phantom, "size": size, "seed": 1},
-            "acquisition": {"haadf": {"snr": 2208.67}, "chemical": {"snr": SNR[phantom]}},
+            "acquisition": {"haadf": {"snr": 2208.67}, "chemical": {"snr": SNR.get(phantom, OTHER_SNR)}},
             "axes": {"haadf_tilts": haadf, "chemical_tilts": chemical},
             "methods": ["fused"],
             "solver": {"max_iterations": 100, "tolerance": 2e-3},

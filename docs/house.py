@@ -67,6 +67,7 @@ LAYERS = {
         "fusedtomo.score",
         "fusedtomo.simulate",
         "fusedtomo.slabs",
+        "fusedtomo.snr",
         "fusedtomo.stoichiometry",
         "fusedtomo.suspicions",
         "fusedtomo.thinning",

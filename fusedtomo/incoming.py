@@ -48,10 +48,13 @@ def read_text(path: str | Path, wanted: str) -> str:
 
 def read_json(path: str | Path, wanted: str) -> Any:
     """Return the content of a JSON file, in which every key stands once and every number is finite."""
+    return parsed_json(read_text(path, wanted), path, wanted)
+
+
+def parsed_json(text: str, path: str | Path, wanted: str) -> Any:
+    """The same of a text that a file holds."""
     try:
-        return json.loads(read_text(path, wanted), parse_constant=_no_number, object_pairs_hook=_each_once)
-    except InputError:
-        raise
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply; give the path of {wanted}") from None
     except ValueError as error:

@@ -155,7 +155,7 @@ def predict(config: CampaignConfig, machine: Machine, unit_s: float) -> Plan:
     search_s = _PROPOSAL_S * proposals if config.search.strategy == "gp_hedge" else 0.0
     at_once = sum(min(count, config.search.pending) for count in trials.values())
     if STRATEGIES[config.search.strategy].sees == "campaign":
-        at_once = config.search.lag
+        at_once = config.lag
     return Plan(
         METHODS[main].label,
         cells,

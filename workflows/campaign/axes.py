@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from fusedtomo.methods import Term
 from fusedtomo.registry import Registry
 from fusedtomo.settings import MOST_TILTS, Dose, Snr, TotalDose
+from fusedtomo.snr import snr_of_map
 from fusedtomo.tilts import FusedDataset, TiltSeries
 from workflows.campaign.setup import Setup, plain
 
@@ -180,7 +181,7 @@ def _modality(name: Term, label: str, key: str, measured_by: Callable[..., Any])
 
     return (
         axis("tilts", "tilts", "tilts", "", _Count, _series(name, "tilts"), _n_tilts, phrase="{value} {label}"),
-        axis("snr", "SNR", "1", "s", _Snr, noise("snr"), _snr),
+        axis("snr", "SNR", "1", "s", _Snr, noise("snr"), _snr if haadf_alone else snr_of_map),
         axis("dose", "dose", counts, "d", _Dose, noise("dose_counts"), _dose, phrase=phrase),
         axis(
             "total_dose", "total dose", counts, "t", _TotalDose, noise("total_dose_counts"), _total_dose, phrase=phrase

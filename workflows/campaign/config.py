@@ -19,6 +19,7 @@ from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
 from workflows.campaign.fidelity import Fidelity
 from workflows.campaign.measures import Minimise, checked_measures
+from workflows.campaign.prior import PriorOrPath
 from workflows.campaign.products import PRODUCTS
 from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
 from workflows.campaign.specimen import Specimen, VolumeSpec, check_size, checked_elements
@@ -27,6 +28,7 @@ from workflows.campaign.strategies import STRATEGIES
 Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
 SEARCHABLE: tuple[Searchable, ...] = get_args(Searchable)
 MOST_AXES = 3
+_LEAST_LAG, _MOST_LAG = 2, 16  # between which a quarter of the cells is the default
 _WEIGHTS = tuple(Weights.model_fields)
 _EARLIER = {"grid": "axes", "baselines": "methods"}  # names of earlier versions, still read
 
@@ -69,12 +71,20 @@ class Search(Settings):
     baseline_evaluations: int = Field(8, ge=1, le=1000, description="the same of methods without the HAADF term")
     initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
     pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
-    lag: int = Field(16, ge=1, le=4096, description="the same of a campaign whose strategy sees all conditions")
+    lag: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="the same of a campaign whose strategy sees all conditions; default: by its cells",
+    )
     warm_start: bool = Field(
         False, description="start every trial from the solution of its condition's first one, not from the chemistry"
     )
     fidelity: Fidelity | None = Field(
         None, description="cheap trials of a strategy that asks for them: slabs of the specimen; default: none"
+    )
+    prior: PriorOrPath | None = Field(
+        None, description="atlas.h5 of an earlier campaign, from whose trials the search starts; default: from nothing"
     )
     until_regret: float | None = Field(
         None, gt=0, lt=1, description="end when the certificate says that no cell can be better by more; 0.01 is 1 %"
@@ -102,6 +112,7 @@ class Search(Settings):
         for wish, able, lacks, has in (
             ("fidelity", "cheap", "computes every trial in full", "asks for cheap trials"),
             ("until_regret", "certifies", "has no certificate", "has one"),
+            ("prior", "starts_from_prior", "starts from nothing", "starts from earlier trials"),
         ):
             if getattr(self, wish) is not None and not getattr(STRATEGIES[self.strategy], able):
                 others = ", ".join(one.name for one in STRATEGIES.values() if getattr(one, able))
@@ -136,8 +147,8 @@ class Report(Settings):
     noise_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (), description="seeds of other noise, on which the best trials of some cells are computed again"
     )
-    again: tuple[tuple[Value, ...], ...] = Field(
-        (), description="those cells, a value of every axis each; default: the ones shown as slices"
+    again: tuple[tuple[Value, ...], ...] | Literal["all"] = Field(
+        (), description="those cells, a value of every axis each, or all of them; default: the ones shown as slices"
     )
 
     @field_validator("also")
@@ -244,7 +255,10 @@ class CampaignConfig(Settings):
 
     @model_validator(mode="after")
     def _report_cells_exist(self) -> Self:
-        for cell in (*self.report.slices, *self.report.landscapes, *self.report.again):
+        again = () if self.report.again == "all" else self.report.again
+        if self.report.again == "all" and not self.report.noise_seeds:
+            raise ValueError("report.again = 'all' needs other noise; give noise_seeds = [101], or more of them")
+        for cell in (*self.report.slices, *self.report.landscapes, *again):
             if len(cell) != len(self.axes) or any(
                 v not in axis for v, axis in zip(cell, self.axes.values(), strict=True)
             ):
@@ -304,6 +318,15 @@ class CampaignConfig(Settings):
         budget = search.evaluations if METHODS[condition.method].uses("haadf") else search.baseline_evaluations
         return STRATEGIES[search.strategy].trials(budget, len(space))
 
+    @property
+    def lag(self) -> int:
+        """Trials of the whole campaign under way at once, where the strategy sees all conditions.
+
+        A proposal does not know the results of the last `lag` trials: on a small map that is much of what there is.
+        """
+        cells = sum(bool(self.space(one)) for one in self.conditions())
+        return self.search.lag or min(_MOST_LAG, max(_LEAST_LAG, cells // 4))
+
     def cheap(self, condition: Condition) -> float:
         """The fidelity of a cheap trial; 1 where there are none."""
         layout = self.search.fidelity
@@ -350,11 +373,25 @@ class CampaignConfig(Settings):
         return validated(type(self), content, "--until-regret")
 
     def located(self, folder: Path) -> Self:
-        """The same campaign with its specimen found: a volume's path is relative to `folder`, its file is read.
+        """The same campaign with its files read: the volume of its specimen, the prior of its search.
+
+        Their paths are relative to `folder`. A prior that was read once stands in the campaign.
 
         Raises:
-            InputError: the file cannot be read, or has changed since it was.
+            InputError: a file cannot be read, or has changed since it was, or is no prior of this campaign.
         """
+        return self._with_volume(folder)._with_prior(folder)
+
+    def _with_prior(self, folder: Path) -> Self:
+        from workflows.campaign.experience import started  # which knows campaigns, and few have a prior
+
+        prior = self.search.prior
+        if prior is None or prior.content:
+            return self
+        search = self.search.model_copy(update={"prior": started(self, prior, folder)})
+        return self.model_copy(update={"search": search})
+
+    def _with_volume(self, folder: Path) -> Self:
         if not isinstance(self.phantom, VolumeSpec):
             return self
         try:
@@ -372,12 +409,15 @@ class CampaignConfig(Settings):
         """
         strategy = STRATEGIES[self.search.strategy]
         unused = {"pending" if strategy.sees == "campaign" else "lag", "until_regret"}
-        if self.search.fidelity is None:  # as campaigns of earlier versions were hashed
-            unused.add("fidelity")
+        # as campaigns of earlier versions were hashed
+        unused |= {name for name in ("fidelity", "prior") if getattr(self.search, name) is None}
         if not strategy.laid_by_budget:
             unused |= {"evaluations", "baseline_evaluations"}
         alone = {"name", "report", "axes", "repeats", "methods"}
-        nested = {"search": unused, "phantom": {"volume"}}
+        held: dict[str, Any] = (
+            {} if self.search.prior is None else {"prior": {"atlas", "cells", "trials"}}
+        )  # its hash says it all
+        nested: dict[str, Any] = {"search": {**dict.fromkeys(unused, True), **held}, "phantom": {"volume"}}
         return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), **nested})
 
     def fingerprint(self) -> str:

@@ -37,6 +37,7 @@ class Strategy:
         laid_by_budget: whether a point depends on the budget, so that a run cannot go on with another one.
         cheap: whether it asks for the cheap trials of `search.fidelity`, where a campaign has them.
         whole: (budget) -> trials of a condition that are computed in full, in the mean, where others are cheap.
+        starts_from_prior: whether it takes the trials of an earlier campaign (`search.prior`).
         certifies: whether the state of its trials says how far the map may be from the best (`search.until_regret`).
     """
 
@@ -48,6 +49,7 @@ class Strategy:
     laid_by_budget: bool = False
     cheap: bool = False
     whole: Callable[[int], float] = _every
+    starts_from_prior: bool = False
     certifies: bool = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,8 @@ from workflows.command.app import app, example, say
 from workflows.command.words import values_of
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from workflows.campaign import Value
     from workflows.maps.atlas import AtlasLookup
 
@@ -32,10 +33,11 @@ Method = Annotated[str, typer.Option(help="whose weights")]
 @atlas.command(epilog=example("fusedtomo atlas show runs/quickstart/atlas.h5"))
 def show(path: Atlas, method: Method = "fused") -> None:
     """Show the weights of every cell, each with the range that costs at most 5 % of the error, and the NRMSE."""
-    from workflows.maps.atlas import filled_cells, read_atlas, weights_for
+    from workflows.maps.atlas import filled_cells, lookups, read_atlas
 
     found = read_atlas(path)
-    _print((cell, weights_for(found, cell, method=method)) for cell in filled_cells(found, method))
+    cells = filled_cells(found, method)
+    _print(list(zip(cells, lookups(found, cells, method), strict=True)))
 
 
 @atlas.command(
@@ -47,41 +49,72 @@ def show(path: Atlas, method: Method = "fused") -> None:
 def lookup(
     path: Atlas,
     at: Annotated[
-        list[str], typer.Argument(metavar="AXIS=VALUE", help="a value of every axis; the beginning of its name will do")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="AXIS=VALUE", help="a value of every axis; the beginning of its name will do"),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="data set of `simulate` or `import`: its place, and what it has of its own")
+    ] = None,
     snr: Annotated[float | None, typer.Option(help="mean SNR of the chemical maps, held against the atlas's")] = None,
     method: Method = "fused",
 ) -> None:
-    """Give the weights for your conditions, interpolated between cells, their range and the NRMSE to expect.
+    """Give the weights for your conditions, from where to where the best may lie, and what they may lose.
 
-    Beyond its cells an atlas knows nothing: there the weights of its edge are given, with a warning.
+    Beyond its cells an atlas knows nothing: there the weights of its edge are given, with a warning. So is what differs
+    from what the atlas was made for, as far as the data or the options tell.
     """
     from workflows.maps.atlas import read_atlas, weights_for
     from workflows.maps.sampling_map import axes_of
 
     found = read_atlas(path)
-    conditions = values_of(axes_of(found), at, "this atlas")
-    answer = weights_for(found, conditions, snr, method)
+    conditions = values_of(axes_of(found), at or [], "this atlas")
+    estimated, unlike = False, list[str]()
+    if data is not None:
+        conditions, snr, estimated, unlike = _of_data(found, data, conditions, snr)
+    answer = weights_for(found, conditions, snr, method, estimated=estimated)
     _print([(conditions, answer)])
-    if answer.warning:
-        say.print(f"warning: {answer.warning}", style="yellow", markup=False)
+    for warning in filter(None, (answer.warning, *unlike)):
+        say.print(f"warning: {warning}", style="yellow", markup=False)
 
 
-def _print(rows: Iterable[tuple[dict[str, Value], AtlasLookup]]) -> None:
+def _of_data(
+    atlas: xr.Dataset, path: Path, given: dict[str, Value], snr: float | None
+) -> tuple[dict[str, Value], float, bool, list[str]]:
+    """Where a data set stands, its SNR and whether that is an estimate, and what it has of its own."""
+    from fusedtomo.io import read_attributes, read_dataset
+    from fusedtomo.snr import snr_of_maps
+    from workflows.maps.atlas import conditions_of
+    from workflows.maps.likeness import against, specimen_of
+
+    dataset = read_dataset(path)
+    found, estimated = snr_of_maps(dataset) if snr is None else (snr, False)
+    if estimated:
+        say.print(f"{path}: chemical SNR {found:.3g}, estimated from the counts", markup=False)
+    unlike = against(atlas, dataset, specimen=specimen_of(read_attributes(path)))
+    return conditions_of(atlas, dataset, given), found, estimated, unlike
+
+
+def _print(rows: list[tuple[dict[str, Value], AtlasLookup]]) -> None:
     """A line for the conditions and weights of each row."""
     from workflows.campaign import AXES
 
-    filled = list(rows)
-    conditions, answer = filled[0]
-    table = Table(*(AXES[name].label for name in conditions), *answer.weights, "NRMSE", box=None)
-    for conditions, answer in filled:
-        weights = (_said(value, answer.ranges.get(name)) for name, value in answer.weights.items())
-        table.add_row(*map(str, conditions.values()), *weights, f"{answer.nrmse:.3f}")
+    conditions, answer = rows[0]
+    by_model = any(answer.likely for _, answer in rows)
+    titles = [*(AXES[name].label for name in conditions), *answer.weights, "NRMSE", *(["loss"] if by_model else [])]
+    table = Table(*titles, box=None)
+    for conditions, answer in rows:
+        weights = (_said(name, value, answer) for name, value in answer.weights.items())
+        loss = [f"{answer.loss:.1%}, at most {answer.loss_bound:.1%}"] if by_model else []
+        table.add_row(*map(str, conditions.values()), *weights, f"{answer.nrmse:.3f}", *loss)
     console = Console()
     console.print(table)
-    if any(answer.ranges for _, answer in filled):
+    if by_model:
+        console.print("in brackets: from where to where the best weights lie, with 95 %; loss: how much of its error a")
+        console.print("reconstruction may have by these weights beyond the best ones, expected, and at most with 95 %")
+    elif any(answer.ranges for _, answer in rows):
         console.print("in brackets: from where to where trials have an error at most 5 % above the lowest")
 
 
-def _said(value: float, tolerated: tuple[float, float] | None) -> str:
-    return f"{value:.3g}" + (f" ({tolerated[0]:.2g}–{tolerated[1]:.2g})" if tolerated else "")
+def _said(name: str, value: float, answer: AtlasLookup) -> str:
+    ends = (answer.likely or answer.ranges).get(name)
+    return f"{value:.3g}" + (f" ({ends[0]:.2g}–{ends[1]:.2g})" if ends else "")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fusedtomo.errors import InputError, nearest
-from fusedtomo.io import read_dataset, read_truth, read_volume, write_reconstruction
+from fusedtomo.io import read_attributes, read_dataset, read_truth, read_volume, write_reconstruction
 from fusedtomo.memory import available_gb, check_fits, solver_gb
 from fusedtomo.methods import METHODS
 from fusedtomo.parallel import SERIAL, Comm, agreed
@@ -21,6 +21,7 @@ from fusedtomo.reconstruct import Reconstruction
 from fusedtomo.reconstruct import reconstruct as run_method
 from fusedtomo.score import check_same_voxels, score
 from fusedtomo.settings import SolverSettings, Weights
+from fusedtomo.snr import snr_of_maps
 from fusedtomo.solvers.convergence import WINDOW, convergence, moved
 from fusedtomo.solvers.problem import TYPICAL_GAMMA
 from fusedtomo.suspicions import gathered, haadf_model, suspicions
@@ -108,7 +109,7 @@ def _read(say: Console, request: ReconstructionRequest, comm: Comm) -> _Inputs:
         truth = None  # of elements, which it does not find
     if truth is not None:
         _check_voxels(request.data, dataset, truth)
-    weights = _weights(say, request, dataset)
+    weights = _weights(say, request, dataset, comm)
     solver = request.solver_settings()
     path = request.mask_file
     mask = None if path is None else read_volume(path, comm.columns).data.any(axis=0)
@@ -149,10 +150,12 @@ def _check_signal(path: Path, dataset: FusedDataset, comm: Comm) -> None:
         raise InputError(f"{path}: {error}") from None
 
 
-def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset) -> Weights:
+def _weights(say: Console, request: ReconstructionRequest, dataset: FusedDataset, comm: Comm) -> Weights:
     """Weights from a file or an atlas, where one is given, and from the options, which win."""
-    content = {} if request.atlas is None else from_atlas(say, request.method, request.atlas, dataset)
-    content |= {} if request.found is None else _from_file(request.method, request.found)
+    content = {} if request.found is None else _from_file(request.method, request.found)
+    if request.atlas is not None:
+        whole = read_dataset(request.data) if comm.size > 1 else dataset  # all ranks must find the same weights
+        content = from_atlas(say, request.method, request.atlas, request.data, whole, request.settings.get("gamma"))
     weights = validated(Weights, {**content, **request.weights}, "weights")
     _tell_weights(say, request, weights)
     return weights
@@ -179,16 +182,23 @@ def _from_file(method: str, path: Path) -> dict[str, float]:
     return found.weights.model_dump()
 
 
-def from_atlas(say: Console, method: str, path: Path, dataset: FusedDataset) -> dict[str, float]:
-    """The weights that an atlas has for a method under the conditions of a data set; a warning is said."""
+def from_atlas(
+    say: Console, method: str, path: Path, data: Path, dataset: FusedDataset, gamma: float | None
+) -> dict[str, float]:
+    """The weights that an atlas has for a method under the conditions of the data set of a file; warnings are said."""
     from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
+    from workflows.maps.likeness import against, specimen_of
 
-    known = [series.snr for series in dataset.chemical if series.snr]
-    snr = sum(known) / len(known) if known else None
     atlas = read_atlas(path)
-    lookup = weights_for(atlas, conditions_of(atlas, dataset), snr, method)
-    if lookup.warning:
-        say.print(f"[yellow]warning:[/yellow] {escape(lookup.warning)}")
+    snr, estimated = snr_of_maps(dataset)
+    at = conditions_of(atlas, dataset)
+    lookup = weights_for(atlas, at, snr, method, estimated=estimated)
+    unlike = against(atlas, dataset, gamma, specimen_of(read_attributes(data)))
+    for warning in filter(None, (lookup.warning, *unlike)):
+        say.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    if math.isfinite(lookup.loss):
+        most = f"with 95 % at most {lookup.loss_bound:.1%}"
+        say.print(f"expected loss by these weights: {lookup.loss:.1%} of the NRMSE, {most}", markup=False)
     return {name: lookup.weights[name] for name in WEIGHTS}
 
 

@@ -118,7 +118,7 @@ def _number(option: str, text: str) -> float:
 
 def _simulate(path: Path, settings: Mapping[str, Any], out: Path, overwrite: bool) -> None:
     """Write a simulated data set with its truth inside."""
-    from fusedtomo.io import write_dataset
+    from fusedtomo.io import read_attributes, write_dataset
     from fusedtomo.settings import Acquisition
     from fusedtomo.simulate import simulate as acquire
     from fusedtomo.toml import validated
@@ -130,7 +130,8 @@ def _simulate(path: Path, settings: Mapping[str, Any], out: Path, overwrite: boo
     with doing(say, f"projecting and drawing counts ({KERNELS})"):
         dataset = acquire(volume, acquisition)
         truth = volume.binned(2) if acquisition.grid == "fine" else volume
-        write_dataset(dataset, out, truth, {"acquisition": acquisition.model_dump_json()}, overwrite)
+        drawn = {name: text for name, text in read_attributes(path).items() if name == "phantom"}
+        write_dataset(dataset, out, truth, {"acquisition": acquisition.model_dump_json(), **drawn}, overwrite)
     _tell(out, dataset)
 
 

@@ -55,7 +55,7 @@ def weights(
     dataset = read_dataset(data)
     check_signal(dataset)
     settings = {"max_iterations": iterations, "depth": depth, "gamma": gamma}
-    prior = None if atlas is None else validated(Weights, from_atlas(say, method, atlas, dataset), atlas)
+    prior = None if atlas is None else validated(Weights, from_atlas(say, method, atlas, data, dataset, gamma), atlas)
     with doing(say, f"finding weights ({KERNELS})") as told:
         found = weigh(
             dataset,

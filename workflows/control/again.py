@@ -27,10 +27,10 @@ def compute_again(folder: RunFolder, submit: Submit, console: Console, broken: C
             if other.path not in journals:
                 stack.enter_context(other)
                 journals[other.path] = stack.enter_context(Journal(other.journal))
-        folders = {trial.keep: other.path for other, trial in wanted}
+        folders = {trial.config.acquisition.seed: other.path for other, trial in wanted}
         trials = [trial for _, trial in wanted]
         for trial, result, why in computed(trials, submit, console, "computing best trials on other noise", broken):
             if result is None:
                 tell_failure(console, trial, "on other noise", why)
             else:
-                journals[folders[trial.keep]].append(result)
+                journals[folders[trial.config.acquisition.seed]].append(result)

@@ -32,10 +32,10 @@ def make_volumes(
 def computed(
     trials: Sequence[Trial], submit: Submit, console: Console, words: str, broken: Callable[[], str] = lambda: ""
 ) -> Iterator[tuple[Trial, TrialResult | None, str]]:
-    """Have workers compute trials that keep their reconstructions; each as it ends, without a result where it failed.
+    """Have workers compute trials that may keep their reconstructions; each as it ends, without a result if it failed.
 
     Args:
-        trials: each with a file of a run folder that takes its reconstruction.
+        trials: each with a file of a run folder that takes its reconstruction, or without one.
         submit: hands a trial to a worker.
         console: told how many are done.
         words: what is being done.
@@ -54,7 +54,7 @@ def computed(
             if (waiting or lost) and (reason := broken()):  # what all workers lost is no failure of a reconstruction
                 raise WorkersLost(reason)
             for future in ended:
-                if why := _failure(future):
+                if (why := _failure(future)) and futures[future].keep:
                     check_room(Path(futures[future].keep).parents[1])  # of the run folder
                 yield futures[future], None if why else future.result(), why
 

@@ -5,8 +5,8 @@ layout.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +22,11 @@ from fusedtomo.heaps import check_heaps
 from fusedtomo.incoming import check_regular
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset
-from workflows.campaign import AXES, Value
+from workflows.campaign import AXES, Dimension, Value
 from workflows.campaign.config import SEARCHABLE
 from workflows.campaign.setup import refused_plainly
+from workflows.maps.carried import experience_of
+from workflows.maps.learnt import Learnt, learnt
 from workflows.maps.sampling_map import METHOD, axes_of
 
 T = TypeVar("T")
@@ -52,12 +54,18 @@ class AtlasLookup:
         ranges: of the searched ones, the lowest and the highest that cost at most 5 % of the error.
         nrmse: what the campaign found with such weights under these conditions; NaN in an atlas without it.
         warning: what speaks against them.
+        likely: of the searched ones, from where to where the best one lies with 95 %; none where no model was made.
+        loss: by how much the error is expected to be above that of the best weights, as a share of it; NaN there.
+        loss_bound: the same, which holds with 95 %.
     """
 
     weights: dict[str, float]
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     nrmse: float = math.nan
     warning: str = ""
+    likely: dict[str, tuple[float, float]] = field(default_factory=dict)
+    loss: float = math.nan
+    loss_bound: float = math.nan
 
 
 def conditions_of(
@@ -100,29 +108,67 @@ def _of_method(atlas: xr.Dataset, method: str) -> xr.Dataset:
 
 
 def weights_for(
-    atlas: xr.Dataset, at: Mapping[str, Value], maps_snr: float | None = None, method: str = "fused"
+    atlas: xr.Dataset,
+    at: Mapping[str, Value],
+    maps_snr: float | None = None,
+    method: str = "fused",
+    *,
+    estimated: bool = False,
 ) -> AtlasLookup:
     """Return the atlas's weights (and gamma, eps when searched) for data under given conditions.
 
-    Between cells the logarithm of a weight is interpolated linearly over each axis on its scale; outside the axes the
-    edge is taken, and said; an empty cell takes the value of the nearest filled one.
+    They are those that the model of the atlas's trials expects to be the best there (workflows/maps/learnt.py). Where
+    an atlas carries too few trials, the logarithm of a weight is interpolated linearly between cells, over each axis
+    on its scale; an empty cell takes the value of the nearest filled one. Outside the axes the edge is taken, and said.
 
     Args:
         atlas: as `read_atlas` gives it.
         at: a value of every axis.
         maps_snr: mean SNR of the data's chemical maps, held against the cells'; None when unknown.
         method: whose weights.
+        estimated: whether that SNR is estimated from the counts, which is then said.
 
     Raises:
         InputError: a value is out of range, or the atlas has no filled cell of the method.
     """
+    (found,) = lookups(atlas, [at], method)
+    snr = _other_snr(_of_method(atlas, method), maps_snr, estimated)
+    return replace(found, warning="; ".join(filter(None, (found.warning, snr))))
+
+
+def lookups(atlas: xr.Dataset, places: Sequence[Mapping[str, Value]], method: str = "fused") -> list[AtlasLookup]:
+    """The same at several places, of one model, which takes a good second to make."""
     own, axes = _of_method(atlas, method), axes_of(atlas)
-    values = [_checked(name, at) for name in axes]
+    answers = [_interpolated(own, {name: _checked(name, at) for name in axes}) for at in places]
+    experience = experience_of(atlas)
+    found = learnt(experience, method, places) if experience else None
+    if experience is None or found is None:
+        return answers
+    ranges = experience.config.search.space
+    return [_by_model(answer, one, ranges) for answer, one in zip(answers, found, strict=True)]
+
+
+def _interpolated(own: xr.Dataset, at: Mapping[str, Value]) -> AtlasLookup:
+    values = list(at.values())
     names = [name for name in (*WEIGHTS, *SEARCHABLE) if name in own]
     weights = {name: _value(own[name], name, values) for name in dict.fromkeys(names)}
-    warnings = [*(_outside(own, n, v) for n, v in zip(axes, values, strict=True)), _other_snr(own, maps_snr)]
-    return AtlasLookup(
-        weights, _ranges(own, names, values), _known(own.nrmse, values), "; ".join(filter(None, warnings))
+    warning = "; ".join(filter(None, (_outside(own, name, value) for name, value in at.items())))
+    return AtlasLookup(weights, _ranges(own, names, values), _known(own.nrmse, values), warning)
+
+
+def _by_model(answer: AtlasLookup, found: Learnt, space: Mapping[Any, Dimension]) -> AtlasLookup:
+    on_bound = [
+        f"{name} {found.weights[name]:.3g} lies on the end of what was searched, {space[name].low:g} to "
+        f"{space[name].high:g}: widen search.space, better weights may lie beyond"
+        for name in found.on_bound
+    ]
+    return replace(
+        answer,
+        weights=answer.weights | found.weights,
+        warning="; ".join(filter(None, (answer.warning, *on_bound))),
+        likely=found.likely,
+        loss=found.loss,
+        loss_bound=found.loss_bound,
     )
 
 
@@ -209,7 +255,7 @@ def chemical_snr_of(atlas: xr.Dataset) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
 
 
-def _other_snr(own: xr.Dataset, data_snr: float | None) -> str:
+def _other_snr(own: xr.Dataset, data_snr: float | None, estimated: bool) -> str:
     low, high = chemical_snr_of(own)
     if data_snr is None or math.isnan(low):
         return ""
@@ -219,8 +265,9 @@ def _other_snr(own: xr.Dataset, data_snr: float | None) -> str:
     if low / _SNR_FACTOR <= data_snr <= high * _SNR_FACTOR:
         return ""
     told = f"{low:.3g}" if high < 1.05 * low else f"{low:.3g} to {high:.3g}"
+    found = f"{data_snr:.3g}{' (estimated from the counts)' if estimated else ''}"
     return (
-        f"the data's chemical SNR {data_snr:.3g} differs more than {_SNR_FACTOR:g}-fold from the atlas's {told}: "
+        f"the data's chemical SNR {found} differs more than {_SNR_FACTOR:g}-fold from the atlas's {told}: "
         f"search the weights at this SNR, or check them before use"
     )
 

@@ -7,8 +7,10 @@ import xarray as xr
 
 from workflows.campaign import Condition, Trial
 from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.maps.carried import with_trials
 from workflows.record.runfolder import RunFolder
 from workflows.record.sessions import codes
+from workflows.report.again import judged
 from workflows.report.findings import Findings
 from workflows.report.page import write_report
 from workflows.report.product import Product, Subject, made, products_of
@@ -49,7 +51,8 @@ def write_atlas_alone(folder: RunFolder, facts: Mapping[str, str], _say: Say) ->
 
 
 def _atlas(findings: Findings, facts: Mapping[str, str]) -> xr.Dataset:
-    atlas = build_atlas(findings.map, {**facts, "sessions": codes(findings.path) or "not recorded"})
+    carrying = with_trials(judged(findings), findings.config, findings.trials)
+    atlas = build_atlas(carrying, {**facts, "sessions": codes(findings.path) or "not recorded"})
     write_atlas(atlas, findings.path / ATLAS)
     return atlas
 

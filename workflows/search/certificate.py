@@ -56,14 +56,53 @@ def standing(
         seed: of the draws.
     """
     bounds, expected = np.ones(len(cells)), np.full(len(cells), np.nan)
+    doubt = max(1.0, surface.surprise(~surface.places.slab & (surface.places.cell >= 0)))
     for cell, (_, found) in incumbents.items():
         rng = np.random.default_rng([seed, cell, len(surface.places)])
-        near = _candidates(points, means[cell], rng)
-        at = Places(np.full(_NEAR, cell), np.repeat(cells.at[[cell]], _NEAR, axis=0), near, np.zeros(_NEAR, bool))
+        at = _in_cell(cells, cell, _candidates(points, means[cell], rng))
         regrets = _regrets(surface, at, found, rng)
-        bounds[cell] = min(1.0, _CALIBRATED * float(np.quantile(regrets, STATED)))
-        expected[cell] = float(regrets.mean())
+        bounds[cell], expected[cell] = _bound(doubt * regrets), float(regrets.mean())
     return Standing(bounds, expected)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What weights that were never tried in a cell are worth.
+
+    Attributes:
+        loss: how much of its error a cell has by them beyond its best weights, as the mean of draws; a share.
+        bound: the same as a bound, as stated of trials.
+        likely: (2, parameter) ends of the range in which the best point lies with the stated probability.
+        error: what is expected there.
+    """
+
+    loss: float
+    bound: float
+    likely: np.ndarray
+    error: float
+
+
+def guess(
+    surface: Surface, cells: Places, cell: int, point: np.ndarray, points: np.ndarray, means: np.ndarray, seed: int
+) -> Guess:
+    """What a point (parameter,) is worth in a cell that may have no trial; other arguments as in `standing`."""
+    rng = np.random.default_rng([seed, cell, len(surface.places)])
+    near = np.concatenate([point[None], _candidates(points, means[cell], rng)])
+    at = _in_cell(cells, cell, near)
+    drawn = surface.draws(at, _DRAWS, rng)
+    regrets, best = 1 - np.exp(drawn.min(axis=1) - drawn[:, 0]), near[drawn.argmin(axis=1)]
+    likely = np.quantile(best, [(1 - STATED) / 2, (1 + STATED) / 2], axis=0)
+    error = float(np.exp(surface.mean(at[slice(1)])[0]))
+    return Guess(float(regrets.mean()), _bound(regrets), likely, error)
+
+
+def _bound(regrets: np.ndarray) -> float:
+    return min(1.0, _CALIBRATED * float(np.quantile(regrets, STATED)))
+
+
+def _in_cell(cells: Places, cell: int, points: np.ndarray) -> Places:
+    n = len(points)
+    return Places(np.full(n, cell), np.repeat(cells.at[[cell]], n, axis=0), points, np.zeros(n, bool))
 
 
 def _candidates(points: np.ndarray, means: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -204,7 +204,7 @@ class CampaignOrder(_Numbered):
         self._budgets = {one: config.evaluations(one) for one in self.spaces}
         self._cheap = {one: config.cheap(one) for one in self.spaces}
         self._wish = Wish.of(config)
-        super().__init__(results or {}, total=sum(self._budgets.values()), lag=config.search.lag)
+        super().__init__(results or {}, total=sum(self._budgets.values()), lag=config.lag)
         self.seed = seed_of(config.seed, "campaign")
         self._by_key = {condition.key: condition for condition in self.spaces}
         self._numbers: Counter[str] = Counter()  # trials of each condition so far

@@ -5,7 +5,8 @@ The logarithm of the error is a sum of independent parts, each a product of a ke
 - the level of a cell: smooth over the axes, and a part of its own;
 - the bowl that all cells share: a quadratic, and a smooth rest (Matern 5/2);
 - how cells move and bend it: a quadratic whose coefficients are smooth over the axes, and a smooth rest over both;
-- what is different in slabs: a level, smooth and of each cell's own, and a tilted, bent bowl.
+- what is different in slabs: a level, smooth and of each cell's own, and a tilted, bent bowl;
+- what is different in an earlier campaign, where the search starts from one: a level, a bowl, a smooth rest.
 
 So the model learns from every cell what they share, and from each cell no more than what is its own. Kernels factorise,
 which makes the mean over all cells and points one matrix product a part. scikit-learn's kernels see all columns of
@@ -33,9 +34,19 @@ _PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
     "slab bowl": (("slabs",), ("quadratic",), 0.03),
     "slab bent": (("slabs", "smooth"), ("quadratic",), 0.03),
 }
+# what is different in an earlier campaign, from which a search starts
+_OF_EARLIER: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
+    "earlier level": (("earlier",), (), 0.3),
+    "earlier levels": (("earlier", "smooth"), (), 0.1),
+    "earlier bowl": (("earlier",), ("quadratic",), 0.1),
+    "earlier bent": (("earlier", "smooth"), ("quadratic",), 0.05),
+    "earlier shape": (("earlier",), ("bump",), 0.05),
+}
+_ALL = _PARTS | _OF_EARLIER
 _NOISE, _SLAB_NOISE = 0.006, 0.015  # of trials about the surface: solvers stop where they stop
 _LOOSE = 0.4  # how far a fit may go from what is expected: a deviation of the natural logarithm
-_NAMES = (*_PARTS, "noise", "slab noise")
+_UNLIKE = 1.0  # the same for what is different in an earlier campaign, which may be of any other specimen
+_MISLED = 0.7  # and for the bowl of slabs, which may be that of others
 _ALONG_CELLS, _ALONG_POINTS = (0.8, 0.5), (0.35, 0.4)  # lengths over the unit range, and how far they may go
 _CONSTANT = 1.0  # deviation of the mean level of all cells, in log error
 _FITTED = 320  # points that parameters are fitted to, at most
@@ -46,7 +57,7 @@ class Places:
     """Where trials are.
 
     Attributes:
-        cell: (n,) int, number of the condition.
+        cell: (n,) int, number of the condition; below 0 one of an earlier campaign.
         at: (n, axes) float, its coordinates, 0 to 1 along every axis.
         point: (n, parameters) float, 0 to 1 along every range.
         slab: (n,) bool, whether the trial is a cheap one.
@@ -75,35 +86,53 @@ class Places:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Deviations of the parts, and lengths over which they vary; all as natural logarithms, in one vector."""
+    """Deviations of the parts, and lengths over which they vary; all as natural logarithms, in one vector.
+
+    Attributes:
+        values: deviations of the parts, of the scatter, of the scatter of slabs, then lengths.
+        n_axes: how many of these lengths are over cells.
+        parts: names of the parts.
+    """
 
     values: np.ndarray
     n_axes: int
+    parts: tuple[str, ...] = tuple(_PARTS)
 
     @staticmethod
-    def prior(n_axes: int, n_parameters: int) -> "Parameters":
-        """Where a fit starts."""
-        return Parameters(_prior(n_axes, n_parameters)[0], n_axes)
+    def prior(n_axes: int, n_parameters: int, *, earlier: bool = False) -> "Parameters":
+        """Where a fit starts; with `earlier` there are trials of an earlier campaign."""
+        parts = tuple(_ALL if earlier else _PARTS)
+        return Parameters(_prior(parts, n_axes, n_parameters)[0], n_axes, parts)
+
+    def moved(self, values: np.ndarray) -> "Parameters":
+        """The same parts and lengths with other values."""
+        return replace(self, values=values)
+
+    @property
+    def n_deviations(self) -> int:
+        """How many values come before the lengths."""
+        return len(self.parts) + 2
 
     def amplitude(self, name: str) -> float:
-        """Deviation of a part, in log error."""
-        return float(np.exp(self.values[_NAMES.index(name)]))
+        """Deviation of a part, or of the scatter, in log error."""
+        return float(np.exp(self.values[(*self.parts, "noise", "slab noise").index(name)]))
 
     @property
     def along_cells(self) -> np.ndarray:
         """(axes,)."""
-        return np.asarray(np.exp(self.values[len(_NAMES) : len(_NAMES) + self.n_axes]))
+        return np.asarray(np.exp(self.values[self.n_deviations : self.n_deviations + self.n_axes]))
 
     @property
     def along_points(self) -> np.ndarray:
         """(parameters,)."""
-        return np.asarray(np.exp(self.values[len(_NAMES) + self.n_axes :]))
+        return np.asarray(np.exp(self.values[self.n_deviations + self.n_axes :]))
 
 
-def _prior(n_axes: int, n_parameters: int) -> tuple[np.ndarray, np.ndarray]:
+def _prior(parts: tuple[str, ...], n_axes: int, n_parameters: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of every parameter's logarithm."""
-    deviations = [*(expected for *_, expected in _PARTS.values()), _NOISE, _SLAB_NOISE]
-    rows = [*((one, _LOOSE) for one in deviations), *[_ALONG_CELLS] * n_axes, *[_ALONG_POINTS] * n_parameters]
+    free = dict.fromkeys(_OF_EARLIER, _UNLIKE) | {"slab bowl": _MISLED}
+    rows = [(_ALL[name][2], free.get(name, _LOOSE)) for name in parts]
+    rows += [(_NOISE, _LOOSE), (_SLAB_NOISE, _LOOSE), *[_ALONG_CELLS] * n_axes, *[_ALONG_POINTS] * n_parameters]
     means, spreads = np.array(rows).T
     return np.log(means), spreads
 
@@ -140,23 +169,25 @@ class Kernel:
                 return _quadratic(a.point, b.point)
             case "same":
                 return np.asarray(a.cell[:, None] == b.cell[None, :], float)
+            case "earlier":
+                return np.asarray((a.cell[:, None] < 0) & (b.cell[None, :] < 0), float)
             case _:  # "slabs"
                 return np.asarray(a.slab[:, None] & b.slab[None, :], float)
 
     def of_cells(self, a: Places, b: Places) -> dict[str, np.ndarray]:
         """The kernel over cells of each part, (a, b)."""
-        factors = {name: self.factor(name, a, b) for name in ("smooth", "same", "slabs")}
-        return {name: _product(factors, over, (len(a), len(b))) for name, (over, _, _) in _PARTS.items()}
+        factors = {name: self.factor(name, a, b) for name in ("smooth", "same", "slabs", "earlier")}
+        return {name: _product(factors, _ALL[name][0], (len(a), len(b))) for name in self.parameters.parts}
 
     def of_points(self, a: Places, b: Places) -> dict[str, np.ndarray]:
         """The kernel over points of each part, (a, b)."""
         factors = {name: self.factor(name, a, b) for name in ("bump", "quadratic")}
-        return {name: _product(factors, over, (len(a), len(b))) for name, (_, over, _) in _PARTS.items()}
+        return {name: _product(factors, _ALL[name][1], (len(a), len(b))) for name in self.parameters.parts}
 
     def parts(self, a: Places, b: Places) -> dict[str, np.ndarray]:
         """Each part at unit deviation, (a, b)."""
         cells, points = self.of_cells(a, b), self.of_points(a, b)
-        return {name: cells[name] * points[name] for name in _PARTS}
+        return {name: cells[name] * points[name] for name in self.parameters.parts}
 
     def sum(self, parts: dict[str, np.ndarray]) -> np.ndarray:
         """The covariance from its parts."""
@@ -208,6 +239,18 @@ class Surface:
 
         return np.asarray(cho_solve((self._lower, True), self._errors, check_finite=False))
 
+    def surprise(self, which: np.ndarray) -> float:
+        """How far trials lie from what all others make of them: root mean square, in deviations; 1 where all is well.
+
+        Args:
+            which: (n,) bool, of which trials.
+        """
+        from scipy.linalg import cho_solve
+
+        inverse = np.diag(cho_solve((self._lower, True), np.eye(len(which)), check_finite=False))
+        left_out = self._weights / np.sqrt(inverse)  # residual of each without itself, over its deviation
+        return float(np.sqrt(np.mean(left_out[which] ** 2))) if which.any() else 1.0
+
     def mean(self, places: Places) -> np.ndarray:
         """(n,) log errors expected."""
         return np.asarray(self._middle + self.kernel(places, self.places) @ self._weights)
@@ -245,16 +288,16 @@ def fitted(places: Places, errors: np.ndarray, start: Parameters, steps: int = 4
 
     chosen = _spread(len(places))
     places, errors = places[chosen], errors[chosen] - np.median(errors)
-    means, spreads = _prior(places.at.shape[1], places.point.shape[1])
+    means, spreads = _prior(start.parts, places.at.shape[1], places.point.shape[1])
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
-        fit, slope = _misfit(places, errors, Parameters(values, start.n_axes))
+        fit, slope = _misfit(places, errors, start.moved(values))
         away = (values - means) / spreads
         return fit + 0.5 * float(away @ away), slope + away / spreads
 
     bounds = [(mean - 4 * spread, mean + 4 * spread) for mean, spread in zip(means, spreads, strict=True)]
     found = minimize(cost, start.values, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
-    return Parameters(np.round(found.x, 6), start.n_axes)
+    return start.moved(np.round(found.x, 6))
 
 
 def _spread(count: int) -> np.ndarray:
@@ -295,10 +338,10 @@ def _by_deviations(places: Places, kernel: Kernel, parts: dict[str, np.ndarray],
 def _by_lengths(places: Places, kernel: Kernel, parts: dict[str, np.ndarray], pull: np.ndarray) -> np.ndarray:
     """By a small difference: the length of one kernel changes only the parts that hold it."""
     step, slopes = 1e-5, []
-    for index in range(len(_NAMES), len(kernel.parameters.values)):
+    for index in range(kernel.parameters.n_deviations, len(kernel.parameters.values)):
         moved = kernel.parameters.values.copy()
         moved[index] += step
-        other = Kernel(Parameters(moved, kernel.parameters.n_axes))
+        other = Kernel(kernel.parameters.moved(moved))
         change = (other.sum(other.parts(places, places)) - kernel.sum(parts)) / step
         slopes.append(0.5 * float((pull * change).sum()))
     return np.array(slopes)

@@ -17,7 +17,7 @@ from fusedtomo.io import read_attributes, read_dataset, read_history, read_truth
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import REMOVED, config, content, toml_value, write_toml
 from workflows.command import cli, reconstruction
-from workflows.maps.atlas import build_atlas, write_atlas
+from workflows.maps.atlas import build_atlas, read_atlas, weights_for, write_atlas
 from workflows.record.journal import TrialResult, best, by_condition, replay
 from workflows.record.runfolder import RunFolder
 from workflows.report.findings import Findings
@@ -193,8 +193,10 @@ def _reconstruct_by_atlas(fusedtomo, folder):
     command = ["reconstruct", "data.h5", "--atlas", atlas, "--iterations", 3, "--no-picture"]
     code, said = fusedtomo(*command, "--out", "by-atlas.h5")
     assert code == 0
-    weights = ", ".join(f"{name} {value:.3g}" for name, value in winner.weights.items())
+    looked_up = weights_for(read_atlas(atlas), {"haadf_tilts": 4, "chemical_tilts": 3})  # eight trials make a model
+    weights = ", ".join(f"{name} {looked_up.weights[name]:.3g}" for name in winner.weights)
     assert f"weights: {weights} (from {atlas})" in said
+    assert f"expected loss by these weights: {looked_up.loss:.1%} of the NRMSE" in said
     assert not (folder / "by-atlas.slices.png").exists()
     code, said = fusedtomo(*command, "--tv", 0.25, "--out", "mixed.h5")
     assert "tv 0.25 (from" in said  # what is given wins

@@ -6,16 +6,14 @@ A method is one value: whatever names, draws or searches methods asks it. Add on
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from fusedtomo.elements import HAADF
 from fusedtomo.registry import Registry
-from fusedtomo.solvers.fused import fista_tv, fused, fused_without_tv, poisson, poisson_tv
-from fusedtomo.solvers.gradient_descent import gradient_descent
-from fusedtomo.solvers.haadf_tv import haadf_tv
-from fusedtomo.solvers.reweighted import SOLVES, fused_weighted
-from fusedtomo.solvers.sirt import haadf_sirt, sirt
-from fusedtomo.solvers.solution import Solution
+
+if TYPE_CHECKING:
+    from fusedtomo.solvers.solution import Solution
 
 Term = Literal["haadf", "chemical", "tv"]
 
@@ -39,7 +37,7 @@ class Method:
 
     name: str
     label: str
-    solve: Callable[..., Solution]
+    solve: Callable[..., "Solution"]
     terms: frozenset[Term]
     searched: tuple[str, ...]
     color: str
@@ -57,21 +55,36 @@ class Method:
 
 METHODS: Registry[Method] = Registry("method")
 
+
+def _late(place: str) -> Callable[..., "Solution"]:
+    """The function of a module of fusedtomo.solvers, imported at its first call: most commands only name methods."""
+    module, name = place.split(".")
+
+    def solve(*arguments: Any, **options: Any) -> "Solution":
+        solution: Solution = getattr(import_module(f"fusedtomo.solvers.{module}"), name)(*arguments, **options)
+        return solution
+
+    return solve
+
+
 _EQ_1: frozenset[Term] = frozenset({"haadf", "chemical", "tv"})
-_TWO_TERMS: frozenset[Term] = frozenset({"chemical", "tv"})
-_DATA_TERMS: frozenset[Term] = frozenset({"haadf", "chemical"})
-_PARAMETERS = ("haadf", "chemical", "tv", "gamma", "eps")
+_CHEMICAL_TV: frozenset[Term] = frozenset({"chemical", "tv"})
+_DATA: frozenset[Term] = frozenset({"haadf", "chemical"})
+_ALL = ("haadf", "chemical", "tv", "gamma", "eps")
 _OF_DATA = ("haadf", "chemical", "gamma", "eps")
+_OF_CHEMICAL_TV = ("chemical", "tv", "eps")
 for _method in (
-    Method("fused", "fused", fused, _EQ_1, _PARAMETERS, "#0072B2", "o"),
-    Method("fused-weighted", "fused, edge-weighted", fused_weighted, _EQ_1, _PARAMETERS, "#332288", "*", SOLVES),
-    Method("gradient-descent", "Algorithm 1", gradient_descent, _EQ_1, _PARAMETERS, "#56B4E9", "P"),
-    Method("fused-without-tv", "fused without TV", fused_without_tv, _DATA_TERMS, _OF_DATA, "#882255", "<"),
-    Method("poisson-tv", "Poisson + TV", poisson_tv, _TWO_TERMS, ("chemical", "tv", "eps"), "#E69F00", "s"),
-    Method("poisson", "Poisson", poisson, frozenset({"chemical"}), (), "#7F7F7F", "^"),
-    Method("sirt", "SIRT", sirt, frozenset({"chemical"}), (), "#CC79A7", "v"),
-    Method("haadf-sirt", "HAADF, SIRT", haadf_sirt, frozenset({"haadf"}), (), "#999933", "H"),
-    Method("haadf-tv", "HAADF + TV", haadf_tv, frozenset({"haadf", "tv"}), ("tv",), "#AA4499", "d"),
-    Method("fista-tv", "FISTA + TV", fista_tv, _TWO_TERMS, ("chemical", "tv"), "#009E73", "D"),
+    Method("fused", "fused", _late("fused.fused"), _EQ_1, _ALL, "#0072B2", "o"),
+    Method(
+        "fused-weighted", "fused, edge-weighted", _late("reweighted.fused_weighted"), _EQ_1, _ALL, "#332288", "*", 3
+    ),
+    Method("gradient-descent", "Algorithm 1", _late("gradient_descent.gradient_descent"), _EQ_1, _ALL, "#56B4E9", "P"),
+    Method("fused-without-tv", "fused without TV", _late("fused.fused_without_tv"), _DATA, _OF_DATA, "#882255", "<"),
+    Method("poisson-tv", "Poisson + TV", _late("fused.poisson_tv"), _CHEMICAL_TV, _OF_CHEMICAL_TV, "#E69F00", "s"),
+    Method("poisson", "Poisson", _late("fused.poisson"), frozenset({"chemical"}), (), "#7F7F7F", "^"),
+    Method("sirt", "SIRT", _late("sirt.sirt"), frozenset({"chemical"}), (), "#CC79A7", "v"),
+    Method("haadf-sirt", "HAADF, SIRT", _late("sirt.haadf_sirt"), frozenset({"haadf"}), (), "#999933", "H"),
+    Method("haadf-tv", "HAADF + TV", _late("haadf_tv.haadf_tv"), frozenset({"haadf", "tv"}), ("tv",), "#AA4499", "d"),
+    Method("fista-tv", "FISTA + TV", _late("fused.fista_tv"), _CHEMICAL_TV, ("chemical", "tv"), "#009E73", "D"),
 ):
     METHODS.register(_method)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fusedtomo.methods import METHODS
 from fusedtomo.placement import Placement
 from fusedtomo.reconstruct import reconstruct, solve
 from fusedtomo.score import score
@@ -34,6 +35,10 @@ def test_it_goes_on_from_where_fused_ends(tiny_dataset):
     assert found.history["tv"][5] == pytest.approx(expected, rel=1e-6)
     for name in ("haadf", "chemical"):
         assert found.history[name][5] == pytest.approx(fused.history[name][5], rel=1e-6)
+
+
+def test_the_method_says_how_often_it_solves():
+    assert METHODS["fused-weighted"].solves == reweighted.SOLVES
 
 
 def test_only_its_last_cost_function_is_judged(tiny_dataset):

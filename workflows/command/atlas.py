@@ -109,8 +109,8 @@ def _print(rows: list[tuple[dict[str, Value], AtlasLookup]]) -> None:
     console = Console()
     console.print(table)
     if by_model:
-        console.print("in brackets: from where to where the best weights lie, with 95 %; loss: how much of its error a")
-        console.print("reconstruction may have by these weights beyond the best ones, expected, and at most with 95 %")
+        console.print("in brackets: where the best weights lie, with 95 %")
+        console.print("loss: error beyond that of the best weights, expected and at most (95 %)")
     elif any(answer.ranges for _, answer in rows):
         console.print("in brackets: from where to where trials have an error at most 5 % above the lowest")
 

@@ -11,6 +11,7 @@ from tests.workflows.stubs import Inline, facts, run, stub_model, stub_trial
 from tests.workflows.tiny import REMOVED, baseline, config, fused
 from workflows.campaign import CampaignConfig, Trial, load_campaign
 from workflows.campaign.fidelity import Fidelity
+from workflows.campaign.prior import Prior
 from workflows.control import run as running
 from workflows.control import steer
 from workflows.machines import Machine
@@ -147,7 +148,8 @@ def test_whatever_a_campaign_file_can_say_alters_the_fingerprint_or_is_free_to_c
     if isinstance(owner, dict):
         owner[key] = other_value(owner[key])
     else:
-        object.__setattr__(owner, key, Fidelity(slab=1) if key == "fidelity" else other_value(getattr(owner, key)))
+        tables = {"fidelity": Fidelity(slab=1), "prior": Prior(atlas="a.h5", content=16 * "0")}
+        object.__setattr__(owner, key, tables[key] if key in tables else other_value(getattr(owner, key)))
     same = CampaignConfig.fingerprint(changed) == config().fingerprint()
     assert same == (name in FREE)
 

@@ -130,18 +130,33 @@ function nothing(words, colors) {
   return { said: words, data: [], layout: { height: 330, annotations: [note], xaxis: { visible: false }, yaxis: { visible: false } } };
 }
 
+/** The steps of the lowest error, a line for each repeat: null divides them. */
+function lowestSoFar(numbers) {
+  const [x, y] = [[], []];
+  for (const key of new Set(numbers.map((number) => ofTrial("condition", number)))) {
+    let low = Infinity;
+    for (const number of numbers.filter((one) => ofTrial("condition", one) === key)) {
+      low = Math.min(low, ofTrial("error", number));
+      x.push(ofTrial("trial", number));
+      y.push(low);
+    }
+    x.push(null);
+    y.push(null);
+  }
+  return { x, y };
+}
+
 /** The error of every trial of every method, and the lowest so far. */
 function drawSearch() {
   draw($("search"), (colors) => {
     const data = page.methods.flatMap((method) => {
       const numbers = trialsOf(method.name).filter((number) => ofTrial("status", number) === "ok" && ofTrial("fidelity", number) === 1);
       const [x, y] = ["trial", "error"].map((name) => numbers.map((number) => ofTrial(name, number)));
-      let low = Infinity;
-      const lowest = y.map((value) => (low = Math.min(low, value)));
+      const lowest = lowestSoFar(numbers);
       const look = { name: method.label, legendgroup: method.name, marker: { color: method.color, size: 7 }, line: { color: method.color, shape: "hv" } };
       return numbers.length ? [
         { ...look, type: "scatter", mode: "markers", x, y, hovertext: numbers.map(trialText), hovertemplate: "%{hovertext}<extra></extra>" },
-        { ...look, type: "scatter", mode: "lines", x, y: lowest, showlegend: false, hoverinfo: "skip" },
+        { ...look, type: "scatter", mode: "lines", ...lowest, showlegend: false, hoverinfo: "skip" },
       ] : [];
     });
     if (!data.length) return nothing("no trial has a result", colors);

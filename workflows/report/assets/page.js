@@ -69,7 +69,7 @@ function draw(element, build) {
 
 /** Ticks of a logarithmic axis between two powers of ten: round numbers, more of them where there is little to tell. */
 function logTicks([low, high]) {
-  const steps = high - low > 4 ? [1] : high - low > 1.6 ? [1, 3] : [1, 2, 5];
+  const steps = high - low > 2.6 ? [1] : high - low > 1.6 ? [1, 3] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power++)
     for (const step of steps) {

@@ -13,6 +13,8 @@ import pytest
 from fusedtomo.errors import InputError
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.values import campaign, everything, over, trial
+from workflows.record.journal import Journal
+from workflows.report.again import folders_again
 from workflows.report.explore import explorer
 from workflows.report.live import asset
 from workflows.report.numbers import campaign_numbers
@@ -54,6 +56,18 @@ def test_the_numbers_are_those_of_the_map_in_its_order(findings_of, config):
     assert len(numbers["trials"]["condition"]) == len(findings.trials)
     words = config.cells("fused")[0].words.split(", ")
     assert [axis["said"][0] for axis in numbers["axes"]] == words[1:]
+
+
+def test_errors_on_other_noise_stand_beside_those_of_the_search(findings_of):
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5)], campaign(report={"noise_seeds": [101, 102]}))
+    for folder, error in zip(folders_again(findings), (0.6, 0.7), strict=True):
+        with folder, Journal(folder.journal) as file:
+            file.append(trial("fused-h5-c3", 0, error))
+    found = {one["name"]: one for one in campaign_numbers(findings)["quantities"]}
+    assert found["nrmse"]["values"]["fused"][0] == 0.5
+    assert found["nrmse_again"]["values"]["fused"][0] == pytest.approx(0.65)
+    assert found["nrmse_again"]["deviation"]["fused"][0] == pytest.approx(0.1 / 2**0.5, rel=1e-3)
+    assert found["nrmse_again"]["label"] == "NRMSE on other noise"
 
 
 def test_what_is_not_known_is_null(findings_of):

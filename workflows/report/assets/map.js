@@ -42,7 +42,7 @@ function withDeviation(quantity, method, at) {
 
 /** All that is known of a cell, a line each. */
 function cellLines(method, at) {
-  const errors = page.quantities.filter((one) => one.group === "error");
+  const errors = page.quantities.filter((one) => one.group === "error" || one.group === "error on other noise");
   const lines = errors.map((one) => `${one.label} ${withDeviation(one, method, at)}`);
   const elements = Object.keys(page.elements);
   for (const [name, label] of [["nrmse_by_element", "NRMSE"], ["rmse_by_element", "RMSE"]]) {

@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from fusedtomo.errors import InputError
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.values import campaign, everything, over, trial
 from workflows.record.journal import Journal
+from workflows.report import explore, one_volume
 from workflows.report.again import folders_again
 from workflows.report.explore import explorer
-from workflows.report.live import asset
+from workflows.report.live import _COMMON
 from workflows.report.numbers import campaign_numbers
 from workflows.report.one_volume import TRUTH, write_view
 from workflows.report.packed import packed
@@ -98,10 +100,12 @@ def test_only_the_scripts_of_the_page_may_run_and_no_text_ends_them(findings_of,
 
 
 def test_our_scripts_are_small_and_say_what_they_answer():
-    names = ("page.js", "volume.js", "surface.js", "solid.js", "map.js", "cell.js", "table.js", "explore.js", "view.js")
-    texts = [asset(name) for name in names]
-    assert sum(map(len, texts)) < 80_000
-    assert all(text.startswith("// ") and "innerHTML" not in text for text in texts)
+    files = [one for one in (resources.files("workflows.report") / "assets").iterdir() if one.name.endswith(".js")]
+    texts = {one.name: one.read_text(encoding="utf-8") for one in files}
+    assert set(texts) == {*_COMMON, *explore._SCRIPTS, *one_volume._SCRIPTS}  # each is in a page
+    assert sum(map(len, texts.values())) < 80_000
+    assert all(text.startswith("// ") and "?" in text.partition("\n")[0] for text in texts.values())
+    assert not any("innerHTML" in text or "</script" in text for text in texts.values())
 
 
 def ball(size=16, gain=1.0):

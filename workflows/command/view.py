@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fusedtomo.errors import InputError
 from workflows.command.app import app, example, say
 from workflows.saying import doing
 
@@ -36,6 +37,8 @@ def view(
     from workflows.report.one_volume import write_view
 
     target = out or volume.with_suffix(".html")
+    if target.suffix.lower() not in (".html", ".htm"):  # an older page may be replaced, a volume never
+        raise InputError(f"--out {target}: a page's name ends in .html")
     with doing(say, "reading and packing volumes"):
         write_view(target, _volumes(volume, truth, compare or []), {"file": volume, **read_attributes(volume)})
     say.print(f"page: {target}", markup=False)

@@ -12,7 +12,7 @@ from workflows.report.numbers import Json, campaign_numbers
 from workflows.report.product import Exhibit
 from workflows.report.single_cells import Chosen, cell_numbers
 
-_SCRIPTS = ("map.js", "cell.js", "table.js", "explore.js")
+_SCRIPTS = ("words.js", "heat.js", "map.js", "figures.js", "cell.js", "table.js", "explore.js")
 _MARK_NAMES = {"c": "cap", "b": "bound", "r": "regret"}
 
 

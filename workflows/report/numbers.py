@@ -21,6 +21,7 @@ from workflows.campaign.measures import MEASURES, label_of
 from workflows.figures.cells import varied_parameters
 from workflows.maps.sampling_map import METHOD, marks
 from workflows.record.journal import TrialResult
+from workflows.report.again import judged
 from workflows.report.findings import Findings
 
 Json = dict[str, Any]
@@ -85,12 +86,15 @@ def _method(config: CampaignConfig, name: str) -> Json:
 
 def _quantities(findings: Findings) -> Iterator[Json]:
     """Everything that a map can show; the first is what was minimised."""
-    found, minimised = findings.map, findings.config.search.minimise
+    found, minimised = judged(findings), findings.config.search.minimise
     errors = {one.name: one.label for one in MEASURES.values()}
     first = minimised if isinstance(minimised, str) else "error"
     errors = {first: errors.get(first, label_of(minimised))} | errors
     for name, label in errors.items():
         yield _quantity(found, name, label, "error")
+    for name, label in errors.items():
+        if f"{name}_again" in found:
+            yield _quantity(found, f"{name}_again", f"{label} on other noise", "error on other noise")
     for name, label in (("nrmse_by_element", "NRMSE"), ("rmse_by_element", "RMSE")):
         for symbol in found.element.values.tolist():
             yield _quantity(found.sel(element=symbol), name, f"{label} of {symbol}", "error by element")

@@ -18,7 +18,7 @@ from workflows.report.of_cells import kept
 from workflows.report.packed import bytes_of, packed
 
 SURFACES = 24  # fits of a Gaussian process, some 0.1 s each
-VOLUME_BYTES = 6_000_000  # of a page of 12 MB, in which plotly.js has five
+VOLUME_BYTES = 5_000_000  # of a page of 12 MB, in which plotly.js has five; the last cell may exceed them
 _POINTS = 30  # of a surface along each axis: a page draws contours through them
 
 

@@ -38,6 +38,7 @@ COMMANDS = [
     "trials",
     "merge",
     "report",
+    "view",
     "reproduce",
     "atlas",
     "submit",

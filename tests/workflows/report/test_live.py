@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ import pytest
 from fusedtomo.errors import InputError
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.values import campaign, everything, over, trial
+from workflows.record.journal import Journal
+from workflows.report import explore, one_volume
+from workflows.report.again import folders_again
 from workflows.report.explore import explorer
-from workflows.report.live import asset
+from workflows.report.live import _COMMON
 from workflows.report.numbers import campaign_numbers
 from workflows.report.one_volume import TRUTH, write_view
 from workflows.report.packed import packed
@@ -56,6 +60,18 @@ def test_the_numbers_are_those_of_the_map_in_its_order(findings_of, config):
     assert [axis["said"][0] for axis in numbers["axes"]] == words[1:]
 
 
+def test_errors_on_other_noise_stand_beside_those_of_the_search(findings_of):
+    findings = findings_of([trial("fused-h5-c3", 0, 0.5)], campaign(report={"noise_seeds": [101, 102]}))
+    for folder, error in zip(folders_again(findings), (0.6, 0.7), strict=True):
+        with folder, Journal(folder.journal) as file:
+            file.append(trial("fused-h5-c3", 0, error))
+    found = {one["name"]: one for one in campaign_numbers(findings)["quantities"]}
+    assert found["nrmse"]["values"]["fused"][0] == 0.5
+    assert found["nrmse_again"]["values"]["fused"][0] == pytest.approx(0.65)
+    assert found["nrmse_again"]["deviation"]["fused"][0] == pytest.approx(0.1 / 2**0.5, rel=1e-3)
+    assert found["nrmse_again"]["label"] == "NRMSE on other noise"
+
+
 def test_what_is_not_known_is_null(findings_of):
     numbers = campaign_numbers(findings_of([trial("fused-h5-c3", 0, None), trial("fused-h20-c27", 0, 0.25)]))
     assert numbers["quantities"][0]["values"]["fused"] == [None] * 5 + [0.25]
@@ -84,10 +100,12 @@ def test_only_the_scripts_of_the_page_may_run_and_no_text_ends_them(findings_of,
 
 
 def test_our_scripts_are_small_and_say_what_they_answer():
-    names = ("page.js", "volume.js", "surface.js", "solid.js", "map.js", "cell.js", "table.js", "explore.js", "view.js")
-    texts = [asset(name) for name in names]
-    assert sum(map(len, texts)) < 80_000
-    assert all(text.startswith("// ") and "innerHTML" not in text for text in texts)
+    files = [one for one in (resources.files("workflows.report") / "assets").iterdir() if one.name.endswith(".js")]
+    texts = {one.name: one.read_text(encoding="utf-8") for one in files}
+    assert set(texts) == {*_COMMON, *explore._SCRIPTS, *one_volume._SCRIPTS}  # each is in a page
+    assert sum(map(len, texts.values())) < 80_000
+    assert all(text.startswith("// ") and "?" in text.partition("\n")[0] for text in texts.values())
+    assert not any("innerHTML" in text or "</script" in text for text in texts.values())
 
 
 def ball(size=16, gain=1.0):

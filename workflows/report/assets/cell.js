@@ -1,11 +1,12 @@
-// What is known of the chosen cell? Numbers of all methods, landscape, search, cost, concentrations, reconstructions.
+// Which cell is chosen, and what is known of it? Numbers of all methods, its trials, its reconstructions.
 "use strict";
 
 /** Choose a cell and show it; places are positions along the axes. */
 function choose(at, method = state.method) {
   const before = mapsShown();
   [state.at, state.method] = [[...at], method];
-  if (axes().length > 1 && methodNamed(method).sees[acrossAndUpwards()[1]]) state.mapMethod = $("map-method").value = method;
+  if (axes().length > 1 && methodNamed(method).sees[acrossAndUpwards()[1]])
+    state.mapMethod = $("map-method").value = method;
   const changed = mapsShown() !== before;
   if (changed) drawMaps();
   else for (const id of frames.keys()) moveFrame(id);
@@ -17,15 +18,28 @@ const keysOf = (method) => page.conditions[method][cellNumber(state.at)];
 
 /** The numbers at once, then one figure after the other. */
 function showCell(more = []) {
-  const where = axes().map((axis, number) => axis.said[state.at[number]]).join(", ");
+  const where = axes()
+    .map((axis, number) => axis.said[state.at[number]])
+    .join(", ");
   $("cell-title").textContent = where;
-  $("where").querySelectorAll("select").forEach((select, axis) => { select.value = state.at[axis]; });
-  $("chosen").textContent = `${methodNamed(state.method).label}, ${where}: ${cellLines(state.method, state.at).join("; ")}`;
+  $("where")
+    .querySelectorAll("select")
+    .forEach((select, axis) => {
+      select.value = state.at[axis];
+    });
+  $("chosen").textContent =
+    `${methodNamed(state.method).label}, ${where}: ${cellLines(state.method, state.at).join("; ")}`;
   showCellTable();
   const searched = page.methods.filter((one) => trialsOf(one.name).length);
-  fill($("cell-method"), searched.map((one) => [one.name, one.label]), state.method);
+  fill(
+    $("cell-method"),
+    searched.map((one) => [one.name, one.label]),
+    state.method,
+  );
   const trials = $("trials-cell").checked ? [showTrials] : [];
-  inTurn(drawLandscape, showVolumes, drawSearch, drawCost, drawConcentrations, ...more, ...trials, () => performance.mark("cell shown"));
+  inTurn(drawLandscape, showVolumes, drawSearch, drawCost, drawConcentrations, ...more, ...trials, () =>
+    performance.mark("cell shown"),
+  );
 }
 
 function showCellTable() {
@@ -33,7 +47,15 @@ function showCellTable() {
   const elements = Object.keys(page.elements);
   const weights = page.quantities.filter((one) => one.group.startsWith("weights"));
   const counts = page.quantities.filter((one) => one.group === "search");
-  const heads = ["method", ...errors.map((one) => one.label), ...elements.map((one) => `NRMSE of ${one}`), ...weights.map((one) => one.label), ...counts.map((one) => one.label), "marks", "reconstruction"];
+  const heads = [
+    "method",
+    ...errors.map((one) => one.label),
+    ...elements.map((one) => `NRMSE of ${one}`),
+    ...weights.map((one) => one.label),
+    ...counts.map((one) => one.label),
+    "marks",
+    "reconstruction",
+  ];
   const rows = page.methods.map((one) => {
     const values = [
       ...errors.map((each) => withDeviation(each, one.name, state.at)),
@@ -42,8 +64,19 @@ function showCellTable() {
       ...counts.map((each) => (each.name === "regret_bound" ? percent : short)(valueOf(each, one.name, state.at))),
       [...page.marks[one.name][cellNumber(state.at)]].map((letter) => page.mark_names[letter]).join(", "),
     ];
-    const head = make("th", { scope: "row" }, make("span", { className: "swatch", style: `background:${one.color}` }), one.label);
-    return make("tr", { className: one.name === state.method ? "chosen" : "" }, head, ...values.map((value) => make("td", {}, value)), make("td", {}, volumeLink(one.name)));
+    const head = make(
+      "th",
+      { scope: "row" },
+      make("span", { className: "swatch", style: `background:${one.color}` }),
+      one.label,
+    );
+    return make(
+      "tr",
+      { className: one.name === state.method ? "chosen" : "" },
+      head,
+      ...values.map((value) => make("td", {}, value)),
+      make("td", {}, volumeLink(one.name)),
+    );
   });
   const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
   $("cell-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
@@ -66,121 +99,12 @@ function trialText(number) {
   const weights = Object.keys(page.parameters).filter((name) => ofTrial(name, number) !== null);
   const head = `<b>${plain(ofTrial("condition", number))}, trial ${ofTrial("trial", number)}</b>`;
   const told = weights.map((name) => `${page.parameters[name]} ${short(ofTrial(name, number))}`).join(", ");
-  const result = ofTrial("status", number) === "ok" ? `NRMSE ${fixed(ofTrial("nrmse", number))}, RMSE ${fixed(ofTrial("rmse", number))}` : `failed: ${ofTrial("reason", number).slice(0, 80)}`;
+  const result =
+    ofTrial("status", number) === "ok"
+      ? `NRMSE ${fixed(ofTrial("nrmse", number))}, RMSE ${fixed(ofTrial("rmse", number))}`
+      : `failed: ${ofTrial("reason", number).slice(0, 80)}`;
   const cost = `fidelity ${short(ofTrial("fidelity", number))}, ${ofTrial("iterations", number)} iterations, ${short(ofTrial("seconds", number))} s`;
   return [head, plain(told), plain(result), cost].join("<br>");
-}
-
-/** Trials over the one or two parameters that matter, on the surface that a Gaussian process expects. */
-function drawLandscape() {
-  const method = $("cell-method").value;
-  if (!method) return draw($("landscape"), (colors) => nothing("no trial was made", colors));
-  const numbers = trialsOf(method);
-  const fit = page.landscapes[keysOf(method)[0]];
-  const varied = fit ? fit.axes : variedParameters(numbers);
-  const ok = numbers.filter((number) => ofTrial("status", number) === "ok" && ofTrial("fidelity", number) === 1);
-  const rest = numbers.filter((number) => !ok.includes(number));
-  const least = ok.reduce((low, number) => (low === null || ofTrial("error", number) < ofTrial("error", low) ? number : low), null);
-  draw($("landscape"), (colors) => {
-    const [first, second] = varied;
-    if (!first) return nothing(ok.length ? "this method searches nothing" : "no trial has a result", colors);
-    const x = (list) => list.map((number) => ofTrial(first.name, number));
-    const y = (list) => list.map((number) => ofTrial(second ? second.name : "error", number));
-    const hover = (list) => ({ hovertext: list.map(trialText), hovertemplate: "%{hovertext}<extra></extra>" });
-    const dots = (list, name, marker) => ({ type: "scatter", mode: "markers", name, x: x(list), y: y(list), marker, ...hover(list) });
-    const over = (axis, n) => [...(fit ? fit.grid[n] : []), ...numbers.map((number) => ofTrial(axis.name, number))];
-    const errors = ok.map((number) => ofTrial("error", number));
-    const [low, high] = [Math.min(...errors), Math.max(...errors)];
-    const shade = { colorscale: "Viridis", cmin: low, cmax: high > low ? high : low + 0.1 };
-    const bar = { thickness: 12, outlinewidth: 0, title: { text: plain(page.minimised), side: "right" } };
-    const data = fit ? surfaceOf(fit, shade, bar, method) : [];
-    const color = second ? { ...shade, color: errors, ...(fit ? {} : { colorbar: bar }) } : { color: methodNamed(method).color };
-    data.push(dots(ok, "trial", { size: 9, line: { color: colors.ink, width: 1.2 }, ...color }));
-    if (rest.length) data.push(dots(second ? rest : [], "failed or partial", { symbol: "x", size: 8, color: colors.faint }));
-    if (least !== null) data.push(dots([least], "lowest", { symbol: "star", size: 16, color: "#d55e00", line: { color: "#fff", width: 1 } }));
-    const said = `Landscape of ${methodNamed(method).label} over ${varied.map((one) => one.label).join(" and ")}: ${ok.length} trials, lowest ${page.minimised} ${fixed(low)}`;
-    return { data, said, layout: { height: 330, showlegend: true, margin: { l: 62, r: second ? 86 : 14, t: 54, b: 46, autoexpand: false }, xaxis: axisOver(over(first, 0), first.scale, first.label), yaxis: second ? axisOver(over(second, 1), second.scale, second.label) : { title: { text: plain(page.minimised) } } } };
-  });
-}
-
-/** What a Gaussian process expects between the trials: contours, or a line with its deviation. */
-function surfaceOf(fit, shade, colorbar, method) {
-  const [x, y] = fit.grid;
-  if (y) {
-    const contours = { coloring: "fill", showlines: false, start: shade.cmin, end: shade.cmax, size: (shade.cmax - shade.cmin) / 24 };
-    return [{ type: "contour", x, y, z: fit.surface, colorscale: shade.colorscale, zmin: shade.cmin, zmax: shade.cmax, contours, autocontour: false, colorbar, hoverinfo: "skip", showlegend: false }];
-  }
-  const color = methodNamed(method).color;
-  const band = [...fit.surface.map((value, n) => value + fit.deviation[n]), ...fit.surface.map((value, n) => value - fit.deviation[n]).reverse()];
-  return [
-    { type: "scatter", mode: "lines", x: [...x, ...[...x].reverse()], y: band, fill: "toself", fillcolor: `${color}33`, line: { width: 0 }, hoverinfo: "skip", showlegend: false },
-    { type: "scatter", mode: "lines", x, y: fit.surface, line: { color }, hoverinfo: "skip", name: "expected" },
-  ];
-}
-
-/** Without a fit: the first two parameters that are not the same in all trials. */
-function variedParameters(numbers) {
-  const names = Object.keys(page.parameters).filter((name) => new Set(numbers.map((number) => ofTrial(name, number))).size > 1);
-  return names.slice(0, 2).map((name) => ({ name, label: page.parameters[name], scale: name === "gamma" ? "linear" : "log" }));
-}
-
-/** An empty figure that says why. */
-function nothing(words, colors) {
-  const note = { text: words, showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { color: colors.faint, size: 14 } };
-  return { said: words, data: [], layout: { height: 330, annotations: [note], xaxis: { visible: false }, yaxis: { visible: false } } };
-}
-
-/** The error of every trial of every method, and the lowest so far. */
-function drawSearch() {
-  draw($("search"), (colors) => {
-    const data = page.methods.flatMap((method) => {
-      const numbers = trialsOf(method.name).filter((number) => ofTrial("status", number) === "ok" && ofTrial("fidelity", number) === 1);
-      const [x, y] = ["trial", "error"].map((name) => numbers.map((number) => ofTrial(name, number)));
-      let low = Infinity;
-      const lowest = y.map((value) => (low = Math.min(low, value)));
-      const look = { name: method.label, legendgroup: method.name, marker: { color: method.color, size: 7 }, line: { color: method.color, shape: "hv" } };
-      return numbers.length ? [
-        { ...look, type: "scatter", mode: "markers", x, y, hovertext: numbers.map(trialText), hovertemplate: "%{hovertext}<extra></extra>" },
-        { ...look, type: "scatter", mode: "lines", x, y: lowest, showlegend: false, hoverinfo: "skip" },
-      ] : [];
-    });
-    if (!data.length) return nothing("no trial has a result", colors);
-    return { data, said: `${page.minimised} of every trial, and the lowest so far`, layout: { height: 330, xaxis: { title: { text: "trial" } }, yaxis: { title: { text: plain(page.minimised) } } } };
-  });
-}
-
-function drawCost() {
-  const method = $("cell-method").value;
-  const terms = method ? page.costs[keysOf(method)[0]] : null;
-  $("cost-part").hidden = !terms;
-  if (!terms) return erase($("cost"));
-  const dashes = ["solid", "dash", "dashdot", "dot"];
-  const words = { haadf: "HAADF", tv: "total variation", total: "sum", nrmse: "NRMSE" };
-  const lines = (colors) => Object.entries(terms).map(([name, values], number) => ({
-    type: "scatter", mode: "lines", name: words[name] ?? name, y: values, hovertemplate: "iteration %{x}: %{y:.4g}",
-    line: { dash: name === "total" ? "solid" : dashes[(number + 1) % 4], ...(name === "total" ? { color: colors.ink, width: 2.5 } : {}) },
-  }));
-  draw($("cost"), (colors) => ({ data: lines(colors), said: `Terms of the cost of ${methodNamed(method).label}: ${Object.keys(terms).join(", ")}`, layout: { height: 330, xaxis: { title: { text: "iteration" } }, yaxis: axisOver(Object.values(terms).flat(), "log", "term of the cost") } }));
-}
-
-function drawConcentrations() {
-  const known = [...page.methods].reverse().filter((one) => page.concentrations[keysOf(one.name)[0]]);
-  $("concentrations-part").hidden = !known.length;
-  if (!known.length) return erase($("concentrations"));
-  const element = $("concentration-element").value;
-  const of = (one) => page.concentrations[keysOf(one.name)[0]][element];
-  const shown = known.filter((one) => of(one)?.voxels);
-  draw($("concentrations"), (colors) => {
-    if (!shown.length) return nothing(`${element} fills no voxel`, colors);
-    const data = shown.map((one) => ({
-      type: "scatter", mode: "lines", name: one.label, x: of(one).at, y: of(one).shares.map((share) => 100 * share),
-      line: { color: one.color, shape: "hvh" }, fill: "tozeroy", fillcolor: `${one.color}22`,
-      hovertemplate: `mean ${fixed(of(one).mean)} ± ${fixed(of(one).deviation)}; ${percent(of(one).in_vacuum)} of it in the vacuum<extra>${plain(one.label)}</extra>`,
-    }));
-    const expected = of(shown[0]).expected;
-    const line = { type: "line", x0: expected, x1: expected, y0: 0, y1: 1, yref: "paper", line: { color: colors.ink, dash: "dash", width: 1 } };
-    return { data, said: `Histograms of the concentration of ${element}, where the truth has ${fixed(expected)}: ${shown.map((one) => `${one.label} ${fixed(of(one).mean)}`).join(", ")}`, layout: { height: 330, shapes: [line], xaxis: { title: { text: `concentration of ${element} (dashed: truth)` } }, yaxis: { title: { text: "% of the voxels" } } } };
-  });
 }
 
 /** Slices and surfaces of the reconstructions that are kept, beside the truth. */
@@ -194,6 +118,10 @@ function showVolumes() {
   $("volumes").hidden = !kept.length;
   if (!kept.length) return;
   const error = quantityNamed("nrmse");
-  const rows = kept.map((one) => ({ label: one.label, note: `NRMSE ${fixed(valueOf(error, one.name, state.at))}`, key: keysOf(one.name)[0] }));
+  const rows = kept.map((one) => ({
+    label: one.label,
+    note: `NRMSE ${fixed(valueOf(error, one.name, state.at))}`,
+    key: keysOf(one.name)[0],
+  }));
   viewer.show([{ label: "truth", note: "", key: page.truth_of[rows[0].key], exact: true }, ...rows]);
 }

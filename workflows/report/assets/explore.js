@@ -1,4 +1,4 @@
-// The page of a campaign begins: the cell of the lowest error is chosen.
+// How does the page of a campaign begin? With the cell that is named, or the one of the lowest error.
 "use strict";
 
 const page = JSON.parse($("numbers").textContent);
@@ -12,8 +12,14 @@ function lowestCell() {
 
 function listPlaces() {
   const labels = axes().map((axis, number) => {
-    const select = make("select", {}, ...axis.texts.map((text, place) => make("option", { value: place, textContent: text })));
-    select.addEventListener("change", () => choose(state.at.map((place, n) => (n === number ? Number(select.value) : place))));
+    const select = make(
+      "select",
+      {},
+      ...axis.texts.map((text, place) => make("option", { value: place, textContent: text })),
+    );
+    select.addEventListener("change", () =>
+      choose(state.at.map((place, n) => (n === number ? Number(select.value) : place))),
+    );
     return make("label", {}, axis.label, select);
   });
   $("where").replaceChildren(...labels);
@@ -24,7 +30,10 @@ function begin() {
   state.at = placesOf(page.first_cell ?? lowestCell());
   listPlaces();
   listSwitches();
-  fill($("concentration-element"), Object.keys(page.elements).map((symbol) => [symbol, symbol]));
+  fill(
+    $("concentration-element"),
+    Object.keys(page.elements).map((symbol) => [symbol, symbol]),
+  );
   drawMaps();
   performance.mark("first picture");
   viewer = new VolumeViewer($("volumes"));

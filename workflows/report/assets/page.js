@@ -32,7 +32,10 @@ const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&
 function pageColors() {
   const style = getComputedStyle(document.documentElement);
   return Object.fromEntries(
-    ["ink", "paper", "line", "faint", "card", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+    ["ink", "paper", "line", "faint", "card", "accent"].map((name) => [
+      name,
+      style.getPropertyValue(`--${name}`).trim(),
+    ]),
   );
 }
 
@@ -69,7 +72,7 @@ function draw(element, build) {
 
 /** Ticks of a logarithmic axis between two powers of ten: round numbers, more of them where there is little to tell. */
 function logTicks([low, high]) {
-  const steps = high - low > 4 ? [1] : high - low > 1.6 ? [1, 3] : [1, 2, 5];
+  const steps = high - low > 2.6 ? [1] : high - low > 1.6 ? [1, 3] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power++)
     for (const step of steps) {
@@ -87,7 +90,13 @@ function axisOver(values, scale, label) {
   const span = [Math.log10(Math.min(...known)), Math.log10(Math.max(...known))];
   const ticks = logTicks(span);
   const pad = 0.04 * (span[1] - span[0] || 1);
-  return { title, type: "log", range: [span[0] - pad, span[1] + pad], tickvals: ticks.map((tick) => 10 ** tick), ticktext: ticks.map((tick) => short(10 ** tick)) };
+  return {
+    title,
+    type: "log",
+    range: [span[0] - pad, span[1] + pad],
+    tickvals: ticks.map((tick) => 10 ** tick),
+    ticktext: ticks.map((tick) => short(10 ** tick)),
+  };
 }
 
 let queue = [];
@@ -117,7 +126,9 @@ function watchPage() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   $("theme").addEventListener("click", () => {
     const root = document.documentElement;
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     redraw();
   });

@@ -23,7 +23,10 @@ class Solid {
     this.canvas = canvas;
     const gl = (this.gl = canvas.getContext("webgl2", { alpha: true, antialias: true, premultipliedAlpha: true }));
     const program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+    for (const [kind, source] of [
+      [gl.VERTEX_SHADER, VERTEX],
+      [gl.FRAGMENT_SHADER, FRAGMENT],
+    ]) {
       const shader = gl.createShader(kind);
       gl.shaderSource(shader, source);
       gl.compileShader(shader);
@@ -31,7 +34,9 @@ class Solid {
     }
     gl.linkProgram(program);
     gl.useProgram(program);
-    this.at = Object.fromEntries(["turn", "centre", "scale", "even", "color"].map((name) => [name, gl.getUniformLocation(program, name)]));
+    this.at = Object.fromEntries(
+      ["turn", "centre", "scale", "even", "color"].map((name) => [name, gl.getUniformLocation(program, name)]),
+    );
     this.inputs = ["point", "normal"].map((name) => gl.getAttribLocation(program, name));
     this.parts = [];
   }
@@ -71,7 +76,10 @@ class Solid {
     gl.enable(gl.DEPTH_TEST);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.uniformMatrix3fv(at.turn, false, camera.matrix());
-    gl.uniform3fv(at.centre, [...this.shape].reverse().map((n) => n / 2 - 0.5));
+    gl.uniform3fv(
+      at.centre,
+      [...this.shape].reverse().map((n) => n / 2 - 0.5),
+    );
     gl.uniform1f(at.scale, (1.35 * camera.zoom) / Math.hypot(...this.shape.map((n) => n / Math.SQRT2)) / 1.05);
     for (const part of [...this.parts].sort((one, other) => other.opacity - one.opacity)) this.drawPart(part, lines);
   }
@@ -92,7 +100,9 @@ class Solid {
 function boxOf([z, y, x]) {
   const corner = (c) => [c & 1 ? x - 0.5 : -0.5, c & 2 ? y - 0.5 : -0.5, c & 4 ? z - 0.5 : -0.5];
   const points = [0, 1, 2, 3, 4, 5, 6, 7].flatMap(corner);
-  const triangles = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((c) => [1, 2, 4].filter((bit) => !(c & bit)).flatMap((bit) => [c, c | bit]));
+  const triangles = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((c) =>
+    [1, 2, 4].filter((bit) => !(c & bit)).flatMap((bit) => [c, c | bit]),
+  );
   return { points, normals: new Float32Array(24), triangles, lines: true, opacity: 1 };
 }
 
@@ -116,9 +126,18 @@ class Camera {
 
 class SolidView {
   constructor(find) {
-    Object.assign(this, { plot: find("solid"), shown: find("shown"), level: find("level"), levelText: find("level-text"), note: find("solid-note") });
+    Object.assign(this, {
+      plot: find("solid"),
+      shown: find("shown"),
+      level: find("level"),
+      levelText: find("level-text"),
+      note: find("solid-note"),
+    });
     Object.assign(this, { camera: new Camera(), solids: [], visible: false });
-    this.level.addEventListener("input", () => { this.tell(); this.remake(); });
+    this.level.addEventListener("input", () => {
+      this.tell();
+      this.remake();
+    });
     new IntersectionObserver(([entry]) => {
       this.visible = entry.isIntersecting;
       if (this.visible && this.waiting) this.remake();
@@ -128,11 +147,19 @@ class SolidView {
 
   show(rows, elements) {
     [this.rows, this.thin] = [rows, new Map()];
-    const had = new Set([...this.shown.querySelectorAll("input")].filter((box) => !box.checked).map((box) => box.value));
+    const had = new Set(
+      [...this.shown.querySelectorAll("input")].filter((box) => !box.checked).map((box) => box.value),
+    );
     const boxes = elements.map((element) => {
       const box = make("input", { type: "checkbox", checked: !had.has(element), value: element });
       box.addEventListener("change", () => this.remake());
-      return make("label", {}, box, make("span", { className: "swatch", style: `background:${page.elements[element]}` }), element);
+      return make(
+        "label",
+        {},
+        box,
+        make("span", { className: "swatch", style: `background:${page.elements[element]}` }),
+        element,
+      );
     });
     this.shown.replaceChildren(...boxes);
     this.tell();
@@ -141,7 +168,10 @@ class SolidView {
 
   tell() {
     this.levelText.textContent = `level ${this.level.value} %`;
-    this.level.setAttribute("aria-label", `level of the surfaces, % of the highest concentration of ${this.rows[0].label}`);
+    this.level.setAttribute(
+      "aria-label",
+      `level of the surfaces, % of the highest concentration of ${this.rows[0].label}`,
+    );
   }
 
   /** Meshes anew, once they are in view. */
@@ -149,7 +179,10 @@ class SolidView {
     this.waiting = !this.visible;
     if (this.waiting) return;
     const can = Boolean(document.createElement("canvas").getContext("webgl2"));
-    const alike = this.rows.length > 1 ? `A surface encloses as many voxels as that of ${this.rows[0].label}, so that a wrong gain does not change its shape. ` : "";
+    const alike =
+      this.rows.length > 1
+        ? `A surface encloses as many voxels as that of ${this.rows[0].label}, so that a wrong gain does not change its shape. `
+        : "";
     this.note.textContent = can
       ? `${alike}z, the beam at 0°, points up. Drag, or arrow keys, turn all; + and − change their size.`
       : "This browser has no WebGL, which surfaces need; the slices above show the same volumes.";
@@ -158,8 +191,13 @@ class SolidView {
     const found = this.chosen().map((element) => [element, this.levels(element)]);
     const fullest = found.reduce((most, one) => (most && most[1][0].n >= one[1][0].n ? most : one), null)?.[0];
     this.solids.forEach((solid, row) => {
-      const meshes = found.map(([element, levels]) => meshOf(levels[row], page.elements[element], found.length > 1 && element === fullest));
-      solid.load(meshes.filter((mesh) => mesh.triangles.length), this.rows[row].volume.shape);
+      const meshes = found.map(([element, levels]) =>
+        meshOf(levels[row], page.elements[element], found.length > 1 && element === fullest),
+      );
+      solid.load(
+        meshes.filter((mesh) => mesh.triangles.length),
+        this.rows[row].volume.shape,
+      );
     });
     this.redraw();
   }
@@ -176,7 +214,10 @@ class SolidView {
     }
     this.solids.forEach(({ canvas }, number) => {
       canvas.previousSibling.textContent = this.rows[number].label;
-      canvas.setAttribute("aria-label", `Isosurfaces of ${this.chosen().join(", ")}: ${this.rows[number].label}. Arrow keys turn them.`);
+      canvas.setAttribute(
+        "aria-label",
+        `Isosurfaces of ${this.chosen().join(", ")}: ${this.rows[number].label}. Arrow keys turn them.`,
+      );
     });
   }
 
@@ -217,7 +258,10 @@ class SolidView {
   levels(element) {
     if (!this.thin.has(element)) {
       const thin = this.rows.map((row) => thinned(row.volume, element, MOST_VOXELS));
-      this.thin.set(element, thin.map((one) => ({ ...one, counts: countsAbove(one.bytes.map(Math.round)) })));
+      this.thin.set(
+        element,
+        thin.map((one) => ({ ...one, counts: countsAbove(one.bytes.map(Math.round)) })),
+      );
     }
     const first = Math.max(1, Math.round((brightest(this.rows[0], element) * Number(this.level.value)) / 100));
     return this.thin.get(element).map((one, row, all) => {

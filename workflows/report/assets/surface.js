@@ -21,7 +21,8 @@ function surfaceNet(bytes, [nz, ny, nx], level) {
   const field = new Float32Array((nz + 2) * wide * high).fill(-level);
   for (let z = 0; z < nz; z++)
     for (let y = 0; y < ny; y++)
-      for (let x = 0; x < nx; x++) field[(z + 1) * steps[0] + (y + 1) * steps[1] + x + 1] = bytes[(z * ny + y) * nx + x] - level + 0.5;
+      for (let x = 0; x < nx; x++)
+        field[(z + 1) * steps[0] + (y + 1) * steps[1] + x + 1] = bytes[(z * ny + y) * nx + x] - level + 0.5;
   const vertex = new Int32Array(field.length).fill(-1);
   const net = { points: [], triangles: [] };
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((c) => (c >> 2) * steps[0] + ((c >> 1) & 1) * steps[1] + (c & 1));
@@ -49,7 +50,9 @@ function addVertex(net, field, at, corners, [z, y, x]) {
       const [first, second] = [field[at + corners[a]], field[at + corners[a | bit]]];
       if (first > 0 === second > 0) continue;
       const part = first / (first - second);
-      [4, 2, 1].forEach((one, axis) => { sum[axis] += (a & one ? 1 : 0) + (bit === one ? part : 0); });
+      [4, 2, 1].forEach((one, axis) => {
+        sum[axis] += (a & one ? 1 : 0) + (bit === one ? part : 0);
+      });
       crossings++;
     }
   net.points.push(x + sum[2] / crossings - 1, y + sum[1] / crossings - 1, z + sum[0] / crossings - 1);
@@ -62,7 +65,9 @@ function addFaces(net, field, vertex, at, steps, place) {
     if (!place[one] || !place[two]) continue;
     const [here, there] = [field[at] > 0, field[at + steps[axis]] > 0];
     if (here === there) continue;
-    const [a, b, c, d] = [at, at - steps[one], at - steps[one] - steps[two], at - steps[two]].map((cell) => vertex[cell]);
+    const [a, b, c, d] = [at, at - steps[one], at - steps[one] - steps[two], at - steps[two]].map(
+      (cell) => vertex[cell],
+    );
     const [second, fourth] = here ? [d, b] : [b, d]; // all faces look outwards
     net.triangles.push(a, second, c, a, c, fourth);
   }
@@ -72,7 +77,10 @@ function addFaces(net, field, vertex, at, steps, place) {
 function thinned(volume, element, most) {
   let [nz, ny, nx] = volume.shape;
   const whole = nz * ny * nx;
-  let bytes = volume.bytes.subarray(volume.elements.indexOf(element) * whole, (volume.elements.indexOf(element) + 1) * whole);
+  let bytes = volume.bytes.subarray(
+    volume.elements.indexOf(element) * whole,
+    (volume.elements.indexOf(element) + 1) * whole,
+  );
   let step = 1;
   while (Math.max(nz, ny, nx) > most && Math.min(nz, ny, nx) > 3) {
     [bytes, nz, ny, nx] = halved(bytes, nz, ny, nx);
@@ -86,7 +94,8 @@ function halved(bytes, nz, ny, nx) {
   const half = new Float32Array(hz * hy * hx);
   for (let z = 0; z < 2 * hz; z++)
     for (let y = 0; y < 2 * hy; y++)
-      for (let x = 0; x < 2 * hx; x++) half[((z >> 1) * hy + (y >> 1)) * hx + (x >> 1)] += bytes[(z * ny + y) * nx + x] / 8;
+      for (let x = 0; x < 2 * hx; x++)
+        half[((z >> 1) * hy + (y >> 1)) * hx + (x >> 1)] += bytes[(z * ny + y) * nx + x] / 8;
   return [half, hz, hy, hx];
 }
 

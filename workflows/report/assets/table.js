@@ -8,16 +8,28 @@ const list = { by: "condition", down: false, shown: STEP };
 function trialColumns() {
   const parameters = Object.keys(page.parameters).filter((name) => page.trials[name]?.some((value) => value !== null));
   return [
-    ["condition", "condition", String], ["trial", "trial", String], ["status", "status", String],
-    ["nrmse", "NRMSE", fixed], ["rmse", "RMSE", fixed], ["stoichiometry_error", "stoichiometry error", fixed],
+    ["condition", "condition", String],
+    ["trial", "trial", String],
+    ["status", "status", String],
+    ["nrmse", "NRMSE", fixed],
+    ["rmse", "RMSE", fixed],
+    ["stoichiometry_error", "stoichiometry error", fixed],
     ...parameters.map((name) => [name, page.parameters[name], short]),
-    ["fidelity", "fidelity", short], ["iterations", "iterations", String], ["stopped", "stopped", String],
-    ["seconds", "s", short], ["device", "device", String], ["reason", "reason", String],
+    ["fidelity", "fidelity", short],
+    ["iterations", "iterations", String],
+    ["stopped", "stopped", String],
+    ["seconds", "s", short],
+    ["device", "device", String],
+    ["reason", "reason", String],
   ];
 }
 
 function chosenTrials() {
-  const [words, method, status] = [$("trials-find").value.toLowerCase(), $("trials-method").value, $("trials-status").value];
+  const [words, method, status] = [
+    $("trials-find").value.toLowerCase(),
+    $("trials-method").value,
+    $("trials-status").value,
+  ];
   const ofMethod = new Set(method === "all" ? [] : page.conditions[method].flat());
   const ofCell = new Set(page.methods.flatMap((one) => keysOf(one.name)));
   const fits = (number) =>
@@ -25,7 +37,10 @@ function chosenTrials() {
     (method === "all" || ofMethod.has(ofTrial("condition", number))) &&
     (status === "all" || ofTrial("status", number) === status) &&
     (!$("trials-cell").checked || ofCell.has(ofTrial("condition", number)));
-  return page.trials.condition.map((_, number) => number).filter(fits).sort(byColumn);
+  return page.trials.condition
+    .map((_, number) => number)
+    .filter(fits)
+    .sort(byColumn);
 }
 
 /** What is not known comes last, whichever way. */
@@ -67,7 +82,9 @@ function sortBy(name) {
   list.down = list.by === name && !list.down;
   list.by = name;
   showTrials();
-  [...$("trials-table").querySelectorAll("th button")].find((button) => button.parentElement.hasAttribute("aria-sort"))?.focus();
+  [...$("trials-table").querySelectorAll("th button")]
+    .find((button) => button.parentElement.hasAttribute("aria-sort"))
+    ?.focus();
 }
 
 /** Choose the cell of a condition; a method that is blind to an axis leaves the place along it. */
@@ -76,7 +93,10 @@ function chooseCondition(key) {
   if (!method) return;
   const fits = page.conditions[method.name].flatMap((keys, cell) => (keys.includes(key) ? [placesOf(cell)] : []));
   const kept = (at) => at.filter((place, axis) => place === state.at[axis]).length;
-  choose(fits.reduce((near, at) => (kept(at) > kept(near) ? at : near)), method.name);
+  choose(
+    fits.reduce((near, at) => (kept(at) > kept(near) ? at : near)),
+    method.name,
+  );
   $("cell").scrollIntoView({ block: "start" });
 }
 
@@ -93,6 +113,12 @@ function placesOf(cell) {
 function hearTrials() {
   fill($("trials-method"), [["all", "all"], ...page.methods.map((one) => [one.name, one.label])]);
   for (const id of ["trials-find", "trials-method", "trials-status", "trials-cell"])
-    $(id).addEventListener("input", () => { list.shown = STEP; showTrials(); });
-  $("trials-more").addEventListener("click", () => { list.shown += 5 * STEP; showTrials(); });
+    $(id).addEventListener("input", () => {
+      list.shown = STEP;
+      showTrials();
+    });
+  $("trials-more").addEventListener("click", () => {
+    list.shown += 5 * STEP;
+    showTrials();
+  });
 }

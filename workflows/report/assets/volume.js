@@ -5,7 +5,11 @@ const unpacked = new Map();
 
 /** A volume by its key: what the page has of it, and its bytes. */
 async function unpack(key) {
-  if (!unpacked.has(key)) unpacked.set(key, inflate(page.volumes[key].data).then((bytes) => ({ ...page.volumes[key], bytes })));
+  if (!unpacked.has(key))
+    unpacked.set(
+      key,
+      inflate(page.volumes[key].data).then((bytes) => ({ ...page.volumes[key], bytes })),
+    );
   return unpacked.get(key);
 }
 
@@ -29,7 +33,8 @@ function sliceOf(volume, element, plane, index) {
   const slice = new Uint8Array(rows * columns);
   for (let row = 0; row < rows; row++) {
     const from = start + (rows - 1 - row) * steps[down];
-    for (let column = 0; column < columns; column++) slice[row * columns + column] = volume.bytes[from + column * steps[across]];
+    for (let column = 0; column < columns; column++)
+      slice[row * columns + column] = volume.bytes[from + column * steps[across]];
   }
   return { rows, columns, slice };
 }
@@ -63,14 +68,17 @@ function paintElement(canvas, volume, element, plane, index, limit) {
 function paintMixture(canvas, volume, plane, index, limits) {
   const slices = volume.elements.map((element) => sliceOf(volume, element, plane, index));
   const linear = volume.elements.map((element) => rgbOf(page.elements[element]).map(toLinear));
-  const bright = (e, n) => Math.min(1, concentration(volume, volume.elements[e], slices[e].slice[n]) / limits[volume.elements[e]]);
+  const bright = (e, n) =>
+    Math.min(1, concentration(volume, volume.elements[e], slices[e].slice[n]) / limits[volume.elements[e]]);
   const { rows, columns } = slices[0];
   paint(canvas, rows, columns, (n) => {
     const weights = slices.map((_, e) => bright(e, n));
     const total = weights.reduce((sum, one) => sum + one, 0);
     if (!total) return [0, 0, 0];
     const most = Math.max(...weights);
-    return [0, 1, 2].map((part) => 255 * most * toEncoded(weights.reduce((sum, w, e) => sum + w * linear[e][part], 0) / total));
+    return [0, 1, 2].map(
+      (part) => 255 * most * toEncoded(weights.reduce((sum, w, e) => sum + w * linear[e][part], 0) / total),
+    );
   });
 }
 
@@ -79,7 +87,9 @@ function brightest(row, element) {
   if (row.exact) return 255;
   const { bytes, shape, elements } = row.volume;
   const voxels = shape[0] * shape[1] * shape[2];
-  const counts = countsAbove(bytes.subarray(elements.indexOf(element) * voxels, (elements.indexOf(element) + 1) * voxels));
+  const counts = countsAbove(
+    bytes.subarray(elements.indexOf(element) * voxels, (elements.indexOf(element) + 1) * voxels),
+  );
   let byte = 255;
   while (byte > 1 && counts[byte] < 0.02 * counts[25]) byte--;
   return byte;
@@ -93,7 +103,13 @@ class VolumeViewer {
   constructor(target) {
     target.append($("volumes-template").content.cloneNode(true));
     const find = (name) => target.querySelector(`.${name}`);
-    Object.assign(this, { table: find("slices"), plane: find("plane"), slider: find("slice"), place: find("place"), readout: find("readout") });
+    Object.assign(this, {
+      table: find("slices"),
+      plane: find("plane"),
+      slider: find("slice"),
+      place: find("place"),
+      readout: find("readout"),
+    });
     this.solid = new SolidView(find);
     this.plane.addEventListener("change", () => this.turn());
     this.slider.addEventListener("input", () => this.repaint());
@@ -106,7 +122,9 @@ class VolumeViewer {
     this.rows = rows.map((row, number) => ({ ...row, volume: volumes[number] }));
     this.elements = volumes[0].elements;
     const full = this.elements.map((element) => brightest(this.rows[0], element));
-    this.limits = Object.fromEntries(this.elements.map((element, e) => [element, concentration(volumes[0], element, full[e]) || 1]));
+    this.limits = Object.fromEntries(
+      this.elements.map((element, e) => [element, concentration(volumes[0], element, full[e]) || 1]),
+    );
     this.lay();
     this.turn();
     this.solid.show(this.rows, this.elements);
@@ -115,10 +133,23 @@ class VolumeViewer {
   /** A row for every volume, a column for every element and one for all. */
   lay() {
     const columns = [...this.elements, null];
-    const head = columns.map((element) => make("th", { scope: "col" }, ...(element ? [make("span", { className: "swatch", style: `background:${page.elements[element]}` }), element] : ["all"])));
+    const head = columns.map((element) =>
+      make(
+        "th",
+        { scope: "col" },
+        ...(element
+          ? [make("span", { className: "swatch", style: `background:${page.elements[element]}` }), element]
+          : ["all"]),
+      ),
+    );
     const body = this.rows.map((row) => {
       row.canvases = columns.map((element) => this.canvas(row, element));
-      return make("tr", {}, make("th", { scope: "row" }, row.label, make("br"), row.note), ...row.canvases.map((one) => make("td", {}, one)));
+      return make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, row.label, make("br"), row.note),
+        ...row.canvases.map((one) => make("td", {}, one)),
+      );
     });
     this.table.replaceChildren(make("thead", {}, make("tr", {}, make("td"), ...head)), make("tbody", {}, ...body));
   }
@@ -160,7 +191,10 @@ class VolumeViewer {
       for (const canvas of row.canvases) {
         if (canvas.element) paintElement(canvas, row.volume, canvas.element, plane, index, this.limits[canvas.element]);
         else paintMixture(canvas, row.volume, plane, index, this.limits);
-        canvas.setAttribute("aria-label", `${row.label}, ${canvas.element ?? "all elements"}, ${this.place.textContent}`);
+        canvas.setAttribute(
+          "aria-label",
+          `${row.label}, ${canvas.element ?? "all elements"}, ${this.place.textContent}`,
+        );
       }
   }
 
@@ -170,10 +204,17 @@ class VolumeViewer {
     const { shape } = row.volume;
     const box = event.target.getBoundingClientRect();
     const place = [0, 0, 0];
-    place[across] = Math.min(shape[across] - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * shape[across])));
-    place[down] = shape[down] - 1 - Math.min(shape[down] - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * shape[down])));
+    place[across] = Math.min(
+      shape[across] - 1,
+      Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * shape[across])),
+    );
+    place[down] =
+      shape[down] -
+      1 -
+      Math.min(shape[down] - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * shape[down])));
     place[along] = Number(this.slider.value);
-    const told = (one, symbol) => concentration(one.volume, symbol, one.volume.bytes[voxelNumber(one.volume, symbol, place)]).toFixed(2);
+    const told = (one, symbol) =>
+      concentration(one.volume, symbol, one.volume.bytes[voxelNumber(one.volume, symbol, place)]).toFixed(2);
     const values = element
       ? `${element}: ${this.rows.map((one) => `${one.label} ${told(one, element)}`).join(", ")}`
       : `${row.label}: ${this.elements.map((symbol) => `${symbol} ${told(row, symbol)}`).join(", ")}`;

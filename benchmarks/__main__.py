@@ -18,6 +18,7 @@ BENCHMARKS = (
     "reconstruct",
     "convergence",
     "ranges",
+    "pace",
     "edges",
     "mpi",
     "steering",

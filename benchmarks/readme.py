@@ -8,8 +8,8 @@ from benchmarks.results import FOLDER
 README = Path(__file__).with_name("README.md")
 _HEADING = "## Latest"
 _ORDER = (
-    *("projector", "tv", "roofline", "reconstruct", "convergence", "convergence-quick", "edges", "ranges", "mpi"),
-    *("steering", "slabs", "search", "priors"),
+    *("projector", "tv", "roofline", "reconstruct", "convergence", "convergence-quick", "edges", "ranges", "pace"),
+    *("mpi", "steering", "slabs", "search", "priors"),
 )
 _NAME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)-(?P<cpu>.+?)-(?P<what>" + "|".join(sorted(_ORDER, key=len)[::-1]) + "|gpu.*)$"

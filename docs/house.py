@@ -51,7 +51,7 @@ LAYERS = {
         "fusedtomo.volume",
     ),
     "operators": ("fusedtomo.operators",),
-    "terms": ("fusedtomo.losses", "fusedtomo.proximal"),
+    "terms": ("fusedtomo.long_steps", "fusedtomo.losses", "fusedtomo.proximal"),
     "solvers": ("fusedtomo.solvers",),
     "edges": (
         "fusedtomo.alignment",

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from fusedtomo.arrays import Array, array_module, kernels
-from fusedtomo.kernels.interface import Columns
+from fusedtomo.kernels.interface import RELAXATION, Columns
+from fusedtomo.long_steps import silver
 from fusedtomo.parallel import Comm
 from fusedtomo.placement import HERE, Placement
 
@@ -25,6 +26,8 @@ class TotalVariation:
             rank's own columns: no kernel asks for its neighbours'.
         iterations: inner iterations of a call of `prox`; None for as many as its allowed gap asks for.
         anisotropic: sum |d/dz| + |d/dy| + |d/dx| instead of the length of the gradient.
+        long_steps: silver steps instead of even ones where the gap says how many, and on the CPU: on a GPU two even
+            steps are one pass.
         place: where it is computed; slabs exchange the columns at their borders in every inner iteration.
     """
 
@@ -35,10 +38,12 @@ class TotalVariation:
         local: Array | None = None,
         iterations: int | None = 5,
         anisotropic: bool = False,
+        long_steps: bool = False,
         place: Placement = HERE,
     ):
         self.weights, self.anisotropic, self.place = np.asarray(weights, np.float32), anisotropic, place
         self._iterations, self._inner, self._halo = iterations, iterations or _FEWEST, _Halo(place.comm)
+        self._long_steps = long_steps and iterations is None and place.device == "cpu"
         self._active = bool((self.weights > 0).any())
         self._kept = np.float16 if place.half else np.float32
         self._local = None if local is None else self._halo.padded(local).astype(self._kept, copy=False)
@@ -126,13 +131,13 @@ class TotalVariation:
     def _ascended(self, noisy: Array, inverse: Array, weight: np.ndarray, out: Array) -> Columns:
         """Iterate and finish. Slabs show each other their borders after every iteration."""
         tv, done = kernels(noisy).tv, 0
-        if self.place.comm.size > 1:
-            for _ in range(self._inner):
+        if self.place.comm.size > 1 or self._long_steps:
+            for done in range(1, self._inner + 1):
+                step = silver(done, self._inner) if self._long_steps else RELAXATION
                 self._dual, self._spare = tv.ascend(
-                    noisy, inverse, weight, self._dual, self._spare, self.anisotropic, self._local
+                    noisy, inverse, weight, self._dual, self._spare, self.anisotropic, self._local, step
                 )
                 self._halo.exchange(self._dual)
-            done = self._inner
         self._dual, self._spare, columns = tv.prox(
             noisy, inverse, weight, self._dual, self._spare, out, self._inner - done, self.anisotropic, self._local
         )

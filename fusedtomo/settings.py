@@ -165,6 +165,11 @@ class SolverSettings(Settings):
         description="inner iterations of the TV prox, warm-started; default: as the fall of the cost asks for "
         "(Algorithm 1: 20)",
     )
+    pace: Literal["steady", "fast"] = Field(
+        "steady",
+        description="fast: the metric is made anew again and again, and the TV prox takes long steps; the same problem "
+        "in fewer passes, by another path. Not for sirt and gradient-descent",
+    )
     tv: Literal["isotropic", "anisotropic"] = Field("isotropic", description="the length of gradients, or of each part")
     chemical_term: Literal["poisson", "least-squares"] = Field(
         "poisson", description="likelihood of the chemical counts; least-squares suits high counts"

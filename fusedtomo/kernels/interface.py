@@ -13,6 +13,8 @@ import numpy as np
 Array = Any  # numpy.ndarray or cupy.ndarray, which has no types
 Columns = Any  # numpy.ndarray, or fusedtomo.kernels.cuda.launch.Pending, which is read like one
 
+RELAXATION = 1.75  # of the dual step of total variation; a projected gradient may take up to twice the safe one
+
 
 class Projection(Protocol):
     """The projector, whoever computes it."""
@@ -101,8 +103,12 @@ class TV(Protocol):
         spare: Array,
         anisotropic: bool,
         local: Array = None,
+        relaxation: float = RELAXATION,
     ) -> tuple[Array, Array]:
-        """One inner iteration of the prox; returns dual and spare, which may have changed places."""
+        """One inner iteration of the prox, its dual step so many times the safe one.
+
+        Returns dual and spare, which may have changed places.
+        """
 
     def finish(
         self,

@@ -9,16 +9,13 @@ from fusedtomo.kernels.interface import Columns
 from fusedtomo.settings import SolverSettings
 from fusedtomo.solvers.initial import supported
 from fusedtomo.solvers.objective import Objective
+from fusedtomo.solvers.pace import Renewals, pace_of
 from fusedtomo.solvers.solution import AS_GOOD, Best, Callback, History, Solution
 
 _FIRST_SCALE = 0.5  # the diagonal bound is pessimistic; half of it mostly passes the test below
 _RELAX, _TIGHTEN = 0.95, 1.6  # per iteration, and per failed test
-_OUTDATED = 4.0  # a bound that had to grow beyond this was made at a place left behind: make it anew
-_RENEWALS = 2  # each start over costs steps that are too long; a bound that stays too small is left to its scale
 _STILL = 3  # iterations running within the tolerance; a single short step may only mean a steep place
 _MAX_TESTS = 40  # 1.6^40 is 1e8: by then the step is below float32 rounding
-_GAP = 0.5  # of the last fall of the cost: how far from its minimum a prox may end
-_LEAST_GAP = 0.3  # the same, of the tolerance times the cost
 
 
 @dataclass(eq=False)
@@ -160,18 +157,17 @@ def minimise(
     backtracking, with a restart whenever the cost rises (O'Donoghue and Candes 2015); docs/solver.md has the
     equations. Stops when the volume moved by less than `settings.tolerance` of itself three times running.
     """
-    history, descent = History(callback), _Descent(objective, start)
+    history, descent, pace = History(callback), _Descent(objective, start), pace_of(settings)
     total = history.record(descent.x.costs(objective), descent.x.volume)
-    best, still, renewals, fall = Best(total), 0, _RENEWALS, abs(total)
+    best, still, renewals, fall = Best(total), 0, Renewals(pace), abs(total)
     for _ in range(settings.max_iterations):
-        new = descent.step(max(_GAP * fall, _LEAST_GAP * settings.tolerance * abs(total)))
+        new = descent.step(pace.allowed_gap(fall, settings.tolerance * abs(total)))
         previous, total = total, history.record(new.costs(objective), new.volume)
         best.passed(total, descent.x.volume)
         if not np.isfinite(total):
             return descent.solution(best, history, "not finite")
-        if descent.scale > _OUTDATED and renewals:
+        if renewals.due(descent.scale):
             descent.renew(new)
-            renewals -= 1
         still = still + 1 if descent.advance(new, total) <= settings.tolerance else 0
         if still == _STILL:
             return descent.solution(best, history, "tolerance")

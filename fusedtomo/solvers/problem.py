@@ -163,6 +163,7 @@ class Problem:
             local=local,
             iterations=self.settings.tv_iterations,
             anisotropic=self.settings.tv == "anisotropic",
+            long_steps=self.settings.pace == "fast",
             place=self.place,
         )
 

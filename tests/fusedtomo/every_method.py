@@ -26,7 +26,12 @@ ACQUISITION = {
 SETTINGS = {
     "gap-steered": {},
     "fixed": {"tv_iterations": 3, "mask": "cylinder"},
-    "anisotropic": {"tv": "anisotropic", "chemical_term": "least-squares", "tv_by_element": {"O": 0.5, "Au": 0.0}},
+    "anisotropic": {
+        "tv": "anisotropic",
+        "chemical_term": "least-squares",
+        "pace": "fast",
+        "tv_by_element": {"O": 0.5, "Au": 0.0},
+    },
 }
 ITERATIONS = 5
 

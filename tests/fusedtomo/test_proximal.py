@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from fusedtomo.arrays import kernels
 from fusedtomo.kernels import cuda, numba
+from fusedtomo.kernels.interface import RELAXATION
+from fusedtomo.long_steps import silver
+from fusedtomo.placement import HERE
 from fusedtomo.proximal import TotalVariation
 from tests.devices import on
 from tests.fusedtomo.reference import forward_differences, prox_by_dual_ascent, prox_primal, total_variation
@@ -233,6 +236,51 @@ def test_the_gap_is_not_chased_for_ever(place, monkeypatch, rng):
     tv = _tv(place, np.array([0.5]), iterations=None)
     tv.prox(noisy, np.ones_like(noisy), 1.0, np.empty_like(noisy), allowed_gap=0.0)
     assert len(done) == 2 + 3 + 4 + 6 + 9 + 13 + 19
+
+
+@METRICS
+@LOCAL
+def test_long_steps_come_to_the_same_prox(metric, weighed, rng):
+    noisy = _noisy(rng, (6, 7, 8), 1)
+    inverse, local, weight = metric(rng, noisy.shape), weighed(rng, noisy.shape), np.array([0.3])
+    tv = TotalVariation(weight, local=local, iterations=None, long_steps=True)
+    found = np.empty_like(noisy)
+    for _ in range(60):
+        tv.prox(noisy, inverse, 1.0, found, allowed_gap=0.0)
+    np.testing.assert_allclose(found, _prox(HERE, noisy, weight, inverse, local=local), atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [7, 15, 31])
+def test_long_steps_come_nearer_than_even_ones(rng, n):
+    """The gap after the same number of iterations, from the start; a smooth volume, of which the prox takes a lot."""
+    noisy = np.cumsum(rng.normal(size=(1, 12, 12, 12)), axis=1).astype(np.float32)
+    inverse, weight, gaps = np.ones_like(noisy), np.array([4.0], np.float32), {}
+    for name, steps in (("even", [RELAXATION] * n), ("long", [silver(k, n) for k in range(1, n + 1)])):
+        dual = np.zeros((1, 3, *noisy.shape[1:]), np.float32)
+        for step in steps:
+            numba.tv.ascend(noisy, inverse, weight, dual, numba.tv.spare(dual), False, None, step)
+        total, paired, _ = numba.tv.finish(noisy, inverse, weight, dual, np.empty_like(noisy), False)
+        gaps[name] = float((total - paired).sum())
+    assert gaps["long"] < 0.95 * gaps["even"]
+
+
+def test_silver_steps():
+    """1 + (1 + sqrt 2)^(v - 1), 2^v the power of two in the step's number; the last one is short."""
+    short, long = 2**0.5, 2 + 2**0.5
+    assert [silver(k, 7) for k in range(1, 8)] == pytest.approx([short, 2, short, long, short, 2, short])
+    assert silver(4, 4) == pytest.approx(short)
+
+
+@pytest.mark.parametrize("iterations", [None, 3])
+def test_long_steps_are_for_cpus_and_for_what_the_gap_steers(place, monkeypatch, rng, iterations):
+    """Elsewhere it is the call without them, bit by bit."""
+    noisy, found = _noisy(rng, (4, 5, 6), 1), {}
+    for long in (False, True):
+        out, tv = np.empty_like(noisy), _tv(place, np.array([0.5]), iterations=iterations, long_steps=long)
+        tv.prox(noisy, np.ones_like(noisy), 1.0, out, allowed_gap=1e-2)
+        found[long] = out
+    same = (found[False] == found[True]).all()
+    assert same == (place.device == "gpu" or iterations is not None)
 
 
 @LOCAL

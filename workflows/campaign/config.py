@@ -418,6 +418,8 @@ class CampaignConfig(Settings):
             {} if self.search.prior is None else {"prior": {"atlas", "cells", "trials"}}
         )  # its hash says it all
         nested: dict[str, Any] = {"search": {**dict.fromkeys(unused, True), **held}, "phantom": {"volume"}}
+        if self.solver.pace == "steady":  # as campaigns of earlier versions were hashed
+            nested["solver"] = {"pace"}
         return self.model_dump(mode="json", exclude={**dict.fromkeys(alone, True), **nested})
 
     def fingerprint(self) -> str:

@@ -40,6 +40,7 @@ def reconstruct(
     depth: Annotated[int | None, typer.Option(help="voxels along the beam; default: as many as across")] = None,
     tv_kind: Annotated[str, typer.Option(help="isotropic or anisotropic total variation")] = "isotropic",
     tv_iterations: Annotated[int | None, typer.Option(help="inner TV iterations; default: as many as needed")] = None,
+    pace: Annotated[str, typer.Option(help="steady, or fast: the same problem in fewer passes")] = "steady",
     chemical_term: Annotated[str, typer.Option(help="poisson, or least-squares for high counts")] = "poisson",
     factors: Annotated[
         list[str] | None, typer.Option("--factor", help="on one element's term, such as Au.tv=2 or O.chemical=0.5")
@@ -67,6 +68,7 @@ def reconstruct(
         "depth": depth,
         "tv": tv_kind,
         "tv_iterations": tv_iterations,
+        "pace": pace,
         "chemical_term": chemical_term,
         **factors_of(factors or []),
     }

@@ -207,12 +207,12 @@ __device__ __forceinline__ void march(const Problem &p, int nz, int ny, int nx, 
     }
 }
 
-// spare = dual - step grad(primal(dual)) projected on balls; the dual of a channel without weight stays as it is.
+// spare = dual - step grad(primal(dual)) projected on balls, the step `relaxation` times the safe one; the dual of a channel without weight stays as it is.
 // noisy, inverse (channel, z, y, x), weight (channel,), dual, spare (channel, 3, z, y, x)
 extern "C" __global__ void __launch_bounds__(TILE_X * TILE_Y, FITTING)
 ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const float *__restrict__ weight,
        const dual_t *__restrict__ local, const dual_t *__restrict__ dual, dual_t *__restrict__ spare, int nz, int ny,
-       int nx, int planes, int anisotropic)
+       int nx, int planes, int anisotropic, float relaxation)
 {
     const int64 voxels = (int64)nz * ny * nx;
     const Problem p = problem(noisy, inverse, weight, local, dual, channel_of(nz, planes), voxels);
@@ -223,7 +223,7 @@ ascend(const float *__restrict__ noisy, const float *__restrict__ inverse, const
         if (j == 0)
             radius = weights_at(p.local + i);
         const Vector here{v.pz.value[j], v.py.value[j], v.px.value[j]}, slope{a.dz, a.dy, a.dx};
-        const float tau = dual_step(p.weight, v.inverse.value[j], a.largest);
+        const float tau = dual_step(p.weight, v.inverse.value[j], a.largest, relaxation);
         const Stored moved = ascended(here, slope, tau, radius.value[j], anisotropic);
         stored[0].value[j] = moved.z;
         stored[1].value[j] = moved.y;

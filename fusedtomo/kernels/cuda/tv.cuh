@@ -56,11 +56,11 @@ __device__ __forceinline__ float primal(float noisy, float inverse, float weight
     return fmaxf(0.0f, fmaf(-weight * inverse, l, noisy));
 }
 
-// 1.75 / (6 weight (inverse here + the largest of those ahead)): 1.75 times the block form of Pock and Chambolle's
-// diagonal preconditioner (ICCV 2011, lemma 2); 0 where there is no weight
-__device__ __forceinline__ float dual_step(float weight, float inverse, float largest)
+// relaxation / (6 weight (inverse here + the largest of those ahead)): so many times the block form of Pock and
+// Chambolle's diagonal preconditioner (ICCV 2011, lemma 2); 0 where there is no weight
+__device__ __forceinline__ float dual_step(float weight, float inverse, float largest, float relaxation)
 {
-    return weight > 0.0f ? quotient(1.75f, 6.0f * weight * (inverse + largest)) : 0.0f;
+    return weight > 0.0f ? quotient(relaxation, 6.0f * weight * (inverse + largest)) : 0.0f;
 }
 
 __device__ __forceinline__ float clamp(float value, float most) { return fminf(most, fmaxf(-most, value)); }

@@ -12,6 +12,7 @@ import numpy as np
 
 from fusedtomo.kernels.cuda import launch, sums
 from fusedtomo.kernels.cuda.launch import Pending
+from fusedtomo.kernels.interface import RELAXATION
 
 _PLANES = 32  # voxels that a thread walks along z
 _TILE = (
@@ -39,13 +40,21 @@ def spare(dual: Any) -> Any:
 
 
 def ascend(
-    noisy: Any, inverse: Any, weight: np.ndarray, dual: Any, spare: Any, anisotropic: bool, local: Any = None
+    noisy: Any,
+    inverse: Any,
+    weight: np.ndarray,
+    dual: Any,
+    spare: Any,
+    anisotropic: bool,
+    local: Any = None,
+    relaxation: float = RELAXATION,
 ) -> tuple[Any, Any]:
-    """One iteration of dual projected gradient, over-relaxed by 1.75, from dual into spare; returns (spare, dual).
+    """One iteration of dual projected gradient, over-relaxed, from dual into spare; returns (spare, dual).
 
     The dual p stands for the volume ``max(0, noisy - weight * inverse * L(p))``; see `fusedtomo.kernels.numba.tv`.
     """
-    args = (*_read(noisy, inverse, weight, local, dual), spare, *_sizes(noisy.shape, anisotropic))
+    sizes = _sizes(noisy.shape, anisotropic)
+    args = (*_read(noisy, inverse, weight, local, dual), spare, *sizes, np.float32(relaxation))
     _launch("ascend", noisy.shape, args, _width(noisy.shape), _kinds(dual, local))
     return spare, dual
 

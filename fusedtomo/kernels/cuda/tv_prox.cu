@@ -26,6 +26,7 @@
 #ifndef PLANES
 #define PLANES 32  // of a partial sum
 #endif
+#define RELAXATION 1.75f  // of all iterations here: that of kernels/interface.py
 #define LOW 2
 #define HIGH 3
 #define WIDE (TILE_X * WIDTH)
@@ -107,7 +108,8 @@ __device__ __forceinline__ Pack<float> dual_steps(const Sheet &sheet, const Plac
     Pack<float> tau;
 #pragma unroll
     for (int j = 0; j < WIDTH; ++j)
-        tau.value[j] = dual_step(weight, here.value[j], fmaxf(below.value[j], fmaxf(back.value[j], right.value[j])));
+        tau.value[j] =
+            dual_step(weight, here.value[j], fmaxf(below.value[j], fmaxf(back.value[j], right.value[j])), RELAXATION);
     return tau;
 }
 

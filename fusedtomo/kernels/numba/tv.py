@@ -13,13 +13,13 @@ column of x and band, so that they do not depend on threads or on how a volume i
 
 import numpy as np
 
+from fusedtomo.kernels.interface import RELAXATION
 from fusedtomo.kernels.numba.jit import Doubles, Floats, Number, njit, prange
 from fusedtomo.kernels.numba.local import Local, lanes, part, weighed
 from fusedtomo.kernels.numba.simd import LANES, following, load, magnitude, maximum, preceding, root, splat, store
 from fusedtomo.kernels.numba.sums import fold
 
 _BAND = 16  # planes of a job; of each, a plane and a third are copied for the neighbours
-_RELAXATION = 1.75  # of the dual step; a projected gradient may take up to twice the safe one
 
 
 @njit(inline="always")
@@ -168,7 +168,14 @@ def _copy(source: Floats, target: Floats) -> None:
 
 @njit(parallel=True, cache=True, nogil=True)
 def _ascend(
-    noisy: Floats, inverse: Floats, weight: Floats, dual: Floats, border: Floats, anisotropic: bool, local: Local
+    noisy: Floats,
+    inverse: Floats,
+    weight: Floats,
+    dual: Floats,
+    border: Floats,
+    anisotropic: bool,
+    local: Local,
+    relaxation: float,
 ) -> None:
     n_channels, nz, ny, nx = noisy.shape
     n_bands = border.shape[1]
@@ -185,7 +192,7 @@ def _ascend(
         channel, first, last = _band(job, nz)
         w = weight[channel]
         if w > 0:
-            step = np.float32(_RELAXATION / 6.0) / w
+            step = np.float32(relaxation / 6.0) / w
             v, i, p, start = noisy[channel], inverse[channel], dual[channel], border[channel, first // _BAND]
             own = part(local, channel)
             here, ahead = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
@@ -211,13 +218,14 @@ def ascend(
     spare: Floats,
     anisotropic: bool,
     local: Local = None,
+    relaxation: float = RELAXATION,
 ) -> tuple[Floats, Floats]:
     """One inner iteration of the prox: p <- p - tau grad(primal(p)), projected on the dual ball, over-relaxed.
 
     noisy, inverse, local (channel, z, y, x); weight (channel,), channels of weight 0 are left alone; dual
     (channel, 3, z, y, x) is updated in place. Returns dual and spare; an implementation may have swapped them.
     """
-    _ascend(noisy, inverse, weight, dual, spare, anisotropic, local)
+    _ascend(noisy, inverse, weight, dual, spare, anisotropic, local, relaxation)
     return dual, spare
 
 

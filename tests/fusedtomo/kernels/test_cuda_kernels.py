@@ -95,8 +95,11 @@ def dual_step(inverse, weight):
     return 1.75 / (6 * weight[:, None, None, None] * (inverse + ahead))
 
 
-def ascended(noisy, inverse, weight, dual, anisotropic, local=None):
-    step, radius = dual_step(inverse, weight)[:, None], (np.ones_like(noisy) if local is None else local)[:, None]
+def ascended(noisy, inverse, weight, dual, anisotropic, local=None, longer=1.0):
+    step, radius = (
+        longer * dual_step(inverse, weight)[:, None],
+        (np.ones_like(noisy) if local is None else local)[:, None],
+    )
     moved = dual - step * gradient(primal(noisy, inverse, weight, dual))
     if anisotropic:
         return np.clip(moved, -radius, radius)
@@ -275,6 +278,15 @@ def test_ascend(on_host, rng, shape, anisotropic, weighed):
     assert behind is dual
     np.testing.assert_array_equal(dual, before)
     assert_close(ahead, ascended(noisy, inverse, weight, dual, anisotropic, local))
+
+
+@pytest.mark.parametrize("relaxation", [1.0, 6.8])
+def test_ascend_by_a_step_of_another_length(on_host, rng, relaxation):
+    noisy, inverse, weight, dual = denoising(rng, (2, 5, 7, 9))
+    ahead, _ = tv.ascend(noisy, inverse, weight, dual, tv.spare(dual), False, None, relaxation)
+    assert_close(ahead, ascended(noisy, inverse, weight, dual, False, longer=relaxation / 1.75))
+    theirs = numba.tv.ascend(noisy, inverse, weight, dual.copy(), numba.tv.spare(dual), False, None, relaxation)[0]
+    assert_close(ahead, theirs)
 
 
 def test_a_channel_without_weight_keeps_its_dual(on_host, rng):

@@ -23,6 +23,7 @@ from fusedtomo.placement import Placement
 from fusedtomo.reconstruct import METHODS, reconstruct
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.solvers import accelerated
+from fusedtomo.solvers.pace import Renewals
 from tests.devices import DEVICES, device, on
 from tests.fusedtomo.kernels import fake_cupy
 from tests.fusedtomo.kernels.test_cuda_kernels import CALLS, outcome
@@ -205,8 +206,7 @@ def test_no_iteration_allocates_a_volume_or_a_stack(rounds):
 @pytest.mark.fake_gpu
 @pytest.mark.parametrize("method", ["fused", "poisson-tv", "fista-tv"])
 def test_a_new_metric_takes_one_channel_at_most(record, tiny_dataset, method, monkeypatch):
-    monkeypatch.setattr(accelerated, "_OUTDATED", 0.0)
-    monkeypatch.setattr(accelerated, "_RENEWALS", 100)  # in every iteration
+    monkeypatch.setattr(Renewals, "due", lambda renewals, scale: True)  # in every iteration
     renewed, renew = [], accelerated._Descent.renew
     monkeypatch.setattr(accelerated._Descent, "renew", lambda *args: renewed.append(renew(*args)))
     for events in _rounds(record, tiny_dataset, method):

@@ -103,6 +103,7 @@ def test_a_run_may_go_on_after_a_change_that_alters_no_result(change):
         {"phantom__size": 17},
         {"acquisition__chemical": {"snr": 3.5}},
         {"solver__max_iterations": 3},
+        {"solver__pace": "fast"},
         {"weights": {"chemical": 2.0}},
         {"search__strategy": "sobol"},
         {"search__initial_points": 3},
@@ -308,6 +309,11 @@ def test_cheap_trials_are_of_strategies_that_ask_for_them():
         ValidationError, match=r"'gp_hedge' computes every trial in full; leave fidelity out, or take .*map"
     ):
         config(search__fidelity={"slab": 4})
+
+
+def test_a_campaign_at_the_steady_pace_has_the_fingerprint_of_earlier_versions():
+    assert "pace" not in config(solver__pace="steady").decisive()["solver"]
+    assert config(solver__pace="fast").decisive()["solver"]["pace"] == "fast"
 
 
 def test_a_campaign_without_cheap_trials_has_the_fingerprint_of_earlier_versions():

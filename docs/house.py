@@ -55,6 +55,7 @@ LAYERS = {
     "solvers": ("fusedtomo.solvers",),
     "edges": (
         "fusedtomo.alignment",
+        "fusedtomo.binning",
         "fusedtomo.bodies",
         "fusedtomo.exporting",
         "fusedtomo.from_arrays",

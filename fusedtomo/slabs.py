@@ -12,7 +12,7 @@ from fusedtomo.losses import mean_counts, noise_variance
 from fusedtomo.settings import SolverSettings, Weights
 from fusedtomo.tilts import FusedDataset, TiltSeries
 
-_MOST_VALUES = 2**20  # of a volume of all elements that is solved often
+_MOST_VALUES = 2**19  # of a volume of all elements that is solved often
 _LEAST_COLUMNS = 12
 
 

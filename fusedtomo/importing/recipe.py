@@ -53,6 +53,7 @@ class Shifts(Settings):
 class Processing(Settings):
     """What `fusedtomo process` does with the data set; nothing has to be said."""
 
+    bin: int = Field(1, ge=1, le=64, description="pixels along an edge that become one, counts summed")
     align: bool = Field(False, description="find shifts and tilt axis on HAADF first (fusedtomo align)")
     methods: tuple[str, ...] = Field(
         ("fused", "poisson", "poisson-tv"), min_length=1, description="what is reconstructed; the first is the result"

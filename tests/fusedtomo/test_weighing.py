@@ -131,7 +131,7 @@ def test_a_valley_that_lies_far_off_is_found(monkeypatch, tiny_dataset):
 
     def solve(trials, place, number):
         trials.solves += 1
-        near, far = 20 * sum(step**2 for step in place), 10 * (place[0] + 5) ** 2 + 20 * place[1] ** 2 - 200
+        near, far = 20 * sum(step**2 for step in place), 40 * (place[0] + 5) ** 2 + 20 * place[1] ** 2 - 200
         trials.maps[place][number] = 1000.0 + min(near, far)
         trials.haadf.setdefault(place, {})[number] = 0.0
         trials.errors[place] = 0.0

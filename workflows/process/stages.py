@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from fusedtomo.alignment import align, aligned, neighbour_correlation, reprojection_error
+from fusedtomo.binning import binned
 from fusedtomo.exporting import EXPORTS, export
 from fusedtomo.exporting.write import files_of
 from fusedtomo.files import replacing
@@ -111,9 +112,17 @@ def _searched(method: str) -> bool:
 def _data(run: Process) -> tuple[FusedDataset, str]:
     """Import, and align where that is asked for: the data set, and the digest of the step that made it."""
     content = {"recipe": run.recipe.model_dump(mode="json", exclude={"process"}), "files": _files(run)}
+    content["bin"] = run.recipe.process.bin
 
     def work() -> None:
         dataset, notes = import_dataset(run.recipe, run.data_dir)
+        if (factor := run.recipe.process.bin) > 1:
+            dataset = binned(dataset, factor)
+            size = " x ".join(map(str, dataset.haadf.counts.shape[:0:-1]))
+            notes.append(
+                f"bin: {factor} x {factor} pixels put together, counts summed, HAADF averaged: {size} pixels of "
+                f"{dataset.pixel_nm:.4g} nm; backgrounds times {factor**2}, gains times {factor**3}"
+            )
         for note in notes:
             run.say.print(f"  {note}", markup=False)
         write_dataset(dataset, run.path("data.h5"), None, {"recipe": run.source.name}, overwrite=True)
@@ -157,7 +166,7 @@ def _check_memory(run: Process, dataset: FusedDataset) -> None:
     sizes = len(dataset.haadf.scheme), len(dataset.chemical_scheme)
     needed = solver_gb(len(dataset.elements), (depth, width, length), *sizes, weighted="fused-weighted" in run.methods)
     what = f"{run.source}: the reconstruction of {depth} x {width} x {length} voxels"
-    check_fits(what, needed, "lower process.depth, raise crop_px, or bin the images")
+    check_fits(what, needed, "lower process.depth, or raise process.bin or crop_px")
 
 
 def _reconstruct(run: Process, method: str, dataset: FusedDataset, last: str) -> None:

@@ -5,6 +5,7 @@ from workflows.paper.figure import PAPER, PaperFigure
 
 LOW_DOSE = (47, 9)  # the paper does not say which cells its Fig. 4b shows; 47 and 9 tilts are those of its Fig. 1
 _SIZE = "Errors of fusion fall as the specimen grows (figure: sizes)."
+_EITHER_SIDE = "Within 10 % it holds. At 256³ the error is lower than the paper's, of another drawing of the specimen."
 _EDGES = "Errors of conventional tomography grow with the specimen (figure: sizes), and with its iterations."
 
 
@@ -46,7 +47,7 @@ PAPER.register(
         campaigns=("paper-fig4b",),
         shows=("views", "slices"),
         claims=(
-            Claim("NRMSE 0.33 at the low-dose point", error_is("paper-fig4b", "fused", LOW_DOSE, 0.33)),
+            Claim("NRMSE 0.33 at the low-dose point", error_is("paper-fig4b", "fused", LOW_DOSE, 0.33), _EITHER_SIDE),
             Claim("NRMSE 1.301 of the conventional one", error_is("paper-fig4b", "poisson", LOW_DOSE, 1.301)),
         ),
     )

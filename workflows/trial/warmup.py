@@ -8,11 +8,11 @@ from fusedtomo.simulate import simulate
 from fusedtomo.volume import ChemicalVolume
 
 
-def run_everything_once() -> None:
-    """Simulate and reconstruct a bar of CoO with `fused-weighted`, which begins as `fused`: all kernels of both."""
+def run_everything_once(method: str = "fused-weighted") -> None:
+    """Simulate and reconstruct a bar of CoO; `fused-weighted`, which begins as `fused`, has all kernels of both."""
     bar = np.zeros((2, 16, 16, 16), np.float32)
     bar[:, 4:12, 4:12] = 0.5
     noise = {"snr": 3.0, "tilts": TiltRange(count=2)}
     acquisition = Acquisition(haadf=Modality(**noise), chemical=Modality(**noise))
     dataset = simulate(ChemicalVolume(bar, ("Co", "O"), 1.0), acquisition)
-    reconstruct(dataset, "fused-weighted", Weights(), SolverSettings(max_iterations=2))
+    reconstruct(dataset, method, Weights(), SolverSettings(max_iterations=2))

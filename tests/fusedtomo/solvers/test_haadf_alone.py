@@ -26,9 +26,9 @@ def _signal(dataset):
 
 
 @METHODS
-def test_brightness_explains_the_images(place, tiny_dataset, method):
+def test_brightness_explains_the_images(place_for_long, tiny_dataset, method):
     settings = SolverSettings(max_iterations=300, tolerance=0.0)
-    found = reconstruct(tiny_dataset, method, Weights(tv=0.05), settings, place=place)
+    found = reconstruct(tiny_dataset, method, Weights(tv=0.05), settings, place=place_for_long)
     assert found.volume.elements == ("HAADF",)
     assert found.volume.shape == (8, 8, 6)
     assert set(found.history) == {"haadf", "total"} | ({"tv"} if method == "haadf-tv" else set())
@@ -76,7 +76,7 @@ def test_sirt_from_nothing_is_the_scaled_back_projection(place, tiny_dataset):
     np.testing.assert_allclose(found.data.reshape(-1, 6), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_tv_reaches_the_cost_that_l_bfgs_b_finds_with_smoothed_gradients(place, tiny_dataset):
+def test_tv_reaches_the_cost_that_l_bfgs_b_finds_with_smoothed_gradients(place_for_long, tiny_dataset):
     matrix, signal = dense(Projector(tiny_dataset.haadf.scheme.angles_deg, 8, 8)), _signal(tiny_dataset)
     variance = noise_variance(signal)
     weight, scale = 0.3 * np.sqrt(len(signal) / variance), float(signal.max()) / 8
@@ -106,7 +106,7 @@ def test_tv_reaches_the_cost_that_l_bfgs_b_finds_with_smoothed_gradients(place, 
         options={"maxiter": 3000, "maxfun": 6000, "ftol": 1e-12},
     )
     settings = SolverSettings(max_iterations=400, tolerance=0.0, tv_iterations=20)
-    found = reconstruct(tiny_dataset, "haadf-tv", Weights(tv=0.3), settings, place=place)
+    found = reconstruct(tiny_dataset, "haadf-tv", Weights(tv=0.3), settings, place=place_for_long)
     x = best.x.reshape(8, 8, 6)
     reached = data_term(x)[0] + weight * total_variation(x)
     assert found.history["total"][-1] <= reached * (1 + 1e-3)

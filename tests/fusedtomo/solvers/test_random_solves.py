@@ -30,6 +30,8 @@ BUILT_IN = (
     "gradient-descent",
     "fused-without-tv",
     "fused-weighted",
+    "haadf-sirt",
+    "haadf-tv",
 )
 
 

@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from rich.console import Console
@@ -75,7 +76,8 @@ def workers(monkeypatch):
         return solve(*arguments, **more)
 
     monkeypatch.setattr(evaluate, "solve", solved)
-    monkeypatch.setattr("fusedtomo.reconstruct.solve", solved)
+    # the module: `fusedtomo.reconstruct` is the function of that name
+    monkeypatch.setattr(import_module("fusedtomo.reconstruct"), "solve", solved)
     monkeypatch.setattr(run, "workers", there.start)
     monkeypatch.setattr(run, "warm_up", lambda: 0.0)
     monkeypatch.setattr(run, "write_products", lambda folder, *_: folder.path / "report.html")

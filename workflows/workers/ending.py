@@ -1,6 +1,5 @@
 """How does a process end that started Parsl? In bounded time, even where Parsl itself waits for ever."""
 
-import multiprocessing
 import os
 import sys
 import threading
@@ -29,6 +28,8 @@ def end(kernel: Any, within_s: float = CLEANUP_S) -> bool:
 
 def abandon(executors: Iterable[Any]) -> None:
     """End the interchanges of executors, and Parsl's other processes here; `leave` does not wait for their threads."""
+    import multiprocessing  # which commands without workers, all of which `leave`, need not load
+
     for process in _interchanges(executors):
         if process.poll() is None:
             process.kill()

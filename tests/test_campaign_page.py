@@ -10,9 +10,10 @@ from fusedtomo.methods import METHODS
 from phantoms.registry import PhantomSpec, make_phantom, phantom_rng
 from tests import pages
 from workflows.campaign import AXES, CampaignConfig
-from workflows.campaign.config import Search, load_campaign
+from workflows.campaign.load import load_campaign, located
 from workflows.campaign.measures import MEASURES
 from workflows.campaign.products import PRODUCTS
+from workflows.campaign.search import Search
 from workflows.campaign.setup import AcquisitionConfig
 
 PAGE = pages.page("campaigns.md")
@@ -31,7 +32,7 @@ def test_an_example_is_a_valid_campaign(name, tmp_path):
     spec = PhantomSpec(name="conio_nanotube", size=128, seed=1)
     write_volume(make_phantom(spec, phantom_rng(spec)), tmp_path / "mine.h5")
     config = load_campaign(path)  # with the specimen's elements
-    assert config == CampaignConfig.model_validate(tomllib.loads(EXAMPLES[name])).located(tmp_path)
+    assert config == located(CampaignConfig.model_validate(tomllib.loads(EXAMPLES[name])), tmp_path)
     assert f"{config.name}.toml" == name
     if name == "own.toml":
         assert config.phantom.size == 64

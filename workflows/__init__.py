@@ -10,7 +10,7 @@ front(
     {
         "CampaignConfig": "workflows.campaign.config",
         "read_atlas": "workflows.maps.atlas",
-        "weights_for": "workflows.maps.atlas",
+        "weights_for": "workflows.maps.lookup",
         "trials": "workflows.maps.tables",
         "run_map": "workflows.maps.tables",
         "write_view": "workflows.report.one_volume",

@@ -15,7 +15,16 @@ out, so that the images move by as little as possible.
 """
 
 from fusedtomo.alignment.moves import Moves, aligned
-from fusedtomo.alignment.quality import neighbour_correlation, reprojection_error
+from fusedtomo.alignment.quality import Quality, neighbour_correlation, quality_of, reprojection_error
 from fusedtomo.alignment.search import Aligned, align
 
-__all__ = ["Aligned", "Moves", "align", "aligned", "neighbour_correlation", "reprojection_error"]
+__all__ = [
+    "Aligned",
+    "Moves",
+    "Quality",
+    "align",
+    "aligned",
+    "neighbour_correlation",
+    "quality_of",
+    "reprojection_error",
+]

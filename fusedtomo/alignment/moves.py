@@ -1,6 +1,7 @@
 """Moves: what is done to images that are shifted and turned, and to the counts in them?"""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +22,11 @@ class Moves:
     shifts_px: np.ndarray
     axis_deg: float
     angles_deg: tuple[float, ...]
+
+    def told(self) -> dict[str, Any]:
+        """As JSON has it."""
+        shifts = self.shifts_px.tolist()
+        return {"axis_deg": self.axis_deg, "angles_deg": list(self.angles_deg), "shifts_yx_px": shifts}
 
     @property
     def rotation(self) -> np.ndarray:

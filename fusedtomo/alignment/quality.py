@@ -1,11 +1,13 @@
 """How well do images fit each other, whoever aligned them?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from fusedtomo.operators.projector import Projector
 from fusedtomo.operators.simultaneous import SimultaneousCorrection
+from fusedtomo.tilts import TiltSeries
 
 ITERATIONS = 15  # of SIRT: its projections are smooth enough not to repeat the errors of one image
 
@@ -38,3 +40,22 @@ def reprojected(
 def reprojection_error(images: np.ndarray, angles_deg: Sequence[float]) -> float:
     """Norm of what SIRT does not explain over the norm of the images (tilt, y, x), vacuum being 0."""
     return float(np.linalg.norm(reprojected(images, angles_deg, angles_deg) - images) / np.linalg.norm(images))
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Both measures of a series.
+
+    Attributes:
+        correlation: of neighbouring images.
+        reprojection_error: of the images without background.
+    """
+
+    correlation: float
+    reprojection_error: float
+
+
+def quality_of(series: TiltSeries) -> Quality:
+    """Measure a series (tilt, y, x), x along the tilt axis."""
+    error = reprojection_error(series.counts - series.background, series.scheme.angles_deg)
+    return Quality(neighbour_correlation(series.counts), error)

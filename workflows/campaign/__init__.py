@@ -2,7 +2,9 @@
 
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition, Trial
-from workflows.campaign.config import CampaignConfig, Dimension, Search, load_campaign
+from workflows.campaign.config import CampaignConfig
+from workflows.campaign.load import load_campaign
+from workflows.campaign.search import Dimension, Search
 from workflows.campaign.seeds import generator, seed_of
 from workflows.campaign.strategies import STRATEGIES, Strategy
 

@@ -2,136 +2,26 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from fusedtomo.errors import InputError, nearest
-from fusedtomo.incoming import read_json
 from fusedtomo.methods import METHODS
 from fusedtomo.settings import Acquisition, Settings, SolverSettings, Weights
-from fusedtomo.toml import read_toml, validated
+from fusedtomo.toml import validated
 from workflows.campaign.axes import AXES, Axis, Value
 from workflows.campaign.conditions import Condition
-from workflows.campaign.fidelity import Fidelity
-from workflows.campaign.measures import Minimise, checked_measures
-from workflows.campaign.prior import PriorOrPath
 from workflows.campaign.products import PRODUCTS
-from workflows.campaign.setup import AcquisitionConfig, Setup, refused_plainly
-from workflows.campaign.specimen import Specimen, VolumeSpec, check_size, checked_elements
+from workflows.campaign.search import WEIGHTS, Dimension, Search
+from workflows.campaign.setup import AcquisitionConfig, Setup
+from workflows.campaign.specimen import Specimen
 from workflows.campaign.strategies import STRATEGIES
 
-Searchable = Literal["haadf", "chemical", "tv", "gamma", "eps"]
-SEARCHABLE: tuple[Searchable, ...] = get_args(Searchable)
 MOST_AXES = 3
 _LEAST_LAG, _MOST_LAG = 2, 16  # between which a quarter of the cells is the default
-_WEIGHTS = tuple(Weights.model_fields)
 _EARLIER = {"grid": "axes", "baselines": "methods"}  # names of earlier versions, still read
-
-
-class Dimension(Settings):
-    """The range of one searched parameter."""
-
-    low: float = Field(gt=0, description="smallest value tried")
-    high: float = Field(gt=0, description="largest value tried")
-    scale: Literal["log", "linear"] = Field("log", description="log for weights; linear suits gamma")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
-        return self
-
-    @property
-    def middle(self) -> float:
-        """The middle of the range, on its own scale."""
-        if self.scale == "log":
-            return math.exp((math.log(self.low) + math.log(self.high)) / 2)
-        return (self.low + self.high) / 2
-
-    def place(self, value: float) -> float:
-        """Where a value lies in the range, on its own scale: 0 at the low end, 1 at the high one."""
-        if self.scale == "log" and value <= 0:
-            return -math.inf
-        scale = math.log if self.scale == "log" else float
-        low, high = scale(self.low), scale(self.high)
-        return (scale(value) - low) / (high - low)
-
-
-class Search(Settings):
-    """How the weights of every condition are searched."""
-
-    strategy: str = Field("gp_hedge", description="how points are proposed: gp_hedge, sobol, grid, or a plug-in's")
-    minimise: Minimise = Field("nrmse", description="nrmse, rmse, stoichiometry_error, or weights of several of them")
-    evaluations: int = Field(20, ge=1, le=1000, description="trials in total per condition of a fused method")
-    baseline_evaluations: int = Field(8, ge=1, le=1000, description="the same of methods without the HAADF term")
-    initial_points: int = Field(6, ge=2, description="Sobol points before the Gaussian process takes over")
-    pending: int = Field(1, ge=1, le=64, description="trials of one condition under way at once")
-    lag: int | None = Field(
-        None,
-        ge=1,
-        le=4096,
-        description="the same of a campaign whose strategy sees all conditions; default: by its cells",
-    )
-    warm_start: bool = Field(
-        False, description="start every trial from the solution of its condition's first one, not from the chemistry"
-    )
-    fidelity: Fidelity | None = Field(
-        None, description="cheap trials of a strategy that asks for them: slabs of the specimen; default: none"
-    )
-    prior: PriorOrPath | None = Field(
-        None, description="atlas.h5 of an earlier campaign, from whose trials the search starts; default: from nothing"
-    )
-    until_regret: float | None = Field(
-        None, gt=0, lt=1, description="end when the certificate says that no cell can be better by more; 0.01 is 1 %"
-    )
-    space: dict[Searchable, Dimension] = Field(min_length=1, description="what is searched, and over which range")
-
-    @field_validator("strategy")
-    @classmethod
-    def _strategy_there(cls, name: str) -> str:
-        return STRATEGIES[name].name
-
-    @field_validator("minimise")
-    @classmethod
-    def _measures_there(cls, wanted: Minimise) -> Minimise:
-        return checked_measures(wanted)
-
-    @model_validator(mode="after")
-    def _warm_start_has_a_first_trial(self) -> Self:
-        if self.warm_start and STRATEGIES[self.strategy].sees == "campaign":
-            raise ValueError(f"warm_start needs a search in each condition, but '{self.strategy}' sees the campaign")
-        return self
-
-    @model_validator(mode="after")
-    def _strategy_can_do_it(self) -> Self:
-        for wish, able, lacks, has in (
-            ("fidelity", "cheap", "computes every trial in full", "asks for cheap trials"),
-            ("until_regret", "certifies", "has no certificate", "has one"),
-            ("prior", "starts_from_prior", "starts from nothing", "starts from earlier trials"),
-        ):
-            if getattr(self, wish) is not None and not getattr(STRATEGIES[self.strategy], able):
-                others = ", ".join(one.name for one in STRATEGIES.values() if getattr(one, able))
-                raise ValueError(
-                    f"{wish}: '{self.strategy}' {lacks}; leave {wish} out, or take a strategy that {has}: {others}"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _ends_are_values(self) -> Self:
-        """Both ends of a range are what a file could give as well."""
-        for name, dimension in self.space.items():
-            model = Weights if name in _WEIGHTS else SolverSettings
-            for value in (dimension.low, dimension.high):
-                try:
-                    refused_plainly(model, **{name: value})
-                except ValueError as error:
-                    raise ValueError(f"space.{name} reaches {value:g}: {error}") from None
-        return self
 
 
 class Report(Settings):
@@ -349,8 +239,8 @@ class CampaignConfig(Settings):
 
     def parameters(self, condition: Condition, point: dict[str, float]) -> tuple[Weights, SolverSettings]:
         """Weights and solver settings of a trial: the file's and the axes', with the searched point put in."""
-        weights = {name: value for name, value in point.items() if name in _WEIGHTS}
-        others = {name: value for name, value in point.items() if name not in _WEIGHTS}
+        weights = {name: value for name, value in point.items() if name in WEIGHTS}
+        others = {name: value for name, value in point.items() if name not in WEIGHTS}
         return self.weights.model_copy(update=weights), self.setup(condition).solver.model_copy(update=others)
 
     def resized(self, size: int) -> Self:
@@ -371,35 +261,6 @@ class CampaignConfig(Settings):
         content = self.model_dump(exclude_unset=True)
         content["search"] |= {"until_regret": regret}
         return validated(type(self), content, "--until-regret")
-
-    def located(self, folder: Path) -> Self:
-        """The same campaign with its files read: the volume of its specimen, the prior of its search.
-
-        Their paths are relative to `folder`. A prior that was read once stands in the campaign.
-
-        Raises:
-            InputError: a file cannot be read, or has changed since it was, or is no prior of this campaign.
-        """
-        return self._with_volume(folder)._with_prior(folder)
-
-    def _with_prior(self, folder: Path) -> Self:
-        from workflows.campaign.experience import started  # which knows campaigns, and few have a prior
-
-        prior = self.search.prior
-        if prior is None or prior.content:
-            return self
-        search = self.search.model_copy(update={"prior": started(self, prior, folder)})
-        return self.model_copy(update={"search": search})
-
-    def _with_volume(self, folder: Path) -> Self:
-        if not isinstance(self.phantom, VolumeSpec):
-            return self
-        try:
-            found = self.phantom.found(folder)
-        except InputError as error:
-            raise InputError(f"'phantom.volume': {error}") from None
-        size = found.size or found.voxels // self.bins
-        return self.model_copy(update={"phantom": found.model_copy(update={"size": size})})
 
     def decisive(self) -> dict[str, Any]:
         """Everything that alters a condition's results.
@@ -436,56 +297,3 @@ def sizes_text(config: CampaignConfig) -> str:
     """Such as 40³, or 24³ to 64³."""
     smallest, *others = (f"{size}³" for size in sizes_of(config))
     return f"{smallest} to {others[-1]}" if others else smallest
-
-
-def load_campaign(path: str | Path, size: int | None = None) -> CampaignConfig:
-    """Read and validate a campaign file; raise InputError naming file, field, value and cure.
-
-    A run folder's own campaign.json is one as well. With `size` the specimen has so many voxels along each edge.
-    """
-    content = read_json(path, "a campaign file") if Path(path).suffix == ".json" else read_toml(path)
-    config = validated(CampaignConfig, content, path)
-    try:
-        config = config.located(Path(path).parent)
-        if size is not None:
-            config = config.resized(size)
-        _check_specimen(config)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return config
-
-
-def _check_specimen(config: CampaignConfig) -> None:
-    """Refuse what the specimen cannot have; otherwise every trial would fail by it."""
-    name, elements = config.phantom.name, checked_elements(config.phantom)
-    for condition in config.conditions():
-        _check_condition(config.setup(condition), elements)
-        config.cheap(condition)  # refuses slabs as wide as the specimen
-    for modality, names in (("haadf", ("HAADF",)), ("chemical", elements)):
-        snr = getattr(config.acquisition, modality).snr
-        if isinstance(snr, dict) and set(snr) != set(names):
-            raise InputError(
-                f"'acquisition.{modality}.snr' is given for {', '.join(snr) or 'nothing'}, but phantom '{name}' needs "
-                f"it for {', '.join(names)}; give one number for all, or one for each of these"
-            )
-
-
-def _check_condition(setup: Setup, elements: tuple[str, ...]) -> None:
-    """Refuse what a condition assumes of a specimen that its own is not."""
-    check_size(setup.phantom, setup.bins)
-    depth, size, unmapped = setup.solver.depth, setup.size, setup.acquisition.unmapped
-    if depth not in (None, size):
-        raise InputError(
-            f"'solver.depth' = {depth}: the specimen is {size} voxels deep, and so is its truth; leave it out"
-        )
-    mapped = [element for element in elements if element not in unmapped]
-    if not mapped:
-        raise InputError(f"'acquisition.unmapped' names all of {', '.join(elements)}; leave one to be mapped")
-    for where, named, known in (
-        ("acquisition.unmapped", unmapped, elements),
-        ("solver.chemical_by_element", setup.solver.chemical_by_element, mapped),
-        ("solver.tv_by_element", setup.solver.tv_by_element, mapped),
-    ):
-        for element in named:
-            if element not in known:
-                raise InputError(f"'{where}' names '{element}', which is not mapped; {nearest(element, known)}")

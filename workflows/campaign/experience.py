@@ -16,14 +16,15 @@ from fusedtomo.errors import InputError
 from fusedtomo.incoming import parsed_json
 from fusedtomo.toml import validated
 from workflows.campaign.conditions import Condition
-from workflows.campaign.config import SEARCHABLE, CampaignConfig, Dimension
+from workflows.campaign.config import CampaignConfig
 from workflows.campaign.prior import Prior, PriorCell, PriorTrial
+from workflows.campaign.search import SEARCHABLE, Dimension
 
 TRIAL = "trial"
 CONFIGURATION = "configuration"  # attribute of an atlas: its campaign
 _MOST = 120  # trials that a campaign keeps of a prior
 _OUT = "leave prior out"
-_AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
+AGAIN = "write it again: `fusedtomo report RUN`, with its run folder"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Experience:
         for index, name in enumerate(names):
             key = name.rpartition("/")[0]
             if key not in conditions:
-                raise InputError(f"{source}: has a trial of '{key}', which its campaign does not have; {_AGAIN}")
+                raise InputError(f"{source}: has a trial of '{key}', which its campaign does not have; {AGAIN}")
             trials.append(_past(conditions[key], {column: float(v[index]) for column, v in columns.items()}, source))
         return cls(config, trials)
 
@@ -145,17 +146,17 @@ def read_experience(path: Path) -> Experience:
     with open_hdf5(path) as file:
         configuration = read_text(file, CONFIGURATION)
         if configuration is None or TRIAL not in file:
-            raise InputError(f"carries no trials; {_AGAIN}")
+            raise InputError(f"carries no trials; {AGAIN}")
         names = file[TRIAL].asstr(errors="replace")[()].tolist()
         held = {name.removeprefix(f"{TRIAL}_"): name for name in file if name.startswith(f"{TRIAL}_")}
         columns = {name: read_array(file, full, 1, np.float64, strict=False) for name, full in held.items()}
     if {"error", "fidelity"} - set(columns) or any(len(values) != len(names) for values in columns.values()):
-        raise InputError(f"{path}: not all of its trials are there; {_AGAIN}")
+        raise InputError(f"{path}: not all of its trials are there; {AGAIN}")
     return Experience.of(configuration, names, columns, path)
 
 
 def _past(condition: Condition, row: Mapping[str, float], source: str | Path) -> Past:
     point: dict[str, float] = {name: row[name] for name in SEARCHABLE if name in row and np.isfinite(row[name])}
     if not (row["error"] > 0 and 0 < row["fidelity"] <= 1):
-        raise InputError(f"{source}: has a trial with the error {row['error']:g}, which no trial has; {_AGAIN}")
+        raise InputError(f"{source}: has a trial with the error {row['error']:g}, which no trial has; {AGAIN}")
     return Past(condition, point, row["error"], row["fidelity"])

@@ -56,24 +56,20 @@ def _beside(before: FusedDataset, after: FusedDataset, found: Aligned, out: Path
     from fusedtomo.plot.drawing import save_figure, to_figure
     from workflows.figures.alignment import AlignmentInfo, draw_alignment
 
-    moves = found.moves
-    told = {"axis_deg": moves.axis_deg, "angles_deg": moves.angles_deg, "shifts_yx_px": moves.shifts_px.tolist()}
     with replacing(out.with_suffix(".moves.json")) as temporary:
-        temporary.write_text(json.dumps(told, indent=1) + "\n")
-    info = AlignmentInfo(before.haadf, after.haadf, moves)
+        temporary.write_text(json.dumps(found.moves.told(), indent=1) + "\n")
+    info = AlignmentInfo(before.haadf, after.haadf, found.moves)
     figures = save_figure(to_figure(draw_alignment, info), out.with_suffix(".alignment.png"))
     return [out.with_suffix(".moves.json"), *figures]
 
 
 def _print(before: FusedDataset, after: FusedDataset, found: Aligned) -> None:
-    from fusedtomo.alignment import neighbour_correlation, reprojection_error
+    from fusedtomo.alignment import quality_of
 
     table = Table("", "before", "after", box=None)
-    correlations = [neighbour_correlation(one.haadf.counts) for one in (before, after)]
-    angles, level = before.haadf.scheme.angles_deg, before.haadf.background
-    errors = [reprojection_error(one.haadf.counts - level, angles) for one in (before, after)]
-    table.add_row("correlation of neighbouring images", *(f"{value:.4f}" for value in correlations))
-    table.add_row("reprojection error", *(f"{value:.4f}" for value in errors))
+    measures = [quality_of(one.haadf) for one in (before, after)]
+    table.add_row("correlation of neighbouring images", *(f"{one.correlation:.4f}" for one in measures))
+    table.add_row("reprojection error", *(f"{one.reprojection_error:.4f}" for one in measures))
     console = Console()
     console.print(table)
     shifts = abs(found.moves.shifts_px)

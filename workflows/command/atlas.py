@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from workflows.campaign import Value
-    from workflows.maps.atlas import AtlasLookup
+    from workflows.maps.lookup import AtlasLookup
 
 atlas = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +33,8 @@ Method = Annotated[str, typer.Option(help="whose weights")]
 @atlas.command(epilog=example("fusedtomo atlas show runs/quickstart/atlas.h5"))
 def show(path: Atlas, method: Method = "fused") -> None:
     """Show the weights of every cell, each with the range that costs at most 5 % of the error, and the NRMSE."""
-    from workflows.maps.atlas import filled_cells, lookups, read_atlas
+    from workflows.maps.atlas import read_atlas
+    from workflows.maps.lookup import filled_cells, lookups
 
     found = read_atlas(path)
     cells = filled_cells(found, method)
@@ -63,7 +64,8 @@ def lookup(
     Beyond its cells an atlas knows nothing: there the weights of its edge are given, with a warning. So is what differs
     from what the atlas was made for, as far as the data or the options tell.
     """
-    from workflows.maps.atlas import read_atlas, weights_for
+    from workflows.maps.atlas import read_atlas
+    from workflows.maps.lookup import weights_for
     from workflows.maps.sampling_map import axes_of
 
     found = read_atlas(path)
@@ -83,8 +85,8 @@ def _of_data(
     """Where a data set stands, its SNR and whether that is an estimate, and what it has of its own."""
     from fusedtomo.io import read_attributes, read_dataset
     from fusedtomo.snr import snr_of_maps
-    from workflows.maps.atlas import conditions_of
     from workflows.maps.likeness import against, specimen_of
+    from workflows.maps.lookup import conditions_of
 
     dataset = read_dataset(path)
     found, estimated = snr_of_maps(dataset) if snr is None else (snr, False)

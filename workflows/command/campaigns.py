@@ -47,7 +47,7 @@ class CellsShown(StrEnum):
 def check(config: Config, size: Size = None) -> None:
     """Validate a campaign file, make a small trial of each method, and say what it would run or what is wrong."""
     from fusedtomo.toml import InvalidContent
-    from workflows.campaign.config import load_campaign
+    from workflows.campaign import load_campaign
     from workflows.shipped import named_file
 
     path = named_file("campaigns", config)
@@ -121,7 +121,7 @@ def plan(
     walltime: Walltime = None,
 ) -> None:
     """Predict cells, trials, memory and time of a campaign, from a short measurement on this machine."""
-    from workflows.campaign.config import load_campaign
+    from workflows.campaign import load_campaign
 
     path = campaign_file(config)
     loaded = load_campaign(path, size)
@@ -167,7 +167,7 @@ def run(
     Exit code 0: complete, or stopped in good order; 2: something given cannot be used; 75: the same command may do
     better later (all workers lost, run folder in use).
     """
-    from workflows.campaign.config import load_campaign
+    from workflows.campaign import load_campaign
     from workflows.control.run import run_campaign
     from workflows.machines import Wishes, machine_here
     from workflows.machines.monitoring import warning_of

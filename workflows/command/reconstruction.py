@@ -186,8 +186,10 @@ def from_atlas(
     say: Console, method: str, path: Path, data: Path, dataset: FusedDataset, gamma: float | None
 ) -> dict[str, float]:
     """The weights that an atlas has for a method under the conditions of the data set of a file; warnings are said."""
-    from workflows.maps.atlas import WEIGHTS, conditions_of, read_atlas, weights_for
+    from workflows.campaign.search import WEIGHTS
+    from workflows.maps.atlas import read_atlas
     from workflows.maps.likeness import against, specimen_of
+    from workflows.maps.lookup import conditions_of, weights_for
 
     atlas = read_atlas(path)
     snr, estimated = snr_of_maps(dataset)

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from workflows.campaign import CampaignConfig
-from workflows.campaign.config import SEARCHABLE
 from workflows.campaign.experience import CONFIGURATION, TRIAL, Experience
+from workflows.campaign.search import SEARCHABLE
 from workflows.record.journal import TrialResult
 
 

@@ -23,7 +23,7 @@ _GAMMA = 0.05  # and two exponents
 
 
 def against(atlas: xr.Dataset, dataset: FusedDataset, gamma: float | None = None, specimen: str = "") -> list[str]:
-    """What is not alike, each in words with the cure; SNR stands in workflows/maps/atlas.py, which has the cells'.
+    """What is not alike, each in words with the cure; SNR stands in workflows/maps/lookup.py, which has the cells'.
 
     Args:
         atlas: as `read_atlas` gives it.

@@ -13,8 +13,8 @@ import xarray as xr
 
 from fusedtomo.methods import METHODS
 from workflows.campaign import AXES, STRATEGIES, CampaignConfig, Condition, Value
-from workflows.campaign.config import SEARCHABLE
 from workflows.campaign.measures import MEASURES, label_of, symbol_of
+from workflows.campaign.search import SEARCHABLE
 from workflows.record.journal import CAP, TrialResult, best, by_condition, on_bound
 from workflows.search.certificate import MARKED
 from workflows.search.certified_map import bounds_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from fusedtomo.alignment import align, aligned, neighbour_correlation, reprojection_error
+from fusedtomo.alignment import align, aligned, quality_of
 from fusedtomo.binning import binned
 from fusedtomo.exporting import EXPORTS, export
 from fusedtomo.exporting.write import files_of
@@ -149,12 +149,8 @@ def _align(run: Process) -> None:
     found = align(series.counts, series.scheme.angles_deg, series.background, lambda t: run.say.print(f"  {t}"))
     after = aligned(before, found.moves)
     write_dataset(after, run.path("aligned.h5"), None, {"aligned_from": "data.h5"}, overwrite=True)
-    told: dict[str, Any] = {"axis_deg": found.moves.axis_deg, "shifts_yx_px": found.moves.shifts_px.tolist()}
-    for name, one in (("before", before), ("after", after)):
-        images, angles = one.haadf.counts, one.haadf.scheme.angles_deg
-        error = reprojection_error(images - one.haadf.background, angles)
-        told[name] = {"correlation": neighbour_correlation(images), "reprojection_error": error}
-    _write(run.path("moves.json"), told)
+    measures = {name: vars(quality_of(one.haadf)) for name, one in (("before", before), ("after", after))}
+    _write(run.path("moves.json"), found.moves.told() | measures)
     info = AlignmentInfo(before.haadf, after.haadf, found.moves)
     save_figure(to_figure(draw_alignment, info), run.path("alignment.png"))
 

@@ -46,7 +46,8 @@ from fusedtomo.tilts import FusedDataset
 from fusedtomo.toml import validated
 from fusedtomo.volume import ChemicalVolume
 from workflows.campaign import CampaignConfig, Condition, Trial, load_campaign
-from workflows.campaign.config import Searchable
+from workflows.campaign.load import located
+from workflows.campaign.search import Searchable
 from workflows.record.journal import TrialResult
 from workflows.trial.bench import bench_of
 from workflows.trial.memory import check_memory
@@ -258,7 +259,7 @@ def _read_trial(path: str) -> tuple[Trial, Device]:
 
 def _campaign_of(given: TrialFile, path: str) -> CampaignConfig:
     if isinstance(given.campaign, dict):
-        return validated(CampaignConfig, given.campaign, path).located(Path(path).parent)
+        return located(validated(CampaignConfig, given.campaign, path), Path(path).parent)
     return load_campaign(given.campaign)
 
 

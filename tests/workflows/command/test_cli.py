@@ -17,7 +17,8 @@ from fusedtomo.io import read_attributes, read_dataset, read_history, read_truth
 from fusedtomo.volume import ChemicalVolume
 from tests.workflows.tiny import REMOVED, config, content, toml_value, write_toml
 from workflows.command import cli, reconstruction
-from workflows.maps.atlas import build_atlas, read_atlas, weights_for, write_atlas
+from workflows.maps.atlas import build_atlas, read_atlas, write_atlas
+from workflows.maps.lookup import weights_for
 from workflows.record.journal import TrialResult, best, by_condition, replay
 from workflows.record.runfolder import RunFolder
 from workflows.report.findings import Findings

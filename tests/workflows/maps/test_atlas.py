@@ -11,15 +11,9 @@ from fusedtomo.errors import InputError, NoRoom
 from fusedtomo.files import replacing
 from tests.disks import file_size_limit
 from tests.workflows.values import PROVENANCE, SPACE, campaign, filled, over, trial
-from workflows.maps.atlas import (
-    build_atlas,
-    conditions_of,
-    filled_cells,
-    interpolate,
-    read_atlas,
-    weights_for,
-    write_atlas,
-)
+from workflows.maps.atlas import build_atlas, read_atlas, write_atlas
+from workflows.maps.interpolation import interpolate
+from workflows.maps.lookup import conditions_of, filled_cells, weights_for
 from workflows.maps.sampling_map import sampling_map
 
 GAMMA = {"gamma": {"low": 1.0, "high": 2.0, "scale": "linear"}}

@@ -9,9 +9,10 @@ from fusedtomo.errors import InputError
 from fusedtomo.snr import snr_of_map, snr_of_maps
 from fusedtomo.tilts import FusedDataset, TiltScheme, TiltSeries
 from tests.workflows.values import PROVENANCE, campaign, trial
-from workflows.maps.atlas import build_atlas, lookups, read_atlas, weights_for, write_atlas
+from workflows.maps.atlas import build_atlas, read_atlas, write_atlas
 from workflows.maps.carried import experience_of, with_trials
 from workflows.maps.likeness import against
+from workflows.maps.lookup import lookups, weights_for
 from workflows.maps.sampling_map import sampling_map
 
 BEST = {"haadf": 0.1, "tv": 1.0}  # of every cell: the middle of both ranges
